@@ -1,0 +1,86 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { RookeryError } from './errors.js';
+import { type Deadline, noDeadline } from './deadline.js';
+import type { Principal } from './principal.js';
+import { newRequestId, type TraceContext, traceFrom } from './trace.js';
+
+/** Which face a request came in by. */
+export type Face = 'http' | 'grpc';
+
+/** What a face tells when it opens a context. */
+export interface RequestContextInit {
+  readonly face: Face;
+  /** `GET /api/v1/users/:id` or `user.service.v1.UserService/GetUser`; the raw path until it is routed. */
+  readonly operation: string;
+  /** Address of the other end, without the port. */
+  readonly peer: string;
+  /** Reads a request header or metadata entry, by its name in lower case. */
+  readonly header: (name: string) => string | undefined;
+  readonly deadline: Deadline;
+}
+
+// What a caller may choose as request id: it is copied to logs and answers, so nothing that could forge a line.
+const requestIdPattern = /^[A-Za-z0-9._:/+=-]{1,128}$/;
+
+/** Everything known about the request at hand. It lives in AsyncLocalStorage: `currentContext()` finds it from anywhere. */
+export class RequestContext {
+  /** The caller's `x-request-id` if it is well formed, else a new one. */
+  readonly requestId: string;
+  readonly face: Face;
+  readonly peer: string;
+  readonly deadline: Deadline;
+  readonly header: (name: string) => string | undefined;
+  /** On the clock of `performance.now()`. */
+  readonly startedAtMs: number = performance.now();
+  operation: string;
+  /** Set by the face for a handler under `metadataKeys.probe`: it gets no line in the access log. */
+  isProbe = false;
+  /** Set by authentication; `undefined` for an anonymous caller. */
+  principal: Principal | undefined;
+  /** The principal's tenant, or the caller's `x-tenant` where nobody is authenticated. */
+  tenant: string | undefined;
+  /** A refusal that is to be told after validation (DESIGN: validation comes before authorisation). */
+  denial: RookeryError | undefined;
+  /** Resolves when a face that streams the answer can take more; `undefined` while it can. */
+  backpressure: (() => Promise<void> | undefined) | undefined;
+  #trace: TraceContext | undefined;
+
+  constructor(init: RequestContextInit) {
+    const requestId = init.header('x-request-id');
+    this.requestId = requestId !== undefined && requestIdPattern.test(requestId) ? requestId : newRequestId();
+    this.face = init.face;
+    this.operation = init.operation;
+    this.peer = init.peer;
+    this.header = init.header;
+    this.deadline = init.deadline;
+    this.tenant = init.header('x-tenant');
+  }
+
+  /** The W3C trace position; continues the caller's trace where it sent one. */
+  get trace(): TraceContext {
+    this.#trace ??= traceFrom(this.header('traceparent'), this.header('tracestate'));
+    return this.#trace;
+  }
+
+  /** Fires when the deadline passes or the caller goes away. */
+  get signal(): AbortSignal {
+    return this.deadline.signal;
+  }
+}
+
+const storage = new AsyncLocalStorage<RequestContext>();
+
+/** The context of the request being served, or `undefined` outside any request. */
+export function currentContext(): RequestContext | undefined {
+  return storage.getStore();
+}
+
+/** The abort signal of the request being served; one that never fires outside any request. */
+export function currentSignal(): AbortSignal {
+  return (storage.getStore()?.deadline ?? noDeadline).signal;
+}
+
+/** Runs `work` with `context` as the current one, also across everything it awaits. */
+export function runInContext<T>(context: RequestContext, work: () => T): T {
+  return storage.run(context, work);
+}

@@ -1,0 +1,52 @@
+import { RookeryError, type RookeryErrorOptions } from './errors.js';
+import { Status } from './status.js';
+
+/** An undeclared failure. The caller learns the request id and nothing else; the log has the cause. */
+export class InternalError extends RookeryError {
+  static override readonly reason = 'INTERNAL';
+  static override readonly status = Status.Internal;
+
+  constructor(options: RookeryErrorOptions = {}) {
+    super('internal error', options);
+  }
+}
+
+/** The request's deadline passed before there was an answer. Try again with more time, or ask for less. */
+export class DeadlineExceededError extends RookeryError {
+  static override readonly reason = 'DEADLINE_EXCEEDED';
+  static override readonly status = Status.DeadlineExceeded;
+
+  constructor(readonly timeoutMs: number) {
+    super(`deadline exceeded after ${timeoutMs} ms`);
+  }
+}
+
+/** The caller went away or cancelled the call; nobody sees the answer, the log does. */
+export class CancelledError extends RookeryError {
+  static override readonly reason = 'CANCELLED';
+  static override readonly status = Status.Cancelled;
+
+  constructor() {
+    super('request cancelled by the caller');
+  }
+}
+
+/** The process is stopping and takes no new work. Try again at once: another instance will answer. */
+export class DrainingError extends RookeryError {
+  static override readonly reason = 'DRAINING';
+  static override readonly status = Status.Unavailable;
+
+  constructor() {
+    super('the service is shutting down', { retryAfterMs: 0 });
+  }
+}
+
+/** The process already works on as many requests as `server.limits.maxConcurrentRequests` allows. Try again later. */
+export class TooManyRequestsInFlightError extends RookeryError {
+  static override readonly reason = 'TOO_MANY_REQUESTS_IN_FLIGHT';
+  static override readonly status = Status.Unavailable;
+
+  constructor(readonly limit: number) {
+    super(`more than ${limit} requests in flight`, { retryAfterMs: 1000 });
+  }
+}

@@ -1,0 +1,105 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Deadline, parseGrpcTimeout, parseRequestTimeout } from './deadline.js';
+
+describe('Deadline', () => {
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it('fires with DEADLINE_EXCEEDED when the time has passed, and not before', () => {
+    const deadline = new Deadline(100);
+
+    vi.advanceTimersByTime(99);
+    expect(deadline.signal.aborted).toBe(false);
+    vi.advanceTimersByTime(1);
+
+    expect(deadline.signal.aborted).toBe(true);
+    expect(deadline.signal.reason).toMatchObject({ reason: 'DEADLINE_EXCEEDED', timeoutMs: 100 });
+  });
+
+  it('fires with CANCELLED when the caller goes away, once', () => {
+    const deadline = new Deadline(100);
+    const reasons: string[] = [];
+    deadline.onFire((reason) => reasons.push(reason.reason));
+
+    deadline.cancel();
+    deadline.cancel();
+    vi.advanceTimersByTime(200);
+
+    expect(reasons).toEqual(['CANCELLED']);
+  });
+
+  it('gives a signal that is aborted already to who asks after it fired', () => {
+    const deadline = new Deadline(5);
+
+    vi.advanceTimersByTime(5);
+
+    expect(deadline.signal.reason).toMatchObject({ reason: 'DEADLINE_EXCEEDED' });
+  });
+
+  it("lengthens its own limit but not the caller's", () => {
+    const own = new Deadline(100);
+    const callers = new Deadline(100, true);
+
+    own.adjust(300);
+    callers.adjust(300);
+    vi.advanceTimersByTime(150);
+
+    expect([own.reason?.reason, callers.reason?.reason]).toEqual([undefined, 'DEADLINE_EXCEEDED']);
+  });
+
+  it('shortens the limit counted from the start of the request', () => {
+    const deadline = new Deadline(1000);
+
+    vi.advanceTimersByTime(50);
+    deadline.adjust(60);
+    vi.advanceTimersByTime(10);
+
+    expect(deadline.reason?.reason).toBe('DEADLINE_EXCEEDED');
+  });
+
+  it('leaves no timer once closed', () => {
+    const deadline = new Deadline(1000);
+
+    deadline.close();
+    deadline.close();
+
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('never fires without a limit', () => {
+    new Deadline(Number.POSITIVE_INFINITY);
+
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});
+
+describe('parseGrpcTimeout', () => {
+  it.each([
+    ['1H', 3_600_000],
+    ['2M', 120_000],
+    ['3S', 3000],
+    ['250m', 250],
+    ['1500u', 1.5],
+    ['99999999n', 99.999999],
+  ])('reads %s', (text, ms) => {
+    expect(parseGrpcTimeout(text)).toBeCloseTo(ms, 6);
+  });
+
+  it.each(['', '1', 'S', '-1S', '1.5S', '123456789S', '1s', ' 1S'])('refuses %j', (text) => {
+    expect(parseGrpcTimeout(text)).toBeUndefined();
+  });
+});
+
+describe('parseRequestTimeout', () => {
+  it('reads seconds with a fraction', () => {
+    expect(parseRequestTimeout('1.5')).toBe(1500);
+  });
+
+  it.each(['', '-1', '1s', '1e3', 'Infinity', '123456789'])('refuses %j', (text) => {
+    expect(parseRequestTimeout(text)).toBeUndefined();
+  });
+});

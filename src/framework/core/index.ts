@@ -1,0 +1,53 @@
+/**
+ * The words that every other module speaks: statuses, errors, the request context, deadlines, live values,
+ * the life of the process. Plain TypeScript on Node built-ins; no Nest, no rxjs.
+ *
+ * @example
+ * const rows = await database.query(sql, { signal: currentSignal() });
+ * const user = rows[0] ?? raise(new UserNotFoundError(id));
+ */
+export { httpStatusOf, Status, statusName, statusOfHttp } from './status.js';
+export { type FieldViolation, raise, RookeryError, type RookeryErrorOptions } from './errors.js';
+export {
+  CancelledError,
+  DeadlineExceededError,
+  DrainingError,
+  InternalError,
+  TooManyRequestsInFlightError,
+} from './core.errors.js';
+export { Deadline, noDeadline, parseGrpcTimeout, parseRequestTimeout } from './deadline.js';
+export { newRequestId, type TraceContext, traceFrom, traceparentOf } from './trace.js';
+export type { Principal } from './principal.js';
+export {
+  currentContext,
+  currentSignal,
+  type Face,
+  RequestContext,
+  type RequestContextInit,
+  runInContext,
+} from './context.js';
+export { constant, type Live, type LiveListener, LiveValue, project } from './live.js';
+export { Lifecycle, type Phase } from './lifecycle.js';
+export { type Probe, type ProbeKind, ProbeRegistry } from './probes.js';
+export { HealthSource } from './health-source.js';
+export { metadataKeys } from './metadata.js';
+export {
+  ConfigPrefix,
+  configPrefixes,
+  configPrefixOf,
+  isSecretOption,
+  NeedsRestart,
+  needsRestart,
+  type OptionsClass,
+  Secret,
+} from './options.js';
+export {
+  type ProbeChange,
+  probeChangeChannel,
+  type RequestEnd,
+  requestEndChannel,
+  type RequestFault,
+  requestFaultChannel,
+  type TypedChannel,
+  typedChannel,
+} from './core.channels.js';

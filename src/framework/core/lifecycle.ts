@@ -1,0 +1,62 @@
+/** Where a process stands in its life. */
+export type Phase = 'starting' | 'ready' | 'draining' | 'stopped';
+
+/**
+ * The phase of the process and the number of requests it works on: what probes, drivers and the drain look at.
+ * Phases only go forward.
+ */
+export class Lifecycle {
+  static readonly #order: readonly Phase[] = ['starting', 'ready', 'draining', 'stopped'];
+  #phase: Phase = 'starting';
+  #inFlight = 0;
+  #idleWaiters: (() => void)[] = [];
+  readonly #listeners = new Set<(phase: Phase) => void>();
+
+  get phase(): Phase {
+    return this.#phase;
+  }
+
+  get isDraining(): boolean {
+    return this.#phase === 'draining' || this.#phase === 'stopped';
+  }
+
+  /** Requests that have begun and are not answered yet, on all faces. */
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  /** Goes to `phase`; going back, or staying, changes nothing. */
+  advance(phase: Phase): void {
+    if (Lifecycle.#order.indexOf(phase) <= Lifecycle.#order.indexOf(this.#phase)) return;
+    this.#phase = phase;
+    for (const listener of [...this.#listeners]) listener(phase);
+  }
+
+  /** Calls `listener` after every change of phase. Returns the way to take it back. */
+  onChange(listener: (phase: Phase) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** A request begins. Pair it with exactly one `end()`. */
+  begin(): void {
+    this.#inFlight += 1;
+  }
+
+  end(): void {
+    this.#inFlight -= 1;
+    if (this.#inFlight > 0) return;
+    const waiters = this.#idleWaiters;
+    this.#idleWaiters = [];
+    for (const waiter of waiters) waiter();
+  }
+
+  /** Resolves with true when nothing is in flight, with false when `timeoutMs` passed first. */
+  async idle(timeoutMs: number): Promise<boolean> {
+    if (this.#inFlight === 0) return true;
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const timer = setTimeout(() => resolve(false), timeoutMs);
+    this.#idleWaiters.push(() => resolve(true));
+    return promise.finally(() => clearTimeout(timer));
+  }
+}

@@ -1,0 +1,76 @@
+/**
+ * Marks on options classes. They stand here because every module has options and none may import the module that
+ * reads them; the marks are kept on the prototype under `Symbol.for` keys, so two installed copies understand each other.
+ */
+const secretKey = Symbol.for('rookery.option.secret');
+const restartKey = Symbol.for('rookery.option.restart');
+const prefixKey = Symbol.for('rookery.option.prefix');
+const prefixesKey = Symbol.for('rookery.option.prefixes');
+
+type Marked = Record<symbol, unknown>;
+
+/** A class without constructor arguments: its instances carry the defaults. */
+export type OptionsClass<T extends object = object> = new () => T;
+
+/**
+ * Says which section of the configuration fills the class.
+ *
+ * @param prefix path of the section, such as `paging` or `server.limits`
+ */
+export function ConfigPrefix(prefix: string): ClassDecorator {
+  if (!/^[A-Za-z][\w-]*(\.[A-Za-z][\w-]*)*$/.test(prefix)) {
+    throw new Error(`@ConfigPrefix: prefix: ${JSON.stringify(prefix)} (expected: names joined by dots)`);
+  }
+  return (target) => {
+    Object.defineProperty(target, prefixKey, { value: prefix });
+    prefixes().add(prefix);
+  };
+}
+
+/** The section of a class, or `undefined` when it states none. */
+export function configPrefixOf(options: OptionsClass): string | undefined {
+  const prefix = (options as unknown as Marked)[prefixKey];
+  return typeof prefix === 'string' ? prefix : undefined;
+}
+
+/** Every prefix that a loaded class states. */
+export function configPrefixes(): ReadonlySet<string> {
+  return prefixes();
+}
+
+/** The value of this option appears in no message, log line or printout. */
+export function Secret(): PropertyDecorator {
+  return (prototype, property) => mark(prototype, secretKey, property);
+}
+
+/** A change of this option is taken over by the next start only. */
+export function NeedsRestart(): PropertyDecorator {
+  return (prototype, property) => mark(prototype, restartKey, property);
+}
+
+/** Whether `property` of the class is marked `@Secret()`. */
+export function isSecretOption(options: OptionsClass, property: string): boolean {
+  return isMarked(options, secretKey, property);
+}
+
+/** Whether `property` of the class is marked `@NeedsRestart()`. */
+export function needsRestart(options: OptionsClass, property: string): boolean {
+  return isMarked(options, restartKey, property);
+}
+
+function prefixes(): Set<string> {
+  const root = globalThis as unknown as Marked;
+  root[prefixesKey] ??= new Set<string>();
+  return root[prefixesKey] as Set<string>;
+}
+
+// A subclass marks its own set, which begins with what it inherits.
+function mark(prototype: object, key: symbol, property: string | symbol): void {
+  const inherited = (prototype as Marked)[key] as ReadonlySet<string> | undefined;
+  Object.defineProperty(prototype, key, { value: new Set([...(inherited ?? []), String(property)]), configurable: true });
+}
+
+function isMarked(options: OptionsClass, key: symbol, property: string): boolean {
+  const marked = (options.prototype as Marked | undefined)?.[key];
+  return marked instanceof Set && marked.has(property);
+}
