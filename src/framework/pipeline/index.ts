@@ -1,0 +1,18 @@
+/**
+ * What every request passes, on either face: the gate (limits, context), validation, and the one table that turns
+ * errors into outcomes.
+ *
+ * @example
+ * @Get(':id') @Rpc() @Timeout(2000)
+ * getUser(@Input() input: GetUserInput): Promise<User> { … }
+ */
+export { type Failure, toFailure } from './failure.js';
+export { type Arrival, type Outcome, RequestGate } from './request-gate.js';
+export { LIMIT_OPTIONS, LimitOptions } from './pipeline.options.js';
+export { ValidationError } from './pipeline.errors.js';
+export { Timeout } from './timeout.decorator.js';
+export { Input, InputPipe } from './input.decorator.js';
+export { type HttpInput, InputReader } from './input.js';
+export { type DtoClass } from './validation.js';
+export { StrictValidationPipe } from './validation.pipe.js';
+export { PolicyGuard } from './policy.guard.js';

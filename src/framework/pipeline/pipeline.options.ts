@@ -1,0 +1,54 @@
+import { IsInt, Max, Min } from 'class-validator';
+
+/** Limits that hold on every face; the section `server.limits` of the configuration. */
+export class LimitOptions {
+  /** Largest request body on HTTP and largest message on gRPC, in bytes. */
+  @IsInt()
+  @Min(1)
+  @Max(2 ** 31 - 1)
+  readonly maxBodyBytes: number = 1_048_576;
+
+  /** Largest request header block, in bytes. */
+  @IsInt()
+  @Min(1024)
+  @Max(1_048_576)
+  readonly maxHeaderBytes: number = 16_384;
+
+  /** Requests worked on at a time, all faces together; one more is refused with UNAVAILABLE / 503. */
+  @IsInt()
+  @Min(1)
+  readonly maxConcurrentRequests: number = 10_000;
+
+  /** Time a new connection has to send its first bytes, in ms. */
+  @IsInt()
+  @Min(100)
+  readonly firstByteTimeoutMs: number = 10_000;
+
+  /** Time a request has to send its headers, in ms. */
+  @IsInt()
+  @Min(100)
+  readonly headersTimeoutMs: number = 10_000;
+
+  /** Time a request has to send its body, in ms. */
+  @IsInt()
+  @Min(100)
+  readonly bodyTimeoutMs: number = 30_000;
+
+  /** Time limit of a request for which neither the caller nor the route says one, in ms. */
+  @IsInt()
+  @Min(1)
+  readonly requestTimeoutMs: number = 30_000;
+
+  /** The same for streaming calls, in ms. */
+  @IsInt()
+  @Min(1)
+  readonly streamTimeoutMs: number = 3_600_000;
+
+  /** The longest limit a caller can ask for, in ms. */
+  @IsInt()
+  @Min(1)
+  readonly maxTimeoutMs: number = 86_400_000;
+}
+
+/** Token of the present `LimitOptions`, as `Live<LimitOptions>`. */
+export const LIMIT_OPTIONS: unique symbol = Symbol('LIMIT_OPTIONS');

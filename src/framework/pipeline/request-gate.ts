@@ -1,0 +1,80 @@
+import {
+  Deadline,
+  DrainingError,
+  type Face,
+  type Lifecycle,
+  type Live,
+  RequestContext,
+  requestEndChannel,
+  requestFaultChannel,
+  TooManyRequestsInFlightError,
+} from '../core/index.js';
+import type { Failure } from './failure.js';
+import type { LimitOptions } from './pipeline.options.js';
+
+/** What a face knows of a request before anything is decided about it. */
+export interface Arrival {
+  readonly face: Face;
+  readonly operation: string;
+  readonly peer: string;
+  readonly header: (name: string) => string | undefined;
+  /** The limit the caller asked for, in ms. */
+  readonly timeoutMs: number | undefined;
+  /** Streams have a longer default limit. */
+  readonly isStream: boolean;
+}
+
+/** How a request ended. */
+export interface Outcome {
+  readonly status: number;
+  readonly httpStatus: number;
+  readonly reason: string | undefined;
+}
+
+/**
+ * The first and the last room of the pipeline: counts requests, holds the concurrency limit, opens the context,
+ * and tells the world when a request is over.
+ */
+export class RequestGate {
+  readonly #lifecycle: Lifecycle;
+  readonly #limits: Live<LimitOptions>;
+  readonly #open = new WeakSet<RequestContext>();
+
+  constructor(lifecycle: Lifecycle, limits: Live<LimitOptions>) {
+    this.#lifecycle = lifecycle;
+    this.#limits = limits;
+  }
+
+  /** Opens the context of a request. Pair it with exactly one `leave()`; what refuses the request is `refusal()`. */
+  enter(arrival: Arrival): RequestContext {
+    const limits = this.#limits.value;
+    const ownMs = arrival.isStream ? limits.streamTimeoutMs : limits.requestTimeoutMs;
+    const deadline =
+      arrival.timeoutMs === undefined ? new Deadline(ownMs) : new Deadline(Math.min(arrival.timeoutMs, limits.maxTimeoutMs), true);
+    const context = new RequestContext({ ...arrival, deadline });
+    this.#open.add(context);
+    this.#lifecycle.begin();
+    return context;
+  }
+
+  /** Why a request that has just entered is not to be served, or `undefined`. Probes are not asked. */
+  refusal(): DrainingError | TooManyRequestsInFlightError | undefined {
+    if (this.#lifecycle.phase === 'stopped') return new DrainingError();
+    const limit = this.#limits.value.maxConcurrentRequests;
+    return this.#lifecycle.inFlight > limit ? new TooManyRequestsInFlightError(limit) : undefined;
+  }
+
+  /** Closes the context. A second call changes nothing: answer, abort and error may all report the end. */
+  leave(context: RequestContext, outcome: Outcome): void {
+    if (!this.#open.delete(context)) return;
+    context.deadline.close();
+    this.#lifecycle.end();
+    if (!requestEndChannel.hasSubscribers) return;
+    requestEndChannel.publish({ context, ...outcome, durationMs: performance.now() - context.startedAtMs });
+  }
+
+  /** Reports what the caller is not told. */
+  report(context: RequestContext | undefined, error: unknown, failure: Failure): void {
+    if (failure.isFault && requestFaultChannel.hasSubscribers) requestFaultChannel.publish({ context, error });
+  }
+}
