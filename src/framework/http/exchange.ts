@@ -1,0 +1,22 @@
+import type { RequestContext } from '../core/index.js';
+import type { Failure, RequestGate } from '../pipeline/index.js';
+
+/** What the REST side remembers of one request and its answer. */
+export interface Exchange {
+  readonly context: RequestContext;
+  readonly gate: RequestGate;
+  /** Set when an error was answered. */
+  failure: Failure | undefined;
+}
+
+const exchangeKey = Symbol('rookery.exchange');
+
+/** Ties an exchange to Node's request object, which every layer of Fastify and Nest hands on. */
+export function keepExchange(raw: object, exchange: Exchange): void {
+  (raw as { [exchangeKey]?: Exchange })[exchangeKey] = exchange;
+}
+
+/** The exchange of a request, or `undefined` when it was refused before one was opened. */
+export function exchangeOf(raw: object): Exchange | undefined {
+  return (raw as { [exchangeKey]?: Exchange })[exchangeKey];
+}

@@ -1,0 +1,28 @@
+import compress from '@fastify/compress';
+import helmet from '@fastify/helmet';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { Live } from '../core/index.js';
+import type { HttpOptions } from './http.options.js';
+
+/** Puts compression, security headers and CORS in front of the routes. Call before `app.init()`. */
+export async function registerHttpPlugins(app: NestFastifyApplication, options: Live<HttpOptions>): Promise<void> {
+  const { compression, compressionMinBytes, securityHeaders, cors } = options.value;
+  if (securityHeaders) await app.register(helmet);
+  if (compression) {
+    await app.register(compress, {
+      threshold: compressionMinBytes,
+      // Only what is whole in memory: streams, events and byte ranges go out as they are.
+      customTypes: /^(application\/(json|problem\+json)|text\/html)\b/,
+      encodings: ['br', 'gzip', 'deflate', 'identity'],
+    });
+  }
+  app.enableCors({
+    origin: (origin: string | undefined, decide: (error: Error | null, allow: boolean) => void) => {
+      const { origins } = options.value.cors;
+      decide(null, origin !== undefined && (origins.includes(origin) || origins.includes('*')));
+    },
+    credentials: cors.credentials,
+    maxAge: cors.maxAgeSeconds,
+    exposedHeaders: ['x-request-id', 'retry-after'],
+  });
+}

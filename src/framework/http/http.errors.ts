@@ -1,0 +1,95 @@
+import { RookeryError, Status } from '../core/index.js';
+
+/** No route has this path. Look it up in `/openapi.json`. */
+export class RouteNotFoundError extends RookeryError {
+  static override readonly reason = 'ROUTE_NOT_FOUND';
+  static override readonly status = Status.NotFound;
+
+  constructor(method: string, path: string) {
+    super(`no route for ${method} ${path}`);
+  }
+}
+
+/** The path exists, but not with this method; `allow` names those it has. */
+export class MethodNotAllowedError extends RookeryError {
+  static override readonly reason = 'METHOD_NOT_ALLOWED';
+  static override readonly status = Status.Unimplemented;
+  static override readonly httpStatus = 405;
+
+  constructor(method: string, path: string, allowed: readonly string[]) {
+    super(`${method} is not allowed on ${path} (allowed: ${allowed.join(', ')})`, {
+      httpHeaders: { allow: allowed.join(', ') },
+      metadata: { allow: allowed.join(', ') },
+    });
+  }
+}
+
+/** The body is not what its content type says: broken JSON, bad UTF-8, or nested too deeply. */
+export class MalformedBodyError extends RookeryError {
+  static override readonly reason = 'MALFORMED_BODY';
+  static override readonly status = Status.InvalidArgument;
+}
+
+/** The path has a wrong percent escape or is not UTF-8. */
+export class MalformedUrlError extends RookeryError {
+  static override readonly reason = 'MALFORMED_URL';
+  static override readonly status = Status.InvalidArgument;
+
+  constructor() {
+    super('the path has a malformed percent escape');
+  }
+}
+
+/** The body is in a format that this route does not read. Send `application/json`. */
+export class UnsupportedContentTypeError extends RookeryError {
+  static override readonly reason = 'UNSUPPORTED_CONTENT_TYPE';
+  static override readonly status = Status.InvalidArgument;
+  static override readonly httpStatus = 415;
+
+  constructor(contentType: string | undefined) {
+    super(`content type ${contentType ?? '(none)'} is not supported (expected: application/json)`);
+  }
+}
+
+/** The body is larger than `server.limits.maxBodyBytes`. */
+export class BodyTooLargeError extends RookeryError {
+  static override readonly reason = 'REQUEST_TOO_LARGE';
+  static override readonly status = Status.ResourceExhausted;
+  static override readonly httpStatus = 413;
+
+  constructor(readonly limitBytes: number) {
+    super(`request body is larger than ${limitBytes} bytes`, { metadata: { limitBytes: String(limitBytes) } });
+  }
+}
+
+/** The bytes on the connection are not HTTP. */
+export class MalformedRequestError extends RookeryError {
+  static override readonly reason = 'MALFORMED_REQUEST';
+  static override readonly status = Status.InvalidArgument;
+
+  constructor() {
+    super('the request is not valid HTTP');
+  }
+}
+
+/** The header block is larger than `server.limits.maxHeaderBytes`. */
+export class HeadersTooLargeError extends RookeryError {
+  static override readonly reason = 'HEADERS_TOO_LARGE';
+  static override readonly status = Status.ResourceExhausted;
+  static override readonly httpStatus = 431;
+
+  constructor(readonly limitBytes: number) {
+    super(`request headers are larger than ${limitBytes} bytes`);
+  }
+}
+
+/** Headers or body did not arrive within `server.limits.headersTimeoutMs` or `bodyTimeoutMs`. */
+export class RequestTimeoutError extends RookeryError {
+  static override readonly reason = 'REQUEST_TIMEOUT';
+  static override readonly status = Status.DeadlineExceeded;
+  static override readonly httpStatus = 408;
+
+  constructor() {
+    super('the request did not arrive in time');
+  }
+}

@@ -1,0 +1,25 @@
+/**
+ * The REST side: the envelope `{code, data, message}`, problem documents, strict bodies, honest 404 / 405 / 415.
+ *
+ * @example
+ * @Get('export') @Raw()
+ * export(): StreamableFile { … } // sent as it is
+ */
+export { HttpAdapter, type HttpAdapterInit } from './http-adapter.js';
+export { CorsOptions, HTTP_OPTIONS, HttpOptions } from './http.options.js';
+export { type Envelope, type ErrorEnvelope } from './envelope.js';
+export { EnvelopeInterceptor } from './envelope.interceptor.js';
+export { ErrorFilter } from './error.filter.js';
+export { registerHttpPlugins } from './http-plugins.js';
+export { Raw } from './raw.decorator.js';
+export {
+  BodyTooLargeError,
+  HeadersTooLargeError,
+  MalformedBodyError,
+  MalformedRequestError,
+  MalformedUrlError,
+  MethodNotAllowedError,
+  RequestTimeoutError,
+  RouteNotFoundError,
+  UnsupportedContentTypeError,
+} from './http.errors.js';

@@ -1,0 +1,61 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { newRequestId, RookeryError } from '../core/index.js';
+import { type Failure, toFailure } from '../pipeline/index.js';
+import { errorEnvelope, problem } from './envelope.js';
+import {
+  BodyTooLargeError,
+  MalformedBodyError,
+  MalformedUrlError,
+  UnsupportedContentTypeError,
+} from './http.errors.js';
+import { exchangeOf } from './exchange.js';
+
+/** Sends `error` as an envelope or, to who asks for it, as a problem document. Never throws. */
+export function replyFailure(request: FastifyRequest, reply: FastifyReply, error: unknown): void {
+  const failure = toFailure(asOurs(request, error));
+  const exchange = exchangeOf(request.raw);
+  if (exchange !== undefined) {
+    exchange.failure = failure;
+    exchange.gate.report(exchange.context, error, failure);
+  }
+  if (reply.sent || reply.raw.headersSent) {
+    // The answer is already on its way: all that is left is to make sure the caller does not take it for whole.
+    if (!reply.raw.writableEnded) reply.raw.destroy();
+    return;
+  }
+  const requestId = exchange?.context.requestId ?? newRequestId();
+  const wantsProblem = acceptsProblem(request.headers.accept);
+  void reply
+    .code(failure.httpStatus)
+    .headers(headersOf(failure))
+    .type(wantsProblem ? 'application/problem+json; charset=utf-8' : 'application/json; charset=utf-8')
+    .send(JSON.stringify(wantsProblem ? problem(failure, requestId) : errorEnvelope(failure, requestId)));
+}
+
+function headersOf(failure: Failure): Record<string, string> {
+  const headers: Record<string, string> = { ...failure.httpHeaders, 'cache-control': 'no-store' };
+  if (failure.retryAfterMs !== undefined) headers['retry-after'] = String(Math.ceil(failure.retryAfterMs / 1000));
+  return headers;
+}
+
+// Both types may be listed; the problem document is sent only to those who name it.
+function acceptsProblem(accept: string | undefined): boolean {
+  return accept !== undefined && /\bapplication\/problem\+json\b(?!\s*;\s*q=0(\.0*)?(\s|,|;|$))/i.test(accept);
+}
+
+// Fastify refuses some requests itself; its codes are translated to our reasons here.
+function asOurs(request: FastifyRequest, error: unknown): unknown {
+  if (RookeryError.is(error) || !(error instanceof Error)) return error;
+  switch ((error as { code?: unknown }).code) {
+    case 'FST_ERR_CTP_BODY_TOO_LARGE':
+      return new BodyTooLargeError(request.routeOptions?.bodyLimit ?? 0);
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
+      return new UnsupportedContentTypeError(request.headers['content-type']);
+    case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
+      return new MalformedBodyError('the body is not as long as content-length says');
+    case 'FST_ERR_BAD_URL':
+      return new MalformedUrlError();
+    default:
+      return error;
+  }
+}

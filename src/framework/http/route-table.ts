@@ -1,0 +1,26 @@
+/** The routes of the application by path: asked only when a request found none, to tell 405 from 404. */
+export class RouteTable {
+  readonly #rows: { readonly segments: readonly string[]; readonly method: string }[] = [];
+
+  /** @param path as Fastify writes it: `/users/:id`, `/files/*` */
+  add(method: string, path: string): void {
+    this.#rows.push({ segments: path.split('/'), method });
+  }
+
+  /** The methods that some route serves `path` with, in alphabetical order. */
+  methodsOf(path: string): readonly string[] {
+    const segments = path.split('/');
+    const methods = this.#rows.filter((row) => row.segments[1] !== '*' && matches(row.segments, segments)).map((row) => row.method);
+    return [...new Set(methods)].sort();
+  }
+}
+
+function matches(pattern: readonly string[], path: readonly string[]): boolean {
+  for (const [index, segment] of pattern.entries()) {
+    if (segment === '*') return true;
+    const part = path[index];
+    if (part === undefined) return false;
+    if (segment.startsWith(':') ? part === '' : segment !== part) return false;
+  }
+  return pattern.length === path.length;
+}
