@@ -1,0 +1,91 @@
+import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
+import { currentContext, type Principal, type RequestContext, type RookeryError } from '../core/index.js';
+import { type AccessRule, accessRuleOf } from './access-rule.js';
+import { RoleMissingError, ScopeMissingError, TokenMalformedError, TokenMissingError } from './auth.errors.js';
+import { AuthKeys } from './auth-keys.js';
+import { TokenVerifier } from './token-verifier.js';
+
+/**
+ * Says who calls and whether they may, on both faces. Every route is protected unless it is `@Public()`; probes are not
+ * looked at. It works synchronously for a token that was seen before.
+ *
+ * A caller without the scopes or roles of a handler with `@Input()` is refused after validation, by
+ * `RequestContext.denial`; all other refusals are thrown at once.
+ */
+@Injectable()
+export class AuthGuard implements CanActivate {
+  readonly #verifier: TokenVerifier;
+  readonly #keys: AuthKeys;
+  readonly #rules = new WeakMap<object, WeakMap<object, AccessRule>>();
+
+  constructor(verifier: TokenVerifier, keys: AuthKeys) {
+    this.#verifier = verifier;
+    this.#keys = keys;
+  }
+
+  canActivate(execution: ExecutionContext): boolean | Promise<boolean> {
+    const rule = this.#ruleOf(execution);
+    if (rule.isProbe) return true;
+    const context = currentContext();
+    if (context === undefined)
+      throw new Error('AuthGuard: no request context (expected: a request of the http or grpc face)');
+    const token = bearerToken(context.header('authorization'));
+    // A service without keys has public routes only: whatever the token says, nobody could check it, nobody asks.
+    if (token === undefined || (rule.isPublic && this.#keys.value.source === 'none')) {
+      if (rule.isPublic) return true;
+      throw new TokenMissingError();
+    }
+    const principal = this.#verifier.verify(token);
+    if (principal instanceof Promise) return principal.then((known) => admit(context, rule, known));
+    return admit(context, rule, principal);
+  }
+
+  // By class and handler: a handler inherited by two controllers may have two rules.
+  #ruleOf(execution: ExecutionContext): AccessRule {
+    const controller = execution.getClass();
+    const handler = execution.getHandler();
+    let rules = this.#rules.get(controller);
+    if (rules === undefined) this.#rules.set(controller, (rules = new WeakMap<object, AccessRule>()));
+    let rule = rules.get(handler);
+    if (rule === undefined) rules.set(handler, (rule = accessRuleOf(controller, handler)));
+    return rule;
+  }
+}
+
+function admit(context: RequestContext, rule: AccessRule, principal: Principal): true {
+  context.principal = principal;
+  context.tenant = principal.tenant;
+  const denial = denialOf(rule, principal);
+  if (denial === undefined) return true;
+  if (!rule.isDeferred) throw denial;
+  context.denial = denial;
+  return true;
+}
+
+function denialOf(rule: AccessRule, principal: Principal): RookeryError | undefined {
+  if (!rule.scopes.every((scope) => principal.scopes.has(scope))) {
+    return new ScopeMissingError(
+      rule.scopes,
+      rule.scopes.filter((scope) => !principal.scopes.has(scope)),
+    );
+  }
+  if (rule.roles.length > 0 && !rule.roles.some((role) => principal.roles.has(role)))
+    return new RoleMissingError(rule.roles);
+  return undefined;
+}
+
+/**
+ * The token of an `authorization` header; `undefined` where there is none, or another scheme.
+ *
+ * @throws TokenMalformedError scheme Bearer and something else than one token after it
+ * @see https://www.rfc-editor.org/rfc/rfc6750#section-2.1
+ */
+function bearerToken(header: string | undefined): string | undefined {
+  if (header === undefined || header.slice(0, 6).toLowerCase() !== 'bearer') return undefined;
+  const token = header.slice(6).trim();
+  const isSeparated = header.length === 6 || header[6] === ' ';
+  if (!isSeparated) return undefined;
+  // A header sent twice arrives joined by a comma.
+  if (token === '' || token.includes(' ') || token.includes(',')) throw new TokenMalformedError();
+  return token;
+}

@@ -1,0 +1,63 @@
+import { ConfigurableModuleBuilder, Module, type OnApplicationShutdown } from '@nestjs/common';
+import type { Live } from '../core/index.js';
+import { AuthGuard } from './auth.guard.js';
+import { AUTH_OPTIONS, type AuthOptions } from './auth.options.js';
+import { type AuthIdentity, AuthKeys } from './auth-keys.js';
+import { DevelopmentToken } from './development-token.js';
+import { ServiceTokens } from './service-tokens.js';
+import { TokenVerifier } from './token-verifier.js';
+
+const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<AuthIdentity>({
+  moduleName: 'Auth',
+})
+  .setClassMethodName('forRoot')
+  .setExtras({ isGlobal: true }, (definition, { isGlobal }) => ({ ...definition, global: isGlobal }))
+  .build();
+
+/**
+ * Provides `TokenVerifier`, `AuthGuard`, `ServiceTokens`, `DevelopmentToken` and `AuthKeys`, to all modules. Needs a
+ * global provider of `AUTH_OPTIONS`. The guard is not registered: the application says where it stands among the others.
+ *
+ * @example
+ * imports: [AuthModule.forRoot({ appName: 'users', env: 'production' })]
+ * providers: [{ provide: APP_GUARD, useExisting: AuthGuard }]
+ */
+@Module({
+  providers: [
+    AuthGuard,
+    {
+      provide: AuthKeys,
+      inject: [AUTH_OPTIONS, MODULE_OPTIONS_TOKEN],
+      useFactory: (options: Live<AuthOptions>, identity: AuthIdentity) => new AuthKeys(options, identity),
+    },
+    {
+      provide: TokenVerifier,
+      inject: [AuthKeys, MODULE_OPTIONS_TOKEN],
+      useFactory: (keys: AuthKeys, identity: AuthIdentity) => new TokenVerifier(keys, identity),
+    },
+    {
+      provide: ServiceTokens,
+      inject: [AuthKeys, MODULE_OPTIONS_TOKEN],
+      useFactory: (keys: AuthKeys, identity: AuthIdentity) => new ServiceTokens(keys, identity),
+    },
+    {
+      provide: DevelopmentToken,
+      inject: [AuthKeys, MODULE_OPTIONS_TOKEN],
+      useFactory: (keys: AuthKeys, identity: AuthIdentity) => new DevelopmentToken(keys, identity),
+    },
+  ],
+  exports: [AuthGuard, AuthKeys, TokenVerifier, ServiceTokens, DevelopmentToken],
+})
+export class AuthModule extends ConfigurableModuleClass implements OnApplicationShutdown {
+  readonly #closing: readonly { close(): void }[];
+
+  constructor(keys: AuthKeys, verifier: TokenVerifier, serviceTokens: ServiceTokens) {
+    super();
+    this.#closing = [serviceTokens, verifier, keys];
+  }
+
+  /** After the last request: until then tokens are checked and shown. */
+  onApplicationShutdown(): void {
+    for (const one of this.#closing) one.close();
+  }
+}

@@ -1,0 +1,141 @@
+import { hash } from 'node:crypto';
+import { type JWTPayload, jwtVerify } from 'jose';
+import { LRUCache } from 'lru-cache';
+import { type Live, type Principal, RookeryError } from '../core/index.js';
+import { KeysUnavailableError, TokenAudienceMismatchError, TokenClaimInvalidError } from './auth.errors.js';
+import { type AuthIdentity, isDevelopment, type KeySet } from './auth-keys.js';
+import { toTokenError } from './token-errors.js';
+
+// Keys that nobody configured do not come back by themselves: a minute keeps well-meaning clients quiet.
+const noKeysRetryMs = 60_000;
+
+interface VerifiedToken {
+  readonly principal: Principal;
+  /** Until when it need not be looked at again, on the verifier's clock. */
+  readonly untilMs: number;
+}
+
+/**
+ * Checks bearer tokens: signature, algorithm, issuer, audience, time, and the claims a `Principal` is made of.
+ * Tokens it has verified are remembered for a while by their SHA-256, never beyond their `exp`, and forgotten when keys
+ * or settings change.
+ */
+export class TokenVerifier {
+  readonly #keys: Live<KeySet>;
+  readonly #identity: AuthIdentity;
+  readonly #now: () => number;
+  readonly #unsubscribe: () => void;
+  #verified: LRUCache<string, VerifiedToken> | undefined;
+
+  /** @param now the wall clock in ms, for tests */
+  constructor(keys: Live<KeySet>, identity: AuthIdentity, now: () => number = Date.now) {
+    this.#keys = keys;
+    this.#identity = identity;
+    this.#now = now;
+    this.#verified = newCache(keys.value);
+    this.#unsubscribe = keys.subscribe((next) => {
+      this.#verified = newCache(next);
+    });
+  }
+
+  /**
+   * Who a token speaks for: at once for a token that is remembered, else by a promise.
+   *
+   * @param token a JWT in compact form, without the scheme
+   * @throws UnauthenticatedError (rejects) by one of its subclasses: what is wrong with the token
+   * @throws KeysUnavailableError (rejects) nothing can be said about the token
+   */
+  verify(token: string): Principal | Promise<Principal> {
+    const id = hash('sha256', token, 'base64');
+    const known = this.#verified?.get(id);
+    if (known !== undefined && this.#now() < known.untilMs) return known.principal;
+    return this.#check(token, id);
+  }
+
+  /** Tokens remembered at the moment. */
+  get size(): number {
+    return this.#verified?.size ?? 0;
+  }
+
+  /** Stops following the keys. May be called twice. */
+  close(): void {
+    this.#unsubscribe();
+    this.#verified?.clear();
+  }
+
+  async #check(token: string, id: string): Promise<Principal> {
+    const cache = this.#verified;
+    const keys = this.#keys.value;
+    const claims = await this.#claimsOf(token, keys);
+    const principal = principalOf(claims);
+    // Not into the cache of other keys: those may have changed meanwhile, and then `cache` is nobody's any more.
+    cache?.set(id, { principal, untilMs: this.#untilMs(claims, keys) });
+    return principal;
+  }
+
+  async #claimsOf(token: string, keys: KeySet): Promise<JWTPayload> {
+    const { jwt } = keys.options;
+    if (keys.verification === undefined) throw new KeysUnavailableError(noKeysRetryMs);
+    const needsExpiration = jwt.requireExpiration ?? !isDevelopment(this.#identity.env);
+    try {
+      const { payload } = await jwtVerify(token, keys.verification, {
+        algorithms: [...keys.algorithms],
+        ...(jwt.issuer === undefined ? {} : { issuer: jwt.issuer }),
+        ...(jwt.audience === undefined ? {} : { audience: jwt.audience }),
+        requiredClaims: needsExpiration ? ['sub', 'exp'] : ['sub'],
+        clockTolerance: jwt.clockToleranceMs / 1000,
+        currentDate: new Date(this.#now()),
+      });
+      if (jwt.audience === undefined) requireOwnAudience(payload, this.#identity.appName);
+      return payload;
+    } catch (error) {
+      throw RookeryError.is(error) ? error : toTokenError(error, keys.algorithms);
+    }
+  }
+
+  #untilMs({ exp }: JWTPayload, { options }: KeySet): number {
+    const expiresAtMs = exp === undefined ? Number.POSITIVE_INFINITY : exp * 1000 + options.jwt.clockToleranceMs;
+    return Math.min(expiresAtMs, this.#now() + options.cache.ttlMs);
+  }
+}
+
+function newCache({ options }: KeySet): LRUCache<string, VerifiedToken> | undefined {
+  return options.cache.maxTokens > 0 ? new LRUCache({ max: options.cache.maxTokens }) : undefined;
+}
+
+// RFC 7519 section 4.1.3: a token that says whom it is for is refused by everybody else.
+function requireOwnAudience({ aud }: JWTPayload, appName: string): void {
+  if (aud === undefined) return;
+  if (typeof aud === 'string' ? aud !== appName : !Array.isArray(aud) || !aud.includes(appName))
+    throw new TokenAudienceMismatchError();
+}
+
+function principalOf(claims: JWTPayload): Principal {
+  const { sub, scope, roles, tenant } = claims;
+  if (typeof sub !== 'string' || sub === '') throw new TokenClaimInvalidError('sub', 'a string that is not empty');
+  if (scope !== undefined && typeof scope !== 'string') throw new TokenClaimInvalidError('scope', 'a string');
+  if (roles !== undefined && !isStrings(roles)) throw new TokenClaimInvalidError('roles', 'an array of strings');
+  if (tenant !== undefined && (typeof tenant !== 'string' || tenant === '')) {
+    throw new TokenClaimInvalidError('tenant', 'a string that is not empty');
+  }
+  const scopes = scope?.split(' ').filter((part) => part !== '');
+  return Object.freeze({
+    subject: sub,
+    scopes: new Set(scopes),
+    roles: new Set(roles),
+    tenant,
+    claims: frozen(claims),
+  });
+}
+
+// A remembered principal is seen by many requests: what one handler does to the claims must not reach another.
+function frozen<T extends object>(value: T): T {
+  for (const part of Object.values(value)) {
+    if (typeof part === 'object' && part !== null) frozen(part as object);
+  }
+  return Object.freeze(value);
+}
+
+function isStrings(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === 'string');
+}
