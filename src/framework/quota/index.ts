@@ -1,0 +1,11 @@
+/**
+ * How many requests a caller may make. Off until `quota.ratePerSecond` says otherwise; changed while running.
+ *
+ * @example
+ * imports: [QuotaModule]
+ * providers: [{ provide: APP_GUARD, useExisting: AuthGuard }, { provide: APP_GUARD, useExisting: RateLimitGuard }]
+ */
+export { QuotaModule } from './quota.module.js';
+export { QUOTA_OPTIONS, type QuotaKey, QuotaOptions } from './quota.options.js';
+export { RateLimitGuard } from './rate-limit.guard.js';
+export { RateLimitedError } from './quota.errors.js';

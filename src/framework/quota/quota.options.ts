@@ -1,0 +1,36 @@
+import { IsIn, IsInt, Max, Min } from 'class-validator';
+import { ConfigPrefix } from '../core/index.js';
+
+/** Whom a rate limit counts by. */
+export type QuotaKey = 'principal' | 'tenant' | 'peer';
+
+const quotaKeys: readonly QuotaKey[] = ['principal', 'tenant', 'peer'];
+
+/** Settings of the rate limit; the section `quota` of the configuration. */
+@ConfigPrefix('quota')
+export class QuotaOptions {
+  /** Requests a caller may make in each second; 0 means no limit. */
+  @IsInt()
+  @Min(0)
+  @Max(1_000_000)
+  readonly ratePerSecond: number = 0;
+
+  /** Requests above the rate that a caller may make in each ten seconds. */
+  @IsInt()
+  @Min(0)
+  @Max(10_000_000)
+  readonly burst: number = 0;
+
+  /** Who counts as one caller. Callers without a token count by their address. */
+  @IsIn(quotaKeys)
+  readonly by: QuotaKey = 'principal';
+
+  /** Callers told apart at a time; those beyond share one allowance. */
+  @IsInt()
+  @Min(1)
+  @Max(1_000_000)
+  readonly maxKeys: number = 50_000;
+}
+
+/** Token of the present `QuotaOptions`, as `Live<QuotaOptions>`. */
+export const QUOTA_OPTIONS: unique symbol = Symbol('QUOTA_OPTIONS');

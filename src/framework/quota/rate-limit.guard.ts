@@ -1,0 +1,78 @@
+import {
+  type CanActivate,
+  type ExecutionContext,
+  Inject,
+  Injectable,
+  type OnApplicationShutdown,
+} from '@nestjs/common';
+import { currentContext, type Live, metadataKeys, type RequestContext } from '../core/index.js';
+import { RateLimitedError } from './quota.errors.js';
+import { QUOTA_OPTIONS, type QuotaKey, type QuotaOptions } from './quota.options.js';
+import { RateLimiter } from './rate-limiter.js';
+
+/**
+ * Refuses callers that make more requests than `quota` allows, on both faces together. It belongs after authentication,
+ * which says who the caller is. Probes are not counted. Changed limits hold at once, and counting starts afresh.
+ */
+@Injectable()
+export class RateLimitGuard implements CanActivate, OnApplicationShutdown {
+  readonly #options: Live<QuotaOptions>;
+  readonly #unsubscribe: () => void;
+  readonly #probes = new WeakMap<object, boolean>();
+  #limiter: RateLimiter | undefined;
+
+  constructor(@Inject(QUOTA_OPTIONS) options: Live<QuotaOptions>) {
+    this.#options = options;
+    this.#limiter = limiterFor(options.value);
+    this.#unsubscribe = options.subscribe((next, previous) => {
+      if (!isSameLimit(next, previous)) this.#limiter = limiterFor(next);
+    });
+  }
+
+  canActivate(execution: ExecutionContext): boolean | Promise<boolean> {
+    if (this.#limiter === undefined) return true;
+    if (this.#isProbe(execution)) return true;
+    const context = currentContext();
+    if (context === undefined)
+      throw new Error('RateLimitGuard: no request context (expected: a request of the http or grpc face)');
+    return count(this.#limiter, keyOf(context, this.#options.value.by));
+  }
+
+  /** Stops following the options. */
+  onApplicationShutdown(): void {
+    this.#unsubscribe();
+  }
+
+  #isProbe(execution: ExecutionContext): boolean {
+    const handler = execution.getHandler();
+    let isProbe = this.#probes.get(handler);
+    if (isProbe === undefined) {
+      isProbe = [handler, execution.getClass()].some(
+        (target) => Reflect.getMetadata(metadataKeys.probe, target) === true,
+      );
+      this.#probes.set(handler, isProbe);
+    }
+    return isProbe;
+  }
+}
+
+async function count(limiter: RateLimiter, key: string): Promise<true> {
+  const retryAfterMs = await limiter.take(key);
+  if (retryAfterMs !== undefined) throw new RateLimitedError(retryAfterMs);
+  return true;
+}
+
+function limiterFor(options: QuotaOptions): RateLimiter | undefined {
+  return options.ratePerSecond === 0 ? undefined : new RateLimiter(options);
+}
+
+function isSameLimit(one: QuotaOptions, other: QuotaOptions): boolean {
+  return one.ratePerSecond === other.ratePerSecond && one.burst === other.burst && one.maxKeys === other.maxKeys;
+}
+
+// Nobody vouches for what an anonymous caller says of itself, `x-tenant` included: a new name per request would be no limit.
+function keyOf({ principal, peer }: RequestContext, by: QuotaKey): string {
+  if (principal === undefined || by === 'peer') return `peer:${peer}`;
+  if (by === 'tenant' && principal.tenant !== undefined) return `tenant:${principal.tenant}`;
+  return `principal:${principal.subject}`;
+}
