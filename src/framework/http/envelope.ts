@@ -20,8 +20,6 @@ export interface ErrorEnvelope extends Envelope<never> {
   readonly requestId: string;
   /** The wrong fields, where there are some. */
   readonly errors?: readonly FieldViolation[];
-  /** Values that belong to the reason. */
-  readonly metadata?: Readonly<Record<string, string>>;
 }
 
 /** Wraps an answer. */
@@ -37,7 +35,7 @@ export function errorEnvelope(failure: Failure, requestId: string): ErrorEnvelop
 /**
  * The same failure for a caller that asked for `application/problem+json`.
  *
- * @see https://www.rfc-editor.org/rfc/rfc9457.html#section-3.1 the members; `reason`, `requestId`, `errors`, `metadata` are extensions
+ * @see https://www.rfc-editor.org/rfc/rfc9457.html#section-3.1 the members; `reason`, `requestId`, `errors` are extensions
  */
 export function problem(failure: Failure, requestId: string): object {
   return {
@@ -49,11 +47,11 @@ export function problem(failure: Failure, requestId: string): object {
   };
 }
 
-function detailsOf(failure: Failure, requestId: string): Pick<ErrorEnvelope, 'reason' | 'requestId' | 'errors' | 'metadata'> {
+// `failure.metadata` stays out: the envelope's members are fixed, and the message says what matters to people.
+function detailsOf(failure: Failure, requestId: string): Pick<ErrorEnvelope, 'reason' | 'requestId' | 'errors'> {
   return {
     reason: failure.reason,
     requestId,
     ...(failure.violations.length > 0 && { errors: failure.violations }),
-    ...(Object.keys(failure.metadata).length > 0 && { metadata: failure.metadata }),
   };
 }

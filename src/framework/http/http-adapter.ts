@@ -1,4 +1,4 @@
-import type { Server } from 'node:http';
+import { type Server, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
@@ -64,6 +64,10 @@ export class HttpAdapter extends FastifyAdapter<Server> {
     return this.getInstance<FastifyInstance>().setNotFoundHandler((request, reply) => {
       const path = request.url.split('?', 1)[0] as string;
       const methods = this.#routes.methodsOf(path);
+      if (request.method === 'OPTIONS' && methods.length > 0) {
+        void reply.code(204).header('allow', ['OPTIONS', ...methods].join(', ')).send();
+        return;
+      }
       const error =
         methods.length > 0 ? new MethodNotAllowedError(request.method, path, methods) : new RouteNotFoundError(request.method, path);
       replyFailure(request, reply, error);
@@ -101,7 +105,7 @@ function answerRaw(error: Error & { code?: string }, socket: Socket, maxHeaderBy
   );
   const body = JSON.stringify(errorEnvelope(failure, newRequestId()));
   socket.end(
-    `HTTP/1.1 ${failure.httpStatus} ${failure.reason}\r\nconnection: close\r\ncontent-type: application/json; charset=utf-8\r\n` +
+    `HTTP/1.1 ${failure.httpStatus} ${STATUS_CODES[failure.httpStatus]}\r\nconnection: close\r\ncontent-type: application/json; charset=utf-8\r\n` +
       `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
     () => socket.destroy(),
   );

@@ -12,6 +12,7 @@ export { EnvelopeInterceptor } from './envelope.interceptor.js';
 export { ErrorFilter } from './error.filter.js';
 export { registerHttpPlugins } from './http-plugins.js';
 export { Raw } from './raw.decorator.js';
+export { type ApiDocsOptions, registerApiDocs } from './openapi/register-api-docs.js';
 export {
   BodyTooLargeError,
   HeadersTooLargeError,

@@ -23,6 +23,8 @@ export function replyFailure(request: FastifyRequest, reply: FastifyReply, error
     if (!reply.raw.writableEnded) reply.raw.destroy();
     return;
   }
+  // Fastify closes the connection of a body that it does not read; HTTP/2 has no such header, and Node warns of it.
+  if (request.raw.httpVersionMajor === 2) reply.removeHeader('connection');
   const requestId = exchange?.context.requestId ?? newRequestId();
   const wantsProblem = acceptsProblem(request.headers.accept);
   void reply

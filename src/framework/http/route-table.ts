@@ -4,13 +4,15 @@ export class RouteTable {
 
   /** @param path as Fastify writes it: `/users/:id`, `/files/*` */
   add(method: string, path: string): void {
+    // Catch-all routes, such as the preflight's, say nothing about what exists.
+    if (path === '*' || path === '/*') return;
     this.#rows.push({ segments: path.split('/'), method });
   }
 
   /** The methods that some route serves `path` with, in alphabetical order. */
   methodsOf(path: string): readonly string[] {
     const segments = path.split('/');
-    const methods = this.#rows.filter((row) => row.segments[1] !== '*' && matches(row.segments, segments)).map((row) => row.method);
+    const methods = this.#rows.filter((row) => matches(row.segments, segments)).map((row) => row.method);
     return [...new Set(methods)].sort();
   }
 }
