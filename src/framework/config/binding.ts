@@ -1,0 +1,145 @@
+import { plainToInstance } from 'class-transformer';
+import { validateSync } from 'class-validator';
+import type { Live, LiveListener, OptionsClass } from '../core/index.js';
+import type { ConfigProblem } from './config.errors.js';
+import { type ConfigTree, isTree, joinPath, type MergedConfig, originOf, valueAt } from './layer.js';
+import { OptionsShape } from './options-shape.js';
+import { problemsOf, unknownKey } from './problem.js';
+import { readText } from './text-value.js';
+
+/** A section read into its class, and what is wrong with it. */
+export interface Reading<T> {
+  readonly value: T;
+  readonly problems: readonly ConfigProblem[];
+}
+
+/**
+ * Reads the section at `prefix` into a new, frozen instance of `options`.
+ *
+ * @param isForeign tells the paths below that other classes are bound to: they are neither unknown nor read
+ */
+export function readSection<T extends object>(
+  prefix: string,
+  options: OptionsClass<T>,
+  merged: MergedConfig,
+  isForeign: (path: string) => boolean,
+): Reading<T> {
+  const section = valueAt(merged.tree, prefix);
+  if (section !== undefined && !isTree(section)) {
+    const source = originOf(merged.origins, prefix)?.source;
+    const message = `${prefix}: not a mapping (expected: keys below it${source === undefined ? '' : `; from ${source}`})`;
+    return { value: new options(), problems: [{ path: prefix, message, source }] };
+  }
+  return new SectionReader(merged, isForeign).read(prefix, options, section ?? {});
+}
+
+class SectionReader {
+  readonly #problems: ConfigProblem[] = [];
+  #hasGrown = false;
+
+  constructor(
+    readonly merged: MergedConfig,
+    readonly isForeign: (path: string) => boolean,
+  ) {}
+
+  read<T extends object>(prefix: string, options: OptionsClass<T>, section: ConfigTree): Reading<T> {
+    // A first instance shows which class stands at which place, which tells how to read texts. A text that held JSON
+    // brings new places, so they are looked at in a second round.
+    let prepared = section;
+    do {
+      this.#hasGrown = false;
+      prepared = this.#prepare(prepared, instantiate(options, prepared), prefix) as ConfigTree;
+    } while (this.#hasGrown);
+    const value = instantiate(options, prepared);
+    const errors = validateSync(value, { forbidUnknownValues: true, whitelist: false });
+    const problems = [...this.#problems, ...problemsOf(errors, prefix, this.merged.origins)];
+    return { value: freeze(value), problems };
+  }
+
+  // A copy of `plain` with texts read and foreign sections left out. Unknown keys are reported on the way, and left out.
+  #prepare(plain: unknown, sketch: unknown, at: string): unknown {
+    if (Array.isArray(plain)) {
+      return plain.map((item, index) =>
+        this.#prepare(item, Array.isArray(sketch) ? sketch[index] : undefined, `${at}[${index}]`),
+      );
+    }
+    if (!isTree(plain)) return plain;
+    const options = classOf(sketch);
+    const shape = options === undefined ? undefined : OptionsShape.of(options);
+    const copy: ConfigTree = {};
+    for (const [key, value] of Object.entries(plain)) {
+      const path = joinPath(at, key);
+      if (this.isForeign(path)) continue;
+      if (shape !== undefined && !shape.properties.has(key)) {
+        this.#problems.push(unknownKey(at, key, shape.properties, this.merged.origins));
+        continue;
+      }
+      if (typeof value === 'string' && shape !== undefined) copy[key] = this.#text(value, key, path, shape);
+      else copy[key] = this.#prepare(value, (sketch as ConfigTree | undefined)?.[key], path);
+    }
+    return copy;
+  }
+
+  #text(text: string, key: string, path: string, shape: OptionsShape): unknown {
+    if (originOf(this.merged.origins, path)?.isText !== true) return text;
+    const value = readText(text, key, shape);
+    this.#hasGrown ||= typeof value === 'object';
+    return value;
+  }
+}
+
+function instantiate<T extends object>(options: OptionsClass<T>, plain: ConfigTree): T {
+  return plainToInstance(options, plain, { exposeDefaultValues: true });
+}
+
+// `undefined` for what has no class of its own, such as a record: any key is known there.
+function classOf(value: unknown): OptionsClass | undefined {
+  if (!isTree(value)) return undefined;
+  const { constructor } = value;
+  return typeof constructor === 'function' && constructor !== Object ? (constructor as OptionsClass) : undefined;
+}
+
+function freeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
+  Object.freeze(value);
+  for (const inner of Object.values(value)) freeze(inner);
+  return value;
+}
+
+/** The `Live` of one section. Its store first changes the values of all, then tells the listeners of all. */
+export class BoundLive<T extends object> implements Live<T> {
+  readonly #listeners = new Set<LiveListener<T>>();
+  readonly prefix: string;
+  readonly options: OptionsClass<T>;
+  #value: T;
+
+  constructor(prefix: string, options: OptionsClass<T>, value: T) {
+    this.prefix = prefix;
+    this.options = options;
+    this.#value = value;
+  }
+
+  get value(): T {
+    return this.#value;
+  }
+
+  subscribe(listener: LiveListener<T>): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Changes the value and returns the way to tell the listeners there are at this moment. */
+  swap(next: T, onError: (error: unknown) => void): () => void {
+    const previous = this.#value;
+    this.#value = next;
+    return () => {
+      for (const listener of [...this.#listeners]) {
+        try {
+          listener(next, previous);
+        } catch (error) {
+          onError(error);
+        }
+      }
+    };
+  }
+}

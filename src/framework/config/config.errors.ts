@@ -1,0 +1,28 @@
+/** One thing that is wrong with the configuration. */
+export interface ConfigProblem {
+  /** Path of the value, such as `server.port`; empty when the source as a whole is wrong. */
+  readonly path: string;
+  /** What is wrong, ready to print: never a secret value. */
+  readonly message: string;
+  /** Where the value came from: `config/application.yaml:3` or the name of an environment variable. */
+  readonly source: string | undefined;
+}
+
+/**
+ * The configuration is not usable; nothing of it was applied. At start the process prints the message and exits with 1,
+ * while running the last good configuration stays. The message has one line per problem.
+ */
+export class ConfigError extends Error {
+  /** How a process ends that could not start because of it. */
+  readonly exitCode = 1;
+
+  constructor(readonly problems: readonly ConfigProblem[]) {
+    super(['the configuration is not valid:', ...problems.map((problem) => `  ${problem.message}`)].join('\n'));
+    this.name = 'ConfigError';
+  }
+
+  /** An error about one source as a whole, or one place in it. */
+  static of(source: string, message: string): ConfigError {
+    return new ConfigError([{ path: '', message: `${source}: ${message}`, source }]);
+  }
+}

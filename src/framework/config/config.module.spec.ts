@@ -1,0 +1,139 @@
+import { Injectable, Module } from '@nestjs/common';
+import { ConfigModule, ConfigService, registerAs } from '@nestjs/config';
+import { Test } from '@nestjs/testing';
+import { IsInt, IsString } from 'class-validator';
+import { describe, expect, it } from 'vitest';
+import { ConfigPrefix, type Live } from '../core/index.js';
+import { Config } from './config.decorator.js';
+import { RookeryConfigModule } from './config.module.js';
+import { ConfigStore } from './config-store.js';
+import { environmentLayer } from './text-layers.js';
+import { yamlLayer } from './yaml-layer.js';
+
+@ConfigPrefix('paging')
+class PagingConfig {
+  @IsInt()
+  readonly maxPageSize: number = 100;
+}
+
+@ConfigPrefix('late')
+class LateConfig {
+  @IsString()
+  readonly greeting: string = 'hello';
+}
+
+@Injectable()
+class Pager {
+  constructor(
+    @Config(PagingConfig) readonly paging: Live<PagingConfig>,
+    readonly config: ConfigService,
+  ) {}
+}
+
+@Module({ providers: [Pager], exports: [Pager] })
+class PagingModule {}
+
+const remote = (yaml: string) => yamlLayer(yaml, { name: 'remote', kind: 'remote', origin: 'data-id' });
+
+function newStore(): ConfigStore {
+  return new ConfigStore('test', [
+    yamlLayer('paging: {}\nother: { list: [1] }', { name: 'application', kind: 'file', origin: 'a.yaml' }),
+    environmentLayer({ ROOKERY_PAGING__MAX_PAGE_SIZE: '50' }),
+  ]);
+}
+
+describe('RookeryConfigModule', () => {
+  it('injects a config class without any further registration', async () => {
+    const module = await Test.createTestingModule({
+      imports: [RookeryConfigModule.forRoot(newStore()), PagingModule],
+    }).compile();
+
+    const { paging } = module.get(Pager);
+
+    expect(paging.value).toBeInstanceOf(PagingConfig);
+    expect(paging.value.maxPageSize).toBe(50);
+  });
+
+  it('shows the same values in ConfigService, defaults included, and leaves process.env alone', async () => {
+    const before = { ...process.env };
+    const store = newStore();
+    const module = await Test.createTestingModule({
+      imports: [RookeryConfigModule.forRoot(store), PagingModule],
+    }).compile();
+    const { config } = module.get(Pager);
+
+    expect(config.get('paging.maxPageSize')).toBe(50);
+    expect(config.get('other')).toEqual({ list: [1] });
+    expect(config.getOrThrow('other.list')).toEqual([1]);
+    expect(() => {
+      config.getOrThrow('paging.absent');
+    }).toThrow(TypeError);
+    expect(process.env).toEqual(before);
+  });
+
+  it('shows changes in ConfigService: new, changed and removed', async () => {
+    const store = newStore();
+    const before = { ...process.env };
+    const module = await Test.createTestingModule({
+      imports: [RookeryConfigModule.forRoot(store), PagingModule],
+    }).compile();
+    const { config } = module.get(Pager);
+    const changed: unknown[] = [];
+    config.changes$.subscribe(({ path }: { path: unknown }) => changed.push(path));
+
+    store.replace(remote('other: { list: [2] }\nfresh: { x: 1 }'));
+    expect(config.get('other.list')).toEqual([2]);
+    expect(config.get('fresh.x')).toBe(1);
+    store.replace(remote('other: null'));
+    expect(config.get('other')).toBeUndefined();
+    expect(config.get('fresh.x')).toBeUndefined();
+
+    expect(changed).toEqual([['other'], ['fresh'], ['other'], ['fresh']]);
+    expect(process.env).toEqual(before);
+  });
+
+  it('works beside ConfigModule.forFeature', async () => {
+    @Module({ imports: [ConfigModule.forFeature(registerAs('mine', () => ({ x: 1 })))], providers: [Pager] })
+    class FeatureModule {}
+    const store = newStore();
+    const module = await Test.createTestingModule({
+      imports: [RookeryConfigModule.forRoot(store), FeatureModule],
+    }).compile();
+    const { config } = module.get(Pager);
+
+    store.replace(remote('other: { list: [3] }'));
+
+    expect(config.get('mine.x')).toBe(1);
+    expect(config.get('other.list')).toEqual([3]);
+  });
+
+  it('provides later classes by forFeature', async () => {
+    const { token } = await import('./config.decorator.js').then(({ configToken }) => ({
+      token: configToken(LateConfig),
+    }));
+    const module = await Test.createTestingModule({
+      imports: [RookeryConfigModule.forRoot(newStore()), RookeryConfigModule.forFeature([LateConfig])],
+    }).compile();
+
+    expect(module.get<Live<LateConfig>>(token, { strict: false }).value.greeting).toBe('hello');
+  });
+
+  it('stops listening with the application', async () => {
+    const store = newStore();
+    const module = await Test.createTestingModule({
+      imports: [RookeryConfigModule.forRoot(store), PagingModule],
+    }).compile();
+    const { config } = module.get(Pager);
+
+    await module.close();
+    store.replace(remote('other: { list: [2] }'));
+
+    expect(config.get('other.list')).toEqual([1]);
+  });
+
+  it('refuses a class without a prefix where it is written', () => {
+    class Plain {}
+
+    expect(() => Config(Plain)).toThrow('Plain has no @ConfigPrefix');
+  });
+});

@@ -1,0 +1,92 @@
+import { isDeepStrictEqual } from 'node:util';
+import {
+  type DynamicModule,
+  Inject,
+  Logger,
+  Module,
+  type OnApplicationBootstrap,
+  type OnModuleDestroy,
+} from '@nestjs/common';
+import { ConfigModule, ConfigService } from '@nestjs/config';
+import type { OptionsClass } from '../core/index.js';
+import { configToken, injectedConfigs } from './config.decorator.js';
+import { ConfigStore, sectionOf } from './config-store.js';
+import type { ConfigTree } from './layer.js';
+
+/**
+ * Makes the configuration injectable everywhere: `ConfigStore`, `@Config(X)` for every class that the code loaded so
+ * far asks for, and `@nestjs/config`'s `ConfigService` with the same values, also after changes.
+ *
+ * @example
+ * @Module({ imports: [RookeryConfigModule.forRoot(await loadConfig()), UsersModule] })
+ * export class AppModule {}
+ */
+@Module({})
+export class RookeryConfigModule implements OnApplicationBootstrap, OnModuleDestroy {
+  readonly #store: ConfigStore;
+  readonly #service: ConfigService;
+  #unsubscribe: (() => void) | undefined;
+  #mirrored: ConfigTree = {};
+
+  constructor(@Inject(ConfigStore) store: ConfigStore, @Inject(ConfigService) service: ConfigService) {
+    this.#store = store;
+    this.#service = service;
+    this.#unsubscribe = store.onChange((tree) => this.#mirror(tree));
+    // Modules may have bound more classes, with more defaults, since the service was filled.
+    this.#mirror(store.tree());
+  }
+
+  /**
+   * @throws ConfigError with the problems of all classes that `@Config` asks for
+   */
+  static forRoot(store: ConfigStore): DynamicModule {
+    const options = injectedConfigs();
+    const lives = store.bindAll(options.map(sectionOf));
+    const providers = options.map((each, index) => ({ provide: configToken(each), useValue: lives[index] }));
+    return {
+      module: RookeryConfigModule,
+      global: true,
+      imports: [
+        ConfigModule.forRoot({
+          isGlobal: true,
+          ignoreEnvFile: true,
+          validatePredefined: false,
+          load: [() => store.tree()],
+        }),
+      ],
+      providers: [{ provide: ConfigStore, useValue: store }, ...providers],
+      exports: [ConfigStore, ...providers.map(({ provide }) => provide)],
+    };
+  }
+
+  /** Provides `@Config(X)` in a module whose code is loaded after `forRoot()`, such as a lazily loaded one. */
+  static forFeature(options: readonly OptionsClass[]): DynamicModule {
+    const providers = options.map((each) => ({
+      provide: configToken(each),
+      useFactory: (store: ConfigStore) => store.of(each),
+      inject: [ConfigStore],
+    }));
+    return { module: ConfigFeatureModule, providers, exports: providers.map(({ provide }) => provide) };
+  }
+
+  onApplicationBootstrap(): void {
+    const logger = new Logger('Config');
+    for (const line of this.#store.unclaimed()) logger.warn(line);
+  }
+
+  onModuleDestroy(): void {
+    this.#unsubscribe?.();
+    this.#unsubscribe = undefined;
+  }
+
+  // `set()` copies what it gets under a plain name into process.env, as one string; under a path it does not.
+  #mirror(tree: ConfigTree): void {
+    for (const key of new Set([...Object.keys(tree), ...Object.keys(this.#mirrored)])) {
+      if (!isDeepStrictEqual(tree[key], this.#mirrored[key])) this.#service.set([key] as unknown as string, tree[key]);
+    }
+    this.#mirrored = tree;
+  }
+}
+
+@Module({})
+class ConfigFeatureModule {}

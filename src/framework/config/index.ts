@@ -1,0 +1,21 @@
+/**
+ * Where settings come from: `config/application.yaml`, `config/application-<env>.yaml`, the environment and the command
+ * line, merged into one tree, read section by section into validated classes, and injected as `Live` values.
+ *
+ * @example
+ * @ConfigPrefix('paging')
+ * export class PagingConfig {
+ *   @IsInt() @Min(1) @Max(1000) readonly maxPageSize: number = 100;
+ * }
+ *
+ * constructor(@Config(PagingConfig) private readonly paging: Live<PagingConfig>) {}
+ */
+export { ConfigPrefix, NeedsRestart, Secret } from '../core/index.js';
+export { Config, configToken, injectedConfigs } from './config.decorator.js';
+export { ConfigError, type ConfigProblem } from './config.errors.js';
+export { RookeryConfigModule } from './config.module.js';
+export { type ChangeListener, ConfigStore, type LiveOf, type Section, sectionOf } from './config-store.js';
+export type { ConfigLayer, ConfigTree, LayerKind } from './layer.js';
+export { type LoadConfigInit, loadConfig } from './load-config.js';
+export { argumentsLayer, type Environment, environmentLayer, shortVariables, variableOf } from './text-layers.js';
+export { yamlLayer, yamlLimits, type YamlSource } from './yaml-layer.js';

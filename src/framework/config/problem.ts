@@ -1,0 +1,89 @@
+import type { ValidationError } from 'class-validator';
+import { isSecretOption, type OptionsClass } from '../core/index.js';
+import type { ConfigProblem } from './config.errors.js';
+import { didYouMean } from './did-you-mean.js';
+import { joinPath, type Origin, originOf } from './layer.js';
+
+type Origins = ReadonlyMap<string, Origin>;
+
+// What carries a name like this is masked although its class forgot to mark it.
+const secretName = /secret|password|passwd|passphrase|token$|apikey|api_key|privatekey$|credential/i;
+const longestShown = 64;
+
+/** Whether the value of `property` must not be printed: it is marked, or its name says what it is. */
+function isSecretProperty(options: OptionsClass | undefined, property: string): boolean {
+  return secretName.test(property) || (options !== undefined && isSecretOption(options, property));
+}
+
+/** `server.prot: unknown key (did you mean "port"?; from ROOKERY_SERVER__PROT)` */
+export function unknownKey(at: string, key: string, known: Iterable<string>, origins: Origins): ConfigProblem {
+  const path = joinPath(at, key);
+  const names = [...known];
+  const near = didYouMean(key, names);
+  const hint = near === undefined ? `known: ${names.toSorted().join(', ')}` : `did you mean "${near}"?`;
+  return problem(path, 'unknown key', hint, origins);
+}
+
+/** Brings class-validator's tree of errors into a list, one problem per value. */
+export function problemsOf(errors: readonly ValidationError[], at: string, origins: Origins): ConfigProblem[] {
+  return errors.flatMap((error) => {
+    const path = /^\d+$/.test(error.property) ? `${at}[${error.property}]` : joinPath(at, error.property);
+    const own = error.constraints === undefined ? [] : [ruleProblem(error, path, origins)];
+    return [...own, ...problemsOf(error.children ?? [], path, origins)];
+  });
+}
+
+function ruleProblem(error: ValidationError, path: string, origins: Origins): ConfigProblem {
+  const options = error.target?.constructor as OptionsClass | undefined;
+  const isSecret = isSecretProperty(options, error.property);
+  const rules = Object.entries(error.constraints ?? {});
+  // Where the type is wrong already, ranges and lengths only repeat it.
+  const typeRules = rules.filter(([rule]) => /^is[A-Z]/.test(rule) && rule !== 'isDefined');
+  const chosen = typeRules.length > 0 ? typeRules : rules;
+  let expectation = chosen.map(([rule, message]) => expectationOf(rule, message, error.property)).join(', ');
+  // A rule of one's own may quote the value.
+  if (isSecret && isScalar(error.value)) expectation = expectation.replaceAll(String(error.value) || '***', '***');
+  return problem(
+    path,
+    isSecret && isPresent(error.value) ? '***' : shown(error.value),
+    `expected: ${expectation}`,
+    origins,
+  );
+}
+
+// "port must be an integer number" tells what was expected after its verb.
+function expectationOf(rule: string, message: string, property: string): string {
+  if (rule === 'unknownValue') return 'a class with rules (is @Type() missing on the property?)';
+  if (rule === 'nestedValidation') return 'a mapping';
+  const text = message.startsWith(`${property} `)
+    ? message.slice(property.length + 1)
+    : message.replace(` in ${property}`, '');
+  return text
+    .replace(/\bmust be (?:an? )?(.*)$/, '$1')
+    .replace(/\b(?:must|should) not be (.*)$/, 'not $1')
+    .replace(/\b(?:must|should) (.*)$/, '$1')
+    .replace('one of the following values: ', 'one of ');
+}
+
+function shown(value: unknown): string {
+  if (!isPresent(value)) return 'missing';
+  if (Array.isArray(value)) return 'a list';
+  if (!isScalar(value)) return 'a mapping';
+  const text = typeof value === 'string' ? value.replace(/(:\/\/[^/@\s]*:)[^/@\s]*@/g, '$1***@') : String(value);
+  const cut = text.length > longestShown ? `${text.slice(0, longestShown)}…` : text;
+  return typeof value === 'string' ? JSON.stringify(cut) : cut;
+}
+
+function isScalar(value: unknown): value is string | number | boolean {
+  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean';
+}
+
+function isPresent(value: unknown): boolean {
+  return value !== undefined && value !== null;
+}
+
+function problem(path: string, what: string, hint: string, origins: Origins): ConfigProblem {
+  const source = originOf(origins, path)?.source;
+  const from = source === undefined ? '' : `; from ${source}`;
+  return { path, message: `${path}: ${what} (${hint}${from})`, source };
+}
