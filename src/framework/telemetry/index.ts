@@ -1,0 +1,11 @@
+/**
+ * What an operator sees of a running service. It subscribes to the diagnostics channels of all other modules, which know
+ * nothing of it.
+ *
+ * @example
+ * constructor(private readonly logger: PinoLogger) {} // of nestjs-pino; lines carry requestId and traceId on both faces
+ */
+export { LOG_OPTIONS, type LogLevel, logLevels, LogOptions } from './log.options.js';
+export { createLogger, LOG_DESTINATION, LOGGER } from './logger.js';
+export { RequestLog } from './request-log.js';
+export { TelemetryModule } from './telemetry.module.js';

@@ -1,0 +1,33 @@
+import { ArrayMaxSize, IsArray, IsBoolean, IsIn, IsString, MaxLength } from 'class-validator';
+import { ConfigPrefix } from '../core/index.js';
+
+/** Levels of the log, the rarest first; `silent` writes nothing. */
+export const logLevels = ['silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const;
+
+/** One of `logLevels`. */
+export type LogLevel = (typeof logLevels)[number];
+
+/** The log; the section `log` of the configuration. It is written to standard output, one JSON object per line. */
+@ConfigPrefix('log')
+export class LogOptions {
+  /** Lines below this level are not written. Live. */
+  @IsIn(logLevels)
+  readonly level: LogLevel = 'info';
+
+  /** Write one line per request, on either face; probes get none. Live. */
+  @IsBoolean()
+  readonly access: boolean = true;
+
+  /**
+   * Names of further fields whose values are masked wherever they stand in a line, without regard to case, `-` and `_`.
+   * Authorization, cookies, passwords, secrets, tokens and keys always are. Live.
+   */
+  @IsArray()
+  @ArrayMaxSize(100)
+  @IsString({ each: true })
+  @MaxLength(100, { each: true })
+  readonly redact: readonly string[] = [];
+}
+
+/** Token of the present `LogOptions`, as `Live<LogOptions>`. */
+export const LOG_OPTIONS: unique symbol = Symbol('LOG_OPTIONS');

@@ -1,0 +1,42 @@
+import { Global, Module } from '@nestjs/common';
+import { LoggerModule } from 'nestjs-pino';
+import type { DestinationStream, Logger } from 'pino';
+import type { Live } from '../core/index.js';
+import { LOG_OPTIONS, type LogOptions } from './log.options.js';
+import { createLogger, LOG_DESTINATION, LOGGER } from './logger.js';
+import { RequestLog } from './request-log.js';
+
+@Global()
+@Module({
+  providers: [
+    {
+      provide: LOGGER,
+      useFactory: (options: Live<LogOptions>, output?: DestinationStream) => createLogger(options, output),
+      inject: [LOG_OPTIONS, { token: LOG_DESTINATION, optional: true }],
+    },
+  ],
+  exports: [LOGGER],
+})
+class RootLoggerModule {}
+
+/**
+ * The log: nestjs-pino's `Logger` and `PinoLogger` for everybody, and a line per request. Needs a global provider of
+ * `LOG_OPTIONS`.
+ *
+ * nestjs-pino keeps one root logger per process: in a process with several services, `PinoLogger` writes where the first
+ * one does. Its middleware is not mounted, since it would do per HTTP request what the request context does on every face.
+ */
+@Module({
+  imports: [
+    RootLoggerModule,
+    LoggerModule.forRootAsync({
+      inject: [LOGGER],
+      useFactory: (logger: Logger) => ({
+        pinoHttp: { logger, autoLogging: false, wrapSerializers: false },
+        forRoutes: [],
+      }),
+    }),
+  ],
+  providers: [RequestLog],
+})
+export class TelemetryModule {}
