@@ -1,0 +1,27 @@
+import { IsInt, Max, Min } from 'class-validator';
+import { ConfigPrefix } from '../core/index.js';
+
+/** The probes; the section `health` of the configuration. */
+@ConfigPrefix('health')
+export class HealthOptions {
+  /** Time one check has, in ms; then it counts as down. Live. */
+  @IsInt()
+  @Min(10)
+  @Max(60_000)
+  readonly probeTimeoutMs: number = 2000;
+
+  /** How long the outcome of a check serves for further questions, in ms. Live. */
+  @IsInt()
+  @Min(0)
+  @Max(60_000)
+  readonly cacheMs: number = 1000;
+
+  /** Time between two checks that are made without being asked, so that watchers hear of changes, in ms. Live. */
+  @IsInt()
+  @Min(100)
+  @Max(600_000)
+  readonly refreshMs: number = 5000;
+}
+
+/** Token of the present `HealthOptions`, as `Live<HealthOptions>`. Where nobody provides it, the defaults hold. */
+export const HEALTH_OPTIONS: unique symbol = Symbol('HEALTH_OPTIONS');
