@@ -17,6 +17,8 @@ export interface RequestContextInit {
   /** Reads a request header or metadata entry, by its name in lower case. */
   readonly header: (name: string) => string | undefined;
   readonly deadline: Deadline;
+  /** A question about the process's health; false when left out. */
+  readonly isProbe?: boolean;
 }
 
 // What a caller may choose as request id: it is copied to logs and answers, so nothing that could forge a line.
@@ -33,8 +35,8 @@ export class RequestContext {
   /** On the clock of `performance.now()`. */
   readonly startedAtMs: number = performance.now();
   operation: string;
-  /** Set by the face for a handler under `metadataKeys.probe`: it gets no line in the access log. */
-  isProbe = false;
+  /** A question about the process's health (`metadataKeys.probe`): it gets no line in the access log. */
+  isProbe: boolean;
   /** Set by authentication; `undefined` for an anonymous caller. */
   principal: Principal | undefined;
   /** The principal's tenant, or the caller's `x-tenant` where nobody is authenticated. */
@@ -53,6 +55,7 @@ export class RequestContext {
     this.peer = init.peer;
     this.header = init.header;
     this.deadline = init.deadline;
+    this.isProbe = init.isProbe ?? false;
     this.tenant = init.header('x-tenant');
   }
 

@@ -14,7 +14,7 @@ export interface FieldViolation {
 export interface RookeryErrorOptions {
   /** What went wrong underneath; written to the log, never sent. */
   readonly cause?: unknown;
-  /** Values that belong to the reason; sent as `ErrorInfo.metadata` and in the envelope. */
+  /** Values that belong to the reason; sent as `ErrorInfo.metadata` on gRPC. */
   readonly metadata?: Readonly<Record<string, string>>;
   /** The wrong fields, for an error about the request. */
   readonly violations?: readonly FieldViolation[];

@@ -67,7 +67,10 @@ function prefixes(): Set<string> {
 // A subclass marks its own set, which begins with what it inherits.
 function mark(prototype: object, key: symbol, property: string | symbol): void {
   const inherited = (prototype as Marked)[key] as ReadonlySet<string> | undefined;
-  Object.defineProperty(prototype, key, { value: new Set([...(inherited ?? []), String(property)]), configurable: true });
+  Object.defineProperty(prototype, key, {
+    value: new Set([...(inherited ?? []), String(property)]),
+    configurable: true,
+  });
 }
 
 function isMarked(options: OptionsClass, key: symbol, property: string): boolean {

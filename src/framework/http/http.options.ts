@@ -1,5 +1,17 @@
 import { Type } from 'class-transformer';
-import { IsArray, IsBoolean, IsInt, IsString, Min, ValidateNested } from 'class-validator';
+import { IsArray, IsBoolean, IsInt, IsString, Min, ValidateBy, ValidateNested } from 'class-validator';
+import { ConfigPrefix } from '../core/index.js';
+
+// A page of anybody's, sending the user's cookies: the one combination that must not be possible.
+function NotWithAnyOrigin(): PropertyDecorator {
+  return ValidateBy({
+    name: 'notWithAnyOrigin',
+    validator: {
+      validate: (value, args) => value !== true || !(args?.object as CorsOptions).origins.includes('*'),
+      defaultMessage: () => '$property must be false while origins has *',
+    },
+  });
+}
 
 /** Which pages of other origins may call the REST side. */
 export class CorsOptions {
@@ -8,8 +20,9 @@ export class CorsOptions {
   @IsString({ each: true })
   readonly origins: readonly string[] = [];
 
-  /** Whether cookies and `authorization` of the browser may be sent. Not together with `*`. Live. */
+  /** Whether cookies and `authorization` of the browser may be sent. Not together with `*`. Needs a restart. */
   @IsBoolean()
+  @NotWithAnyOrigin()
   readonly credentials: boolean = false;
 
   /** How long a browser may keep the answer of a preflight, in seconds. */
@@ -19,6 +32,7 @@ export class CorsOptions {
 }
 
 /** The REST side; the section `http` of the configuration. */
+@ConfigPrefix('http')
 export class HttpOptions {
   @ValidateNested()
   @Type(() => CorsOptions)

@@ -1,3 +1,4 @@
+import 'reflect-metadata';
 import type { DescMessage } from '@bufbuild/protobuf';
 import { currentContext, type FieldViolation } from '../core/index.js';
 import { isRecord, MessageJsonReader, type Origin, plainMessage, type PlainMessage } from './message-json.js';

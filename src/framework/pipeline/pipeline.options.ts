@@ -1,17 +1,21 @@
 import { IsInt, Max, Min } from 'class-validator';
+import { ConfigPrefix, NeedsRestart } from '../core/index.js';
 
 /** Limits that hold on every face; the section `server.limits` of the configuration. */
+@ConfigPrefix('server.limits')
 export class LimitOptions {
   /** Largest request body on HTTP and largest message on gRPC, in bytes. */
   @IsInt()
   @Min(1)
   @Max(2 ** 31 - 1)
+  @NeedsRestart()
   readonly maxBodyBytes: number = 1_048_576;
 
   /** Largest request header block, in bytes. */
   @IsInt()
   @Min(1024)
   @Max(1_048_576)
+  @NeedsRestart()
   readonly maxHeaderBytes: number = 16_384;
 
   /** Requests worked on at a time, all faces together; one more is refused with UNAVAILABLE / 503. */
@@ -27,11 +31,13 @@ export class LimitOptions {
   /** Time a request has to send its headers, in ms. */
   @IsInt()
   @Min(100)
+  @NeedsRestart()
   readonly headersTimeoutMs: number = 10_000;
 
   /** Time a request has to send its body, in ms. */
   @IsInt()
   @Min(100)
+  @NeedsRestart()
   readonly bodyTimeoutMs: number = 30_000;
 
   /** Time limit of a request for which neither the caller nor the route says one, in ms. */

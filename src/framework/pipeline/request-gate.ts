@@ -22,6 +22,8 @@ export interface Arrival {
   readonly timeoutMs: number | undefined;
   /** Streams have a longer default limit. */
   readonly isStream: boolean;
+  /** A question about the process's health. */
+  readonly isProbe: boolean;
 }
 
 /** How a request ended. */
@@ -38,7 +40,8 @@ export interface Outcome {
 export class RequestGate {
   readonly #lifecycle: Lifecycle;
   readonly #limits: Live<LimitOptions>;
-  readonly #open = new WeakSet<RequestContext>();
+  // The requests at work, and whether they count: a watch on health must neither use up the limit nor hold up the drain.
+  readonly #open = new WeakMap<RequestContext, { readonly isCounted: boolean }>();
 
   constructor(lifecycle: Lifecycle, limits: Live<LimitOptions>) {
     this.#lifecycle = lifecycle;
@@ -52,12 +55,12 @@ export class RequestGate {
     const deadline =
       arrival.timeoutMs === undefined ? new Deadline(ownMs) : new Deadline(Math.min(arrival.timeoutMs, limits.maxTimeoutMs), true);
     const context = new RequestContext({ ...arrival, deadline });
-    this.#open.add(context);
-    this.#lifecycle.begin();
+    this.#open.set(context, { isCounted: !arrival.isProbe });
+    if (!arrival.isProbe) this.#lifecycle.begin();
     return context;
   }
 
-  /** Why a request that has just entered is not to be served, or `undefined`. Probes are not asked. */
+  /** Why a request that has just entered is not to be served, or `undefined`. Probes are served all the same. */
   refusal(): DrainingError | TooManyRequestsInFlightError | undefined {
     if (this.#lifecycle.phase === 'stopped') return new DrainingError();
     const limit = this.#limits.value.maxConcurrentRequests;
@@ -66,9 +69,11 @@ export class RequestGate {
 
   /** Closes the context. A second call changes nothing: answer, abort and error may all report the end. */
   leave(context: RequestContext, outcome: Outcome): void {
-    if (!this.#open.delete(context)) return;
+    const entry = this.#open.get(context);
+    if (entry === undefined) return;
+    this.#open.delete(context);
     context.deadline.close();
-    this.#lifecycle.end();
+    if (entry.isCounted) this.#lifecycle.end();
     if (!requestEndChannel.hasSubscribers) return;
     requestEndChannel.publish({ context, ...outcome, durationMs: performance.now() - context.startedAtMs });
   }

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { type ArgumentMetadata, Injectable, ValidationPipe } from '@nestjs/common';
 import { isObservable, map, mergeMap, type Observable } from 'rxjs';
 import { isRecord, plainMessage } from './message-json.js';
@@ -23,6 +24,8 @@ export class StrictValidationPipe extends ValidationPipe {
   }
 
   override async transform(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
+    // The call itself, as `@GrpcStreamCall` handlers get it: a Node stream, whose `map` makes another stream of it.
+    if (value instanceof Readable) return value;
     // A stream is not a value to convert; its messages are checked one by one. (plainToInstance on an Observable hangs.)
     if (isMessageStream(value)) return value.map((message) => this.#message(message, metadata));
     if (isObservable(value)) return this.#observable(value, metadata);
