@@ -1,0 +1,9 @@
+import { Module } from '@nestjs/common';
+import { ChatModule } from './chat/index.js';
+import { FilesModule } from './files/index.js';
+import { LogsModule } from './logs/index.js';
+import { UsersModule } from './users/index.js';
+
+/** The reference service: users, files, logs, chat. */
+@Module({ imports: [UsersModule, FilesModule, LogsModule, ChatModule] })
+export class AppModule {}

@@ -1,0 +1,37 @@
+import { describe, expect, it } from 'vitest';
+import { isNotModified, isRangeWelcome } from './http-conditions.js';
+
+const file = { etag: '"a-1"', modifiedMs: Date.parse('2026-01-31T08:00:00.750Z') };
+const written = 'Sat, 31 Jan 2026 08:00:00 GMT';
+const before = 'Sat, 31 Jan 2026 07:59:59 GMT';
+
+describe('isNotModified', () => {
+  it.each([
+    [{}, false],
+    [{ 'if-none-match': '"a-1"' }, true],
+    [{ 'if-none-match': '"b", W/"a-1"' }, true],
+    [{ 'if-none-match': '*' }, true],
+    [{ 'if-none-match': '"b"' }, false],
+    [{ 'if-modified-since': written }, true],
+    [{ 'if-modified-since': before }, false],
+    [{ 'if-modified-since': 'yesterday' }, false],
+    // The tag decides alone.
+    [{ 'if-none-match': '"b"', 'if-modified-since': written }, false],
+  ])('%j: %s', (headers, expected) => {
+    expect(isNotModified(headers, file)).toBe(expected);
+  });
+});
+
+describe('isRangeWelcome', () => {
+  it.each([
+    [{}, true],
+    [{ 'if-range': '"a-1"' }, true],
+    [{ 'if-range': '"b"' }, false],
+    // A weak tag says nothing about bytes.
+    [{ 'if-range': 'W/"a-1"' }, false],
+    [{ 'if-range': written }, true],
+    [{ 'if-range': before }, false],
+  ])('%j: %s', (headers, expected) => {
+    expect(isRangeWelcome(headers, file)).toBe(expected);
+  });
+});

@@ -1,0 +1,59 @@
+import { Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { Lifecycle } from 'rookery/core';
+import { SubscriberQueue } from '../fanout/index.js';
+import type { StoredUser } from './user.js';
+
+/** A change that has been committed. */
+export interface UserEvent {
+  readonly kind: 'upserted' | 'deleted';
+  /** The user after the change; before it, for a removal. */
+  readonly user: StoredUser;
+}
+
+// A watcher that is this far behind does not catch up; at some 200 bytes each it is a fifth of a megabyte.
+const maxWaitingEvents = 1024;
+
+/** Tells watchers of this process what changes in it. */
+@Injectable()
+export class UsersHub implements OnModuleDestroy {
+  readonly #queues = new Set<SubscriberQueue<UserEvent>>();
+  readonly #lifecycle: Lifecycle;
+  readonly #unsubscribe: () => void;
+
+  constructor(lifecycle: Lifecycle) {
+    this.#lifecycle = lifecycle;
+    // A watch has no end of its own: it must not hold up the stop of the process.
+    this.#unsubscribe = lifecycle.onChange(() => this.#endWhenDraining());
+  }
+
+  /** Watchers there are. */
+  get size(): number {
+    return this.#queues.size;
+  }
+
+  publish(event: UserEvent): void {
+    for (const queue of this.#queues) queue.push(event);
+  }
+
+  /** Opens a queue of what changes from now on; give it back by `leave`. It ends when the process drains. */
+  watch(): SubscriberQueue<UserEvent> {
+    const queue = new SubscriberQueue<UserEvent>(maxWaitingEvents);
+    this.#queues.add(queue);
+    this.#endWhenDraining();
+    return queue;
+  }
+
+  leave(queue: SubscriberQueue<UserEvent>): void {
+    queue.close();
+    this.#queues.delete(queue);
+  }
+
+  onModuleDestroy(): void {
+    this.#unsubscribe();
+  }
+
+  #endWhenDraining(): void {
+    if (!this.#lifecycle.isDraining) return;
+    for (const queue of this.#queues) queue.close();
+  }
+}
