@@ -1,0 +1,44 @@
+import { AuthOptions } from '../auth/index.js';
+import type { ConfigStore } from '../config/index.js';
+import type { Live } from '../core/index.js';
+import { GrpcOptions } from '../grpc/index.js';
+import { HealthOptions } from '../health/index.js';
+import { HttpOptions } from '../http/index.js';
+import { LimitOptions } from '../pipeline/index.js';
+import { QuotaOptions } from '../quota/index.js';
+import { LogOptions } from '../telemetry/index.js';
+import { AppOptions } from './app.options.js';
+import { ServerOptions } from './server.options.js';
+
+/** The present options of every module of the framework. */
+export interface BoundOptions {
+  readonly app: Live<AppOptions>;
+  readonly auth: Live<AuthOptions>;
+  readonly grpc: Live<GrpcOptions>;
+  readonly health: Live<HealthOptions>;
+  readonly http: Live<HttpOptions>;
+  readonly limits: Live<LimitOptions>;
+  readonly log: Live<LogOptions>;
+  readonly quota: Live<QuotaOptions>;
+  readonly server: Live<ServerOptions>;
+}
+
+/**
+ * Ties the sections of the configuration to the modules they are for.
+ *
+ * @throws ConfigError with all problems of all sections
+ */
+export function bindOptions(store: ConfigStore): BoundOptions {
+  const [app, auth, grpc, health, http, limits, log, quota, server] = store.bindAll([
+    ['app', AppOptions],
+    ['auth', AuthOptions],
+    ['grpc', GrpcOptions],
+    ['health', HealthOptions],
+    ['http', HttpOptions],
+    ['server.limits', LimitOptions],
+    ['log', LogOptions],
+    ['quota', QuotaOptions],
+    ['server', ServerOptions],
+  ]);
+  return { app, auth, grpc, health, http, limits, log, quota, server };
+}

@@ -1,0 +1,115 @@
+import type { Socket } from 'node:net';
+
+/** How far a connection has got: nothing heard yet, in the TLS handshake, or at home with a protocol. */
+export type ConnectionState = 'silent' | 'handshaking' | 'http1' | 'http2';
+
+/** Connections of the port: those open, by state, and what was counted since the start. */
+export interface ConnectionStats extends Readonly<Record<ConnectionState, number>> {
+  /** Open HTTP/2 streams, of all connections together. */
+  readonly streams: number;
+  /** Connections that ever came. */
+  readonly accepted: number;
+  /** Those closed without having spoken a protocol in time, or one that is not served here. */
+  readonly refused: number;
+}
+
+/** The protocol's hand on one connection. */
+export interface ConnectionKeeper {
+  /** Asks the client to go elsewhere with its next request; nothing that runs or is on its way is harmed. */
+  announce(): void;
+  /** Called again and again while draining: closes what has ended. */
+  drainStep(nowMs: number, lingerMs: number): void;
+}
+
+/** One TCP connection, from accept to close. */
+export class Connection {
+  /** On the clock of `performance.now()`. */
+  readonly openedAtMs: number = performance.now();
+  readonly socket: Socket;
+  /** Set once the protocol is known. */
+  keeper: ConnectionKeeper | undefined;
+  #state: ConnectionState = 'silent';
+  readonly #counts: Record<ConnectionState, number>;
+
+  constructor(socket: Socket, counts: Record<ConnectionState, number>) {
+    this.socket = socket;
+    this.#counts = counts;
+    counts.silent += 1;
+    socket.once('close', () => {
+      counts[this.#state] -= 1;
+    });
+  }
+
+  get state(): ConnectionState {
+    return this.#state;
+  }
+
+  /** Moves it on; a connection that has closed meanwhile stays out of the counts. */
+  become(state: ConnectionState, keeper?: ConnectionKeeper): void {
+    if (this.socket.closed) return;
+    this.#counts[this.#state] -= 1;
+    this.#counts[state] += 1;
+    this.#state = state;
+    this.keeper = keeper;
+  }
+
+  /** One step of the drain. Who has just connected has a request on the way; who stays silent is let go. */
+  drainStep(nowMs: number, lingerMs: number): void {
+    if (this.keeper !== undefined) this.keeper.drainStep(nowMs, lingerMs);
+    else if (nowMs - this.openedAtMs >= lingerMs) this.socket.destroy();
+  }
+}
+
+/** Every open connection of the port. */
+export class ConnectionTable {
+  readonly #open = new Set<Connection>();
+  readonly #counts: Record<ConnectionState, number> = { silent: 0, handshaking: 0, http1: 0, http2: 0 };
+  readonly #emptyWaiters = new Set<() => void>();
+  #accepted = 0;
+  #refused = 0;
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  get counts(): Readonly<Record<ConnectionState, number>> & Pick<ConnectionStats, 'accepted' | 'refused'> {
+    return { ...this.#counts, accepted: this.#accepted, refused: this.#refused };
+  }
+
+  /** Takes a connection in until its socket closes. */
+  add(socket: Socket): Connection {
+    const connection = new Connection(socket, this.#counts);
+    this.#accepted += 1;
+    this.#open.add(connection);
+    socket.once('close', () => {
+      this.#open.delete(connection);
+      if (this.#open.size > 0) return;
+      for (const waiter of this.#emptyWaiters) waiter();
+    });
+    return connection;
+  }
+
+  /** Closes a connection that gets no service. */
+  refuse(connection: Connection): void {
+    this.#refused += 1;
+    connection.socket.destroy();
+  }
+
+  /** Calls `visit` for those open now; it may close them. */
+  forEach(visit: (connection: Connection) => void): void {
+    for (const connection of [...this.#open]) visit(connection);
+  }
+
+  /** Resolves with true once no connection is open, with false when `timeoutMs` passed first. */
+  empty(timeoutMs: number): Promise<boolean> {
+    if (this.#open.size === 0) return Promise.resolve(true);
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const waiter = (): void => resolve(true);
+    const timer = setTimeout(() => resolve(false), timeoutMs);
+    this.#emptyWaiters.add(waiter);
+    return promise.finally(() => {
+      clearTimeout(timer);
+      this.#emptyWaiters.delete(waiter);
+    });
+  }
+}

@@ -1,0 +1,67 @@
+import type { DescService } from '@bufbuild/protobuf';
+import type { DynamicModule, Type } from '@nestjs/common';
+import { ModulesContainer, NestFactory } from '@nestjs/core';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { assertKeysConfigured, AuthKeys } from '../auth/index.js';
+import { type ConfigStore, type LoadConfigInit, loadConfig } from '../config/index.js';
+import { Lifecycle } from '../core/index.js';
+import { HttpAdapter } from '../http/index.js';
+import { RequestGate } from '../pipeline/index.js';
+import type { Samples } from './banner.js';
+import { bindOptions } from './bound-options.js';
+import { ownProcess } from './process.js';
+import { protectedOperations } from './operations.js';
+import { RookeryModule } from './rookery.module.js';
+import { Service } from './service.js';
+import { assertNodeVersion } from './node-version.js';
+
+/** How a service is made; every part has a default. */
+export interface CreateServiceOptions {
+  /** Where the configuration comes from: `config/`, the environment and the command line by default. */
+  readonly config?: LoadConfigInit;
+  /**
+   * Whether the service owns the process (default true): SIGTERM and SIGINT drain it, a failed start prints its reason
+   * and exits with 1, a stop exits with 0 or 2. Tests, and programs with several services, say false.
+   */
+  readonly ownsProcess?: boolean;
+  /** Requests to print in development when the service is up. */
+  readonly samples?: Samples;
+  /** Descriptors of services whose handlers use Nest's own `@GrpcMethod` and its kin; `@GrpcService` brings its own. */
+  readonly services?: readonly DescService[];
+}
+
+/**
+ * Builds a Nest application that answers REST and gRPC on one port, from `application`'s controllers. Nothing listens
+ * until `listen()`.
+ *
+ * @throws ConfigError, StartError and what the application's own providers throw; with `ownsProcess` the process ends
+ *   with 1 and a readable line instead
+ * @example
+ * const service = await createService(AppModule);
+ * await service.listen();
+ */
+export async function createService(application: Type | DynamicModule, options: CreateServiceOptions = {}): Promise<Service> {
+  if (options.ownsProcess === false) return build(application, options);
+  return ownProcess(() => build(application, options));
+}
+
+async function build(application: Type | DynamicModule, options: CreateServiceOptions): Promise<Service> {
+  assertNodeVersion(process.versions.node);
+  const store: ConfigStore = await loadConfig(options.config);
+  const bound = bindOptions(store);
+  const lifecycle = new Lifecycle();
+  const gate = new RequestGate(lifecycle, bound.limits);
+  const adapter = new HttpAdapter({ gate, limits: bound.limits, trustProxy: bound.http.value.trustProxy });
+  const module = RookeryModule.forRoot({ application, store, options: bound, lifecycle });
+  // No logger until there is ours: of a start that fails Nest would write the error with its stack and all it carries.
+  const nestOptions = { bufferLogs: true, abortOnError: false, logger: false } as const;
+  const app = await NestFactory.create<NestFastifyApplication>(module, adapter, nestOptions);
+  try {
+    assertKeysConfigured(app.get(AuthKeys).value, protectedOperations(app.get(ModulesContainer)));
+    return await Service.assemble({ app, store, options: bound, lifecycle, gate, samples: options.samples ?? {}, services: options.services ?? [] });
+  } catch (error) {
+    await app.close();
+    throw error;
+  }
+}
+

@@ -1,0 +1,239 @@
+import type http from 'node:http';
+import { Server as NetServer, type Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
+import type { Live } from '../core/index.js';
+import type { LimitOptions } from '../pipeline/index.js';
+import { type Connection, type ConnectionStats, ConnectionTable } from './connections.js';
+import { Http1Connections } from './http1-connections.js';
+import { Http2Connections } from './http2-connections.js';
+import { type GrpcStreams, Http2Streams, type RequestHandler } from './http2-streams.js';
+import { type Protocol, sniff, type SniffFailure } from './preface.js';
+import type { ServerOptions } from './server.options.js';
+import { TlsConnections } from './tls-connections.js';
+import type { TlsFilesTiming } from './tls-files.js';
+
+/** What the port stands between. */
+export interface OnePortInit {
+  /** Nest's own HTTP/1.1 server. It listens itself; its options `maxHeaderSize` and `connectionsCheckingInterval` are its maker's. */
+  readonly server: http.Server;
+  readonly options: Live<ServerOptions>;
+  readonly limits: Live<LimitOptions>;
+  readonly grpc: GrpcStreams;
+  /** Fastify's routing function; it gets what is not gRPC on HTTP/2. */
+  readonly handleRequest: RequestHandler;
+  readonly log: (message: string, fields: object) => void;
+  /** How quickly changed certificates are noticed. */
+  readonly tlsTiming?: TlsFilesTiming;
+}
+
+// How often the drain looks for what has ended: nobody notices 50 ms in a stop, and a thousand looks cost nothing.
+const drainStepMs = 50;
+// Far more than a full queue of pending connections takes, also on a busy machine.
+const acceptTimeMs = 1000;
+// A socket that is destroyed reports its close within a turn or two of the event loop.
+const destroyTimeMs = 1000;
+
+const cleartextRefusal =
+  'HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-type: text/plain\r\ncontent-length: 29\r\n\r\nthis port expects TLS (https)';
+
+const ignore = (): void => {};
+
+/**
+ * Serves HTTP/1.1, HTTP/2 and TLS with both on the port of one HTTP/1.1 server, by looking at the first bytes of each
+ * connection, and ends all of it without losing a request.
+ *
+ * @example
+ * const port = new OnePort({ server, options, limits, grpc, handleRequest, log });
+ * port.attach();
+ * server.listen(8080);
+ * // at the stop
+ * port.announceDrain();
+ * await delay(drainDelayMs);
+ * const isDrained = await port.drain(20_000);
+ */
+export class OnePort {
+  readonly #init: OnePortInit;
+  readonly #table = new ConnectionTable();
+  readonly #http2: Http2Connections;
+  #http1: Http1Connections | undefined;
+  #tls: TlsConnections | undefined;
+  #unsubscribe: (() => void)[] = [];
+  #draining: Promise<boolean> | undefined;
+  #isAnnounced = false;
+
+  constructor(init: OnePortInit) {
+    this.#init = init;
+    const streams = new Http2Streams(init);
+    this.#http2 = new Http2Connections(init.options, init.limits, (stream, headers, flags, rawHeaders) =>
+      streams.handle(stream, headers, flags, rawHeaders),
+    );
+  }
+
+  /**
+   * Puts the port in front of the server. Call it once, when the server has all its listeners and before it listens.
+   *
+   * @throws TlsFilesError `server.tls` names files that cannot serve
+   */
+  attach(): void {
+    const { server, options, limits, log } = this.#init;
+    const { tls } = options.value;
+    if (tls.certFile !== undefined) {
+      this.#tls = new TlsConnections({
+        options: tls,
+        log,
+        onSecure: (connection, socket) => this.#await(connection, socket),
+        onFailure: (connection) => this.#table.refuse(connection),
+        ...(this.#init.tlsTiming !== undefined && { timing: this.#init.tlsTiming }),
+      });
+    }
+    this.#http1 = new Http1Connections(server);
+    server.on('connection', (socket: Socket) => this.#accept(socket));
+    this.#applyOptions();
+    this.#unsubscribe = [options.subscribe(() => this.#applyOptions()), limits.subscribe(() => this.#applyOptions())];
+    this.#takeOverClose();
+  }
+
+  /** Open connections by state, and totals since the start. */
+  stats(): ConnectionStats {
+    return { ...this.#table.counts, streams: this.#http2.openStreams };
+  }
+
+  /**
+   * Asks the clients to go elsewhere, while everything is still accepted and served: HTTP/1.1 answers carry
+   * `connection: close`, HTTP/2 connections get GOAWAY. Later calls change nothing.
+   */
+  announceDrain(): void {
+    if (this.#isAnnounced) return;
+    this.#isAnnounced = true;
+    this.#http1?.announce();
+    this.#table.forEach(({ keeper }) => keeper?.announce());
+  }
+
+  /**
+   * Stops listening, lets what runs and what is on its way finish, and destroys the rest when time is up: gRPC callers
+   * then see UNAVAILABLE. A second call waits for the first.
+   *
+   * @param graceMs time for all of it, in ms
+   * @returns whether everything ended in time
+   */
+  drain(graceMs: number): Promise<boolean> {
+    return this.#drain(graceMs, this.#init.options.value.idleLingerMs);
+  }
+
+  /** Cuts everything off at once. May be called twice. */
+  close(): void {
+    this.#release();
+    this.#stopListening();
+    this.#table.forEach(({ socket }) => socket.destroy());
+  }
+
+  #accept(socket: Socket): void {
+    // Every socket needs one from the first moment; what an error means to a request, its 'close' tells.
+    socket.on('error', ignore);
+    this.#await(this.#table.add(socket), socket);
+  }
+
+  // `socket` is the connection's own one, or the TLS socket on it.
+  #await(connection: Connection, socket: Socket): void {
+    if (socket !== connection.socket) socket.on('error', ignore);
+    sniff(socket, this.#init.limits.value.firstByteTimeoutMs, (outcome, seen) =>
+      this.#route(connection, socket, outcome, seen),
+    );
+  }
+
+  #route(connection: Connection, socket: Socket, outcome: Protocol | SniffFailure, seen: Buffer): void {
+    const isSecure = socket instanceof TLSSocket;
+    if (outcome === 'closed') socket.destroy();
+    else if (outcome === 'silent') this.#table.refuse(connection);
+    else if (outcome === 'tls') {
+      if (this.#tls === undefined || isSecure) this.#table.refuse(connection);
+      else this.#tls.accept(connection);
+    } else if (!isSecure && this.#tls !== undefined && !this.#init.options.value.tls.allowCleartext) {
+      this.#refuseCleartext(connection, outcome, seen);
+    } else if (outcome === 'http2') this.#http2.serve(connection, socket);
+    else if (isSecure && socket.alpnProtocol === 'h2') this.#table.refuse(connection);
+    else this.#http1?.serve(connection, socket);
+  }
+
+  // A person with the wrong scheme in the address gets a sentence; anything else gets nothing.
+  #refuseCleartext(connection: Connection, protocol: 'http1' | 'http2', seen: Buffer): void {
+    if (protocol === 'http1' && /^[A-Z]{3,7} /.test(seen.toString('latin1', 0, 8)))
+      connection.socket.write(cleartextRefusal);
+    this.#table.refuse(connection);
+  }
+
+  #applyOptions(): void {
+    const { server, options, limits } = this.#init;
+    server.maxConnections = options.value.maxConnections;
+    server.keepAliveTimeout = options.value.keepAliveTimeoutMs;
+    server.headersTimeout = limits.value.headersTimeoutMs;
+    server.requestTimeout = limits.value.headersTimeoutMs + limits.value.bodyTimeoutMs;
+  }
+
+  #drain(graceMs: number, lingerMs: number): Promise<boolean> {
+    this.#draining ??= this.#run(graceMs, lingerMs);
+    return this.#draining;
+  }
+
+  async #run(graceMs: number, lingerMs: number): Promise<boolean> {
+    const deadlineMs = performance.now() + graceMs;
+    this.announceDrain();
+    await this.#acceptWaiting();
+    this.#stopListening();
+    let isEmpty = false;
+    do {
+      const nowMs = performance.now();
+      this.#table.forEach((connection) => connection.drainStep(nowMs, lingerMs));
+      isEmpty = await this.#table.empty(Math.max(0, Math.min(drainStepMs, deadlineMs - nowMs)));
+    } while (!isEmpty && performance.now() < deadlineMs);
+    if (!isEmpty) {
+      this.#init.log('drain ran out of time', { graceMs, ...this.stats() });
+      this.#table.forEach(({ socket }) => socket.destroy());
+      await this.#table.empty(destroyTimeMs);
+    }
+    this.#release();
+    return isEmpty;
+  }
+
+  // Connections that the kernel has confirmed and nobody has accepted are reset when the port closes. Node accepts one
+  // in each turn of the event loop, so we wait for a turn without; not for ever, since new ones may keep coming. The
+  // first immediate may come in the turn that is under way, so two quiet ones are asked for.
+  async #acceptWaiting(): Promise<void> {
+    const untilMs = performance.now() + acceptTimeMs;
+    for (let quietTurns = 0; quietTurns < 2 && performance.now() < untilMs; quietTurns += 1) {
+      const { accepted } = this.stats();
+      await new Promise((resolve) => setImmediate(resolve));
+      if (this.stats().accepted > accepted) quietTurns = -1;
+    }
+  }
+
+  // Not the server's own close(): that would destroy idle connections at once, a request on its way or not, and end
+  // the checks for slow clients.
+  #stopListening(): void {
+    if (this.#init.server.listening) NetServer.prototype.close.call(this.#init.server);
+  }
+
+  // Whoever closes the server, such as Nest's adapter, waits for all its connections; those on HTTP/2 would wait for
+  // whoever comes after. So its close() is a drain.
+  #takeOverClose(): void {
+    const { server } = this.#init;
+    const close = server.close.bind(server);
+    server.close = (callback?: (error?: Error) => void): http.Server => {
+      if (!server.listening && this.#draining === undefined) return close(callback);
+      void this.#closeAfterDrain(() => close(() => callback?.()));
+      return server;
+    };
+  }
+
+  // Whoever closes the server wants it closed: idle connections get no extra time, unless a drain has given it.
+  async #closeAfterDrain(close: () => void): Promise<void> {
+    await this.#drain(this.#init.options.value.graceMs, 0);
+    close();
+  }
+
+  #release(): void {
+    for (const unsubscribe of this.#unsubscribe) unsubscribe();
+    this.#unsubscribe = [];
+    this.#tls?.close();
+  }
+}

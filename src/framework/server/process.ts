@@ -1,0 +1,36 @@
+import { writeSync } from 'node:fs';
+import type { Service } from './service.js';
+import { startLines } from './start-error.js';
+
+/**
+ * Gives the process to one service: signals drain it, and every way it can end has its exit code.
+ * 0 drained; 1 could not start, or crashed; 2 the drain ran out of time, or a second signal cut it short.
+ */
+export async function ownProcess(make: () => Promise<Service>): Promise<Service> {
+  let service: Service | undefined;
+  let stopping = false;
+  const stop = (): void => {
+    if (stopping) process.exit(2);
+    stopping = true;
+    // A start that is still under way has nothing to drain.
+    if (service === undefined) process.exit(0);
+    void service.close().then((code) => process.exit(code));
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+  process.on('uncaughtException', (error) => fail('crashed', error));
+  try {
+    service = await make();
+  } catch (error) {
+    fail('cannot start', error);
+  }
+  service.failWith((error) => fail('cannot start', error));
+  return service;
+}
+
+// Written at once: pending asynchronous output would be lost with the process.
+function fail(what: string, error: unknown): never {
+  for (const line of startLines(error)) writeSync(2, `${what}: ${line}\n`);
+  if (what === 'crashed' && error instanceof Error) writeSync(2, `${error.stack}\n`);
+  process.exit(1);
+}

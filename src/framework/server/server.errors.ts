@@ -1,0 +1,12 @@
+import { RookeryError, type RookeryErrorOptions, Status } from '../core/index.js';
+
+/** A file under `server.tls` cannot be read, is not PEM, or certificate and key do not belong together. */
+export class TlsFilesError extends RookeryError {
+  static override readonly reason = 'SERVER_TLS_FILES';
+  static override readonly status = Status.FailedPrecondition;
+
+  /** @param setting path of the setting, such as `server.tls.certFile` */
+  constructor(setting: string, file: string, expectation: string, options: RookeryErrorOptions = {}) {
+    super(`${setting}: ${file} (expected: ${expectation})`, options);
+  }
+}

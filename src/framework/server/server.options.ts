@@ -1,0 +1,159 @@
+import { Type } from 'class-transformer';
+import {
+  IsBoolean,
+  IsDefined,
+  IsInt,
+  IsNotEmpty,
+  IsOptional,
+  IsString,
+  Max,
+  Min,
+  ValidateBy,
+  ValidateNested,
+} from 'class-validator';
+import { ConfigPrefix, NeedsRestart } from '../core/index.js';
+
+function HasCertificateWithKey(): PropertyDecorator {
+  return ValidateBy({
+    name: 'hasCertificateWithKey',
+    validator: {
+      validate: (value) => {
+        const { certFile, keyFile, clientCaFile } = (value ?? {}) as Partial<TlsOptions>;
+        return (
+          (certFile === undefined) === (keyFile === undefined) && (clientCaFile === undefined || certFile !== undefined)
+        );
+      },
+      defaultMessage: () => '$property must have certFile and keyFile together; clientCaFile needs both',
+    },
+  });
+}
+
+/** TLS on the one port; the section `server.tls` of the configuration. On when the two files are named. */
+export class TlsOptions {
+  /** Path of the certificate chain, PEM, leaf first. A changed file is taken over while running. */
+  @IsOptional()
+  @IsString()
+  @IsNotEmpty()
+  readonly certFile?: string;
+
+  /** Path of the private key that belongs to it, PEM. */
+  @IsOptional()
+  @IsString()
+  @IsNotEmpty()
+  readonly keyFile?: string;
+
+  /** Path of the authorities that client certificates must come from, PEM. Named: a client without one is refused. */
+  @IsOptional()
+  @IsString()
+  @IsNotEmpty()
+  readonly clientCaFile?: string;
+
+  /** Serve cleartext on the same port next to TLS. Live. */
+  @IsBoolean()
+  readonly allowCleartext: boolean = false;
+
+  /** Time for the TLS handshake, in ms. */
+  @IsInt()
+  @Min(100)
+  @Max(120_000)
+  readonly handshakeTimeoutMs: number = 10_000;
+}
+
+/** HTTP/2 connections; the section `server.http2` of the configuration. A change holds for connections made after it. */
+export class Http2Options {
+  /** Requests that one connection may have open at a time; the client keeps further ones back. */
+  @IsInt()
+  @Min(1)
+  @Max(100_000)
+  readonly maxConcurrentStreams: number = 250;
+
+  /** Request bytes a client may send ahead on one stream before the handler reads, in bytes. */
+  @IsInt()
+  @Min(65_535)
+  @Max(16_777_216)
+  readonly streamWindowBytes: number = 262_144;
+
+  /** The same for all streams of a connection together, in bytes: what a connection can cost in buffered requests. */
+  @IsInt()
+  @Min(65_535)
+  @Max(268_435_456)
+  readonly connectionWindowBytes: number = 1_048_576;
+
+  /** Memory of one connection above which it gets no new streams, in MiB. */
+  @IsInt()
+  @Min(1)
+  @Max(1024)
+  readonly maxSessionMemoryMiB: number = 32;
+
+  /** A connection without an open stream is closed after this time, in ms. */
+  @IsInt()
+  @Min(100)
+  readonly idleTimeoutMs: number = 300_000;
+}
+
+/** The one port; the section `server` of the configuration. Its limits on requests are `server.limits`. */
+@ConfigPrefix('server')
+export class ServerOptions {
+  /** Address to listen on; `0.0.0.0` is every IPv4 address of the machine. */
+  @IsString()
+  @IsNotEmpty()
+  @NeedsRestart()
+  readonly host: string = '0.0.0.0';
+
+  /** Port to listen on; 0 takes a free one. */
+  @IsInt()
+  @Min(0)
+  @Max(65_535)
+  @NeedsRestart()
+  readonly port: number = 8080;
+
+  /** Certificates. */
+  @IsDefined()
+  @ValidateNested()
+  @Type(() => TlsOptions)
+  @HasCertificateWithKey()
+  @NeedsRestart()
+  readonly tls: TlsOptions = new TlsOptions();
+
+  /** HTTP/2 connections. */
+  @IsDefined()
+  @ValidateNested()
+  @Type(() => Http2Options)
+  readonly http2: Http2Options = new Http2Options();
+
+  /** Connections open at a time; one more is closed as it comes. */
+  @IsInt()
+  @Min(1)
+  readonly maxConnections: number = 10_000;
+
+  // Above the 60 s after which common load balancers close: whoever closes first must not be us.
+  /** Time an HTTP/1.1 connection is kept for the next request, in ms. */
+  @IsInt()
+  @Min(100)
+  readonly keepAliveTimeoutMs: number = 75_000;
+
+  /** Time between readiness going red and the first refused connection, in ms. Not set: 5000 in Kubernetes, else 0. */
+  @IsOptional()
+  @IsInt()
+  @Min(0)
+  @Max(600_000)
+  readonly drainDelayMs?: number;
+
+  /** Time that running requests have to finish when the process stops, in ms. */
+  @IsInt()
+  @Min(0)
+  @Max(3_600_000)
+  readonly graceMs: number = 20_000;
+
+  /**
+   * While stopping, an HTTP/1.1 connection is closed when it was idle for this long, in ms; a request that comes before
+   * is still answered. A busy client has its next request on the way most of the time, so 0 loses requests.
+   */
+  @IsInt()
+  @Min(0)
+  @Max(60_000)
+  readonly idleLingerMs: number = 1000;
+}
+
+/** Token of the present `ServerOptions`, as `Live<ServerOptions>`. */
+export const SERVER_OPTIONS: unique symbol = Symbol('SERVER_OPTIONS');

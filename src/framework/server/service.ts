@@ -1,0 +1,169 @@
+import { lookup } from 'node:dns/promises';
+import type { AddressInfo } from 'node:net';
+import type { DescService } from '@bufbuild/protobuf';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { Logger } from 'nestjs-pino';
+import type { FastifyInstance } from 'fastify';
+import { DevelopmentToken } from '../auth/index.js';
+import type { ConfigStore } from '../config/index.js';
+import { HealthSource, type Lifecycle } from '../core/index.js';
+import { GrpcServer, GrpcStrategy } from '../grpc/index.js';
+import { registerApiDocs, registerHttpPlugins } from '../http/index.js';
+import type { RequestGate } from '../pipeline/index.js';
+import { bannerLines, type Samples } from './banner.js';
+import type { BoundOptions } from './bound-options.js';
+import { OnePort } from './one-port.js';
+import { runShutdown } from './shutdown.js';
+import { startLogger } from './start-logger.js';
+
+/** The parts of a service, made and tied together by `createService()`. */
+export interface ServiceParts {
+  readonly app: NestFastifyApplication;
+  readonly store: ConfigStore;
+  readonly options: BoundOptions;
+  readonly lifecycle: Lifecycle;
+  readonly gate: RequestGate;
+  readonly samples: Samples;
+  readonly services: readonly DescService[];
+}
+
+/** A Nest application on one port, and its life. */
+export class Service {
+  /** The Nest application: `get()`, `resolve()` and all the rest. */
+  readonly app: NestFastifyApplication;
+  /** The configuration it runs with. */
+  readonly config: ConfigStore;
+  readonly lifecycle: Lifecycle;
+  readonly #parts: ServiceParts;
+  readonly #logger: Logger;
+  readonly #port: OnePort;
+  #closing: Promise<0 | 2> | undefined;
+  #fail: ((error: unknown) => never) | undefined;
+
+  private constructor(parts: ServiceParts, port: OnePort) {
+    this.app = parts.app;
+    this.config = parts.store;
+    this.lifecycle = parts.lifecycle;
+    this.#parts = parts;
+    this.#logger = parts.app.get(Logger);
+    this.#port = port;
+  }
+
+  /** @internal */
+  static async assemble(parts: ServiceParts): Promise<Service> {
+    const { app, options, gate, lifecycle } = parts;
+    const logger = app.get(Logger);
+    app.useLogger(startLogger(logger));
+    await registerHttpPlugins(app, options.http);
+    if (options.http.value.docs) {
+      await registerApiDocs(app, { title: options.app.value.name, version: options.app.value.version });
+    }
+    const grpc = new GrpcServer({
+      gate,
+      lifecycle,
+      limits: options.limits,
+      options: options.grpc,
+      health: app.get(HealthSource),
+      domain: options.app.value.name,
+    });
+    app.connectMicroservice({ strategy: new GrpcStrategy(grpc, parts.services) }, { inheritAppConfig: true });
+    const fastify = app.getHttpAdapter().getInstance() as FastifyInstance;
+    const port = new OnePort({
+      server: fastify.server,
+      options: options.server,
+      limits: options.limits,
+      grpc,
+      handleRequest: (request, response) => fastify.routing(request as never, response as never),
+      log: (message, fields) => logger.log({ ...fields, msg: message }),
+    });
+    return new Service(parts, port);
+  }
+
+  /** @internal how `createService()` hears of a start that fails in `listen()` */
+  failWith(fail: (error: unknown) => never): void {
+    this.#fail = fail;
+  }
+
+  /**
+   * Starts the application, listens, and turns the probes green.
+   *
+   * @throws what the application's life cycle hooks throw; the address is in use or not allowed
+   */
+  async listen(): Promise<this> {
+    try {
+      await this.#start();
+      return this;
+    } catch (error) {
+      if (this.#fail !== undefined) this.#fail(error);
+      await this.app.close();
+      throw error;
+    }
+  }
+
+  async #start(): Promise<void> {
+    const { app, options } = this.#parts;
+    const { host, port } = options.server.value;
+    await app.init();
+    await app.startAllMicroservices();
+    this.#port.attach();
+    // Fastify would open a second server for the name localhost, which nobody looks after.
+    const { address } = await lookup(host, { order: 'ipv4first' });
+    await app.listen(port, address);
+    this.lifecycle.advance('ready');
+    this.#logger.log({ msg: 'listening', address: this.address, env: this.config.env });
+    await this.#greet();
+  }
+
+  async #greet(): Promise<void> {
+    const { app, samples, options } = this.#parts;
+    if (this.config.env !== 'development' || this.#fail === undefined) return;
+    const token = await app.get(DevelopmentToken).issue({ scopes: samples.scopes ?? [] });
+    const isTls = options.server.value.tls.certFile !== undefined;
+    const lines = bannerLines({ name: options.app.value.name, env: this.config.env, address: this.address, isTls, samples, token });
+    process.stdout.write(`${lines.join('\n')}\n`);
+  }
+
+  /** `host:port` to reach it at from this machine. */
+  get address(): string {
+    const { address, port, family } = this.app.getHttpServer().address() as AddressInfo;
+    const host = address === '0.0.0.0' || address === '::' ? 'localhost' : address;
+    return family === 'IPv6' && host !== 'localhost' ? `[${host}]:${port}` : `${host}:${port}`;
+  }
+
+  /** `http://host:port`, or `https://…`. */
+  get url(): string {
+    return `${this.#parts.options.server.value.tls.certFile === undefined ? 'http' : 'https'}://${this.address}`;
+  }
+
+  /**
+   * Drains and stops: readiness red, drain delay, refuse new work, finish what runs, close drivers. A second call waits
+   * for the first.
+   *
+   * @returns the exit code: 0 when everything ended by itself, 2 when the grace limit cut something off
+   */
+  close(): Promise<0 | 2> {
+    this.#closing ??= this.#stop();
+    return this.#closing;
+  }
+
+  #stop(): Promise<0 | 2> {
+    const { drainDelayMs, graceMs } = this.#parts.options.server.value;
+    return runShutdown({
+      lifecycle: this.lifecycle,
+      announce: () => this.#port.announceDrain(),
+      drainDelayMs: drainDelayMs ?? defaultDrainDelayMs(),
+      drain: (limitMs) => this.#port.drain(limitMs),
+      graceMs,
+      closeApplication: async () => {
+        await this.app.close();
+        this.#port.close();
+      },
+      log: (message, fields) => this.#logger.log({ ...fields, msg: message }),
+    });
+  }
+}
+
+// Kubernetes goes on sending for a while after it has asked for the stop; elsewhere nobody has to be waited for.
+function defaultDrainDelayMs(): number {
+  return process.env.KUBERNETES_SERVICE_HOST === undefined ? 0 : 5000;
+}

@@ -1,0 +1,18 @@
+import { ConfigError } from '../config/index.js';
+
+/** The service could not start; `message` is one readable line for the operator. */
+export class StartError extends Error {
+  override readonly name = 'StartError';
+}
+
+/** The lines an operator needs of an error that stopped a start: causes included, stacks left out. */
+export function startLines(error: unknown): string[] {
+  if (!(error instanceof Error)) return [String(error)];
+  // One line for each problem is enough: that they are problems of the configuration, their paths say.
+  if (error instanceof ConfigError) return error.problems.map(({ message }) => message);
+  const { code, address, port } = error as NodeJS.ErrnoException & { address?: string; port?: number };
+  if (code === 'EADDRINUSE') return [`cannot listen on ${address}:${port}: the address is in use (another process, or PORT is wrong)`];
+  if (code === 'EACCES' && port !== undefined) return [`cannot listen on ${address}:${port}: permission denied`];
+  const cause = error.cause instanceof Error ? ` (${error.cause.message})` : '';
+  return `${error.message}${cause}`.split('\n');
+}
