@@ -17,18 +17,39 @@ import {
 } from './index.js';
 
 function contextWith(headers: Record<string, string>): RequestContext {
-  return new RequestContext({ face: 'http', operation: 'GET /', peer: '::1', header: (name) => headers[name], deadline: new Deadline(Infinity) });
+  return new RequestContext({
+    face: 'http',
+    operation: 'GET /',
+    peer: '::1',
+    header: (name) => headers[name],
+    deadline: new Deadline(Infinity),
+  });
 }
 
 describe('status mapping', () => {
   it('follows the canonical google.rpc mapping in both directions where it is one to one', () => {
-    for (const status of [Status.NotFound, Status.AlreadyExists, Status.PermissionDenied, Status.Unauthenticated, Status.Unavailable, Status.DeadlineExceeded, Status.Unimplemented, Status.ResourceExhausted, Status.InvalidArgument, Status.Cancelled]) {
+    for (const status of [
+      Status.NotFound,
+      Status.AlreadyExists,
+      Status.PermissionDenied,
+      Status.Unauthenticated,
+      Status.Unavailable,
+      Status.DeadlineExceeded,
+      Status.Unimplemented,
+      Status.ResourceExhausted,
+      Status.InvalidArgument,
+      Status.Cancelled,
+    ]) {
       expect(statusOfHttp(httpStatusOf(status))).toBe(status);
     }
   });
 
   it('takes unknown numbers for a failure of their class', () => {
-    expect([httpStatusOf(99), statusOfHttp(418), statusOfHttp(599)]).toEqual([500, Status.InvalidArgument, Status.Internal]);
+    expect([httpStatusOf(99), statusOfHttp(418), statusOfHttp(599)]).toEqual([
+      500,
+      Status.InvalidArgument,
+      Status.Internal,
+    ]);
   });
 });
 
@@ -36,7 +57,11 @@ describe('RookeryError', () => {
   it('is recognised by its brand, not by its class', () => {
     const foreign = { [Symbol.for('rookery.error')]: true };
 
-    expect([RookeryError.is(new DeadlineExceededError(5)), RookeryError.is(foreign), RookeryError.is(new Error('x'))]).toEqual([true, true, false]);
+    expect([
+      RookeryError.is(new DeadlineExceededError(5)),
+      RookeryError.is(foreign),
+      RookeryError.is(new Error('x')),
+    ]).toEqual([true, true, false]);
   });
 
   it('derives the HTTP status from the gRPC code unless the class states one', () => {
@@ -82,7 +107,15 @@ describe('traceFrom', () => {
     expect(traceparentOf(trace)).toBe(`00-${traceId}-${trace.spanId}-01`);
   });
 
-  it.each([undefined, '', 'nonsense', `ff-${traceId}-00f067aa0ba902b7-01`, `00-${'0'.repeat(32)}-00f067aa0ba902b7-01`, `00-${traceId}-${'0'.repeat(16)}-01`, `00-${traceId}-00f067aa0ba902b7-01-extra`])('starts anew for %j', (header) => {
+  it.each([
+    undefined,
+    '',
+    'nonsense',
+    `ff-${traceId}-00f067aa0ba902b7-01`,
+    `00-${'0'.repeat(32)}-00f067aa0ba902b7-01`,
+    `00-${traceId}-${'0'.repeat(16)}-01`,
+    `00-${traceId}-00f067aa0ba902b7-01-extra`,
+  ])('starts anew for %j', (header) => {
     const trace = traceFrom(header, undefined);
 
     expect(trace.traceId).not.toBe(traceId);

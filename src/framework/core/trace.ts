@@ -37,9 +37,18 @@ export function newRequestId(): string {
  * @see https://www.w3.org/TR/2021/REC-trace-context-1-20211123/#traceparent-header
  */
 export function traceFrom(traceparent: string | undefined, tracestate: string | undefined): TraceContext {
-  const match = traceparent === undefined ? null : /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/.exec(traceparent);
+  const match =
+    traceparent === undefined
+      ? null
+      : /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/.exec(traceparent);
   const spanId = randomHex(16);
-  if (match === null || match[1] === 'ff' || (match[1] === '00' && match[5] !== undefined) || /^0+$/.test(match[2] as string) || /^0+$/.test(match[3] as string)) {
+  if (
+    match === null ||
+    match[1] === 'ff' ||
+    (match[1] === '00' && match[5] !== undefined) ||
+    /^0+$/.test(match[2] as string) ||
+    /^0+$/.test(match[3] as string)
+  ) {
     return { traceId: randomHex(32), spanId, parentSpanId: undefined, flags: 0, state: undefined };
   }
   return {

@@ -1,6 +1,12 @@
 import { Readable } from 'node:stream';
 import { create, type DescMessage, type DescMethod, toJson } from '@bufbuild/protobuf';
-import { type CallHandler, type ExecutionContext, Injectable, type NestInterceptor, StreamableFile } from '@nestjs/common';
+import {
+  type CallHandler,
+  type ExecutionContext,
+  Injectable,
+  type NestInterceptor,
+  StreamableFile,
+} from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { Observable } from 'rxjs';
 import { currentContext, metadataKeys } from '../core/index.js';

@@ -1,11 +1,17 @@
-import { type Server, STATUS_CODES } from 'node:http';
+import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type Live, newRequestId } from '../core/index.js';
 import { type LimitOptions, type RequestGate, toFailure } from '../pipeline/index.js';
 import { errorEnvelope } from './envelope.js';
-import { HeadersTooLargeError, MalformedRequestError, MethodNotAllowedError, RequestTimeoutError, RouteNotFoundError } from './http.errors.js';
+import {
+  HeadersTooLargeError,
+  MalformedRequestError,
+  MethodNotAllowedError,
+  RequestTimeoutError,
+  RouteNotFoundError,
+} from './http.errors.js';
 import { parseJsonBody } from './json-body.js';
 import { replyFailure } from './reply-failure.js';
 import { openExchange, resumeExchange } from './request-hooks.js';
@@ -22,7 +28,7 @@ export interface HttpAdapterInit {
  * Nest's Fastify adapter with this package's pipeline around it: every request gets a context before anything else,
  * every answer that is not a handler's own (broken body, unknown route, refused request) has the envelope's form.
  */
-export class HttpAdapter extends FastifyAdapter<Server> {
+export class HttpAdapter extends FastifyAdapter {
   readonly #routes = new RouteTable();
   #hasParser = false;
 
@@ -35,7 +41,8 @@ export class HttpAdapter extends FastifyAdapter<Server> {
       routerOptions: { maxParamLength: limits.maxHeaderBytes },
       http: { maxHeaderSize: limits.maxHeaderBytes, connectionsCheckingInterval: 1000 },
       requestTimeout: limits.headersTimeoutMs + limits.bodyTimeoutMs,
-      clientErrorHandler: (error: Error & { code?: string }, socket: Socket) => answerRaw(error, socket, limits.maxHeaderBytes),
+      clientErrorHandler: (error: Error & { code?: string }, socket: Socket) =>
+        answerRaw(error, socket, limits.maxHeaderBytes),
       frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) => {
         // Refused by the router, before any hook: the exchange is opened here so that the request is counted and logged.
         openExchange(init.gate, request, reply);
@@ -57,7 +64,9 @@ export class HttpAdapter extends FastifyAdapter<Server> {
   }
 
   override setErrorHandler(): FastifyInstance {
-    return this.getInstance<FastifyInstance>().setErrorHandler((error, request, reply) => replyFailure(request, reply, error));
+    return this.getInstance<FastifyInstance>().setErrorHandler((error, request, reply) =>
+      replyFailure(request, reply, error),
+    );
   }
 
   override setNotFoundHandler(): FastifyInstance {
@@ -65,11 +74,16 @@ export class HttpAdapter extends FastifyAdapter<Server> {
       const path = request.url.split('?', 1)[0] as string;
       const methods = this.#routes.methodsOf(path);
       if (request.method === 'OPTIONS' && methods.length > 0) {
-        void reply.code(204).header('allow', ['OPTIONS', ...methods].join(', ')).send();
+        void reply
+          .code(204)
+          .header('allow', ['OPTIONS', ...methods].join(', '))
+          .send();
         return;
       }
       const error =
-        methods.length > 0 ? new MethodNotAllowedError(request.method, path, methods) : new RouteNotFoundError(request.method, path);
+        methods.length > 0
+          ? new MethodNotAllowedError(request.method, path, methods)
+          : new RouteNotFoundError(request.method, path);
       replyFailure(request, reply, error);
     });
   }
@@ -79,13 +93,17 @@ export class HttpAdapter extends FastifyAdapter<Server> {
     this.#hasParser = true;
     const fastify = this.getInstance<FastifyInstance>();
     fastify.removeAllContentTypeParsers();
-    fastify.addContentTypeParser(/^application\/(json|[\w.!#$&^-]+\+json)\s*(;|$)/i, { parseAs: 'buffer' }, (_request, body, done) => {
-      try {
-        done(null, parseJsonBody(body as Buffer));
-      } catch (error) {
-        done(error as Error);
-      }
-    });
+    fastify.addContentTypeParser(
+      /^application\/(json|[\w.!#$&^-]+\+json)\s*(;|$)/i,
+      { parseAs: 'buffer' },
+      (_request, body, done) => {
+        try {
+          done(null, parseJsonBody(body as Buffer));
+        } catch (error) {
+          done(error as Error);
+        }
+      },
+    );
   }
 }
 

@@ -7,7 +7,7 @@ function NotWithAnyOrigin(): PropertyDecorator {
   return ValidateBy({
     name: 'notWithAnyOrigin',
     validator: {
-      validate: (value, args) => value !== true || !(args?.object as CorsOptions).origins.includes('*'),
+      validate: (value, args) => value !== true || (args?.object as CorsOptions | undefined)?.origins.includes('*') !== true,
       defaultMessage: () => '$property must be false while origins has *',
     },
   });

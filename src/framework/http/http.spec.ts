@@ -17,7 +17,9 @@ describe('parseJsonBody', () => {
     ['{"\\u005f_proto__":{"x":1}}', 'the key __proto__ is not allowed'],
     [`${'['.repeat(65)}${']'.repeat(65)}`, 'the body is nested more than 64 levels deep'],
   ])('refuses %s', (text, message) => {
-    expect(() => parseJsonBody(Buffer.from(text))).toThrow(expect.objectContaining({ reason: 'MALFORMED_BODY', message }));
+    expect(() => parseJsonBody(Buffer.from(text))).toThrow(
+      expect.objectContaining({ reason: 'MALFORMED_BODY', message }),
+    );
   });
 
   it('refuses bytes that are not UTF-8', () => {

@@ -7,7 +7,11 @@ import { type Exchange, exchangeOf, keepExchange } from './exchange.js';
 const probePrefix = '/health/';
 
 /** Opens the context of a request and sees to its end. Returns why the request is not to be served, if it is not. */
-export function openExchange(gate: RequestGate, request: FastifyRequest, reply: FastifyReply): RookeryError | undefined {
+export function openExchange(
+  gate: RequestGate,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): RookeryError | undefined {
   const { headers } = request;
   const timeout = headers['request-timeout'];
   const context = gate.enter({

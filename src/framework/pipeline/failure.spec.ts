@@ -1,4 +1,11 @@
-import { BadRequestException, ForbiddenException, HttpException, InternalServerErrorException, NotFoundException, ServiceUnavailableException } from '@nestjs/common';
+import {
+  BadRequestException,
+  ForbiddenException,
+  HttpException,
+  InternalServerErrorException,
+  NotFoundException,
+  ServiceUnavailableException,
+} from '@nestjs/common';
 import { RpcException } from '@nestjs/microservices';
 import { describe, expect, it } from 'vitest';
 import { DeadlineExceededError, Status, TooManyRequestsInFlightError } from '../core/index.js';
@@ -12,16 +19,36 @@ describe('toFailure', () => {
     [new BadRequestException(['a', 'b']), Status.InvalidArgument, 400, 'INVALID_ARGUMENT', 'a; b'],
     [new HttpException('teapot', 418), Status.InvalidArgument, 418, 'INVALID_ARGUMENT', 'teapot'],
     [new ServiceUnavailableException('later'), Status.Unavailable, 503, 'UNAVAILABLE', 'later'],
-    [new RpcException({ code: 9, message: 'not now' }), Status.FailedPrecondition, 400, 'FAILED_PRECONDITION', 'not now'],
+    [
+      new RpcException({ code: 9, message: 'not now' }),
+      Status.FailedPrecondition,
+      400,
+      'FAILED_PRECONDITION',
+      'not now',
+    ],
     [new RpcException('Forbidden resource'), Status.PermissionDenied, 403, 'PERMISSION_DENIED', 'forbidden'],
   ])('tells what %s declares', (error, status, httpStatus, reason, message) => {
     expect(toFailure(error)).toMatchObject({ status, httpStatus, reason, message });
   });
 
-  it.each([new Error('password=hunter2'), 'hunter2', undefined, null, 42, { statusCode: 404, message: 'hunter2' }, new InternalServerErrorException('hunter2')])('tells nothing of %s', (error) => {
+  it.each([
+    new Error('password=hunter2'),
+    'hunter2',
+    undefined,
+    null,
+    42,
+    { statusCode: 404, message: 'hunter2' },
+    new InternalServerErrorException('hunter2'),
+  ])('tells nothing of %s', (error) => {
     const failure = toFailure(error);
 
-    expect(failure).toMatchObject({ status: Status.Internal, httpStatus: 500, reason: 'INTERNAL', message: 'internal error', isFault: true });
+    expect(failure).toMatchObject({
+      status: Status.Internal,
+      httpStatus: 500,
+      reason: 'INTERNAL',
+      message: 'internal error',
+      isFault: true,
+    });
     expect(JSON.stringify(failure)).not.toContain('hunter2');
   });
 

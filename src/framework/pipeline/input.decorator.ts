@@ -1,5 +1,11 @@
 import type { DescMethod } from '@bufbuild/protobuf';
-import { type ArgumentMetadata, createParamDecorator, type ExecutionContext, Injectable, type PipeTransform } from '@nestjs/common';
+import {
+  type ArgumentMetadata,
+  createParamDecorator,
+  type ExecutionContext,
+  Injectable,
+  type PipeTransform,
+} from '@nestjs/common';
 import { metadataKeys } from '../core/index.js';
 import { type HttpInput, InputReader } from './input.js';
 import { isMessageStream } from './message-stream.js';
@@ -29,7 +35,9 @@ function readerOf(handler: object, metadata: ArgumentMetadata): InputReader {
     const dto = (metadata.data as unknown as DtoClass | undefined) ?? (metadata.metatype as DtoClass | undefined);
     if (dto === undefined || (dto as unknown) === Object) {
       const name = (handler as { name?: string }).name ?? 'handler';
-      throw new Error(`@Input() on ${name}: the parameter has no class (expected: a DTO class, or @Input(ElementDto) on a stream)`);
+      throw new Error(
+        `@Input() on ${name}: the parameter has no class (expected: a DTO class, or @Input(ElementDto) on a stream)`,
+      );
     }
     reader = new InputReader(dto, rpc?.input);
     readers.set(handler, reader);

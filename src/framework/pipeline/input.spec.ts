@@ -4,7 +4,11 @@ import { IsArray, IsEmail, IsIn, IsInt, IsOptional, Length, Matches, Max, Min, V
 import { describe, expect, it } from 'vitest';
 import { ErrorInfoSchema } from '../../gen/google/rpc/error_details_pb.js';
 import { LogEntrySchema } from '../../gen/log/service/v1/log_pb.js';
-import { CreateUserRequestSchema, UpdateUserRequestSchema, UserChangeSchema } from '../../gen/user/service/v1/user_pb.js';
+import {
+  CreateUserRequestSchema,
+  UpdateUserRequestSchema,
+  UserChangeSchema,
+} from '../../gen/user/service/v1/user_pb.js';
 import { Deadline, RequestContext, RookeryError, runInContext, Status } from '../core/index.js';
 import { InputReader } from './input.js';
 import { ValidationError } from './pipeline.errors.js';
@@ -51,14 +55,18 @@ describe('InputReader with a message type', () => {
 
   it('reports a missing field alike on both faces', async () => {
     const onHttp = await violationsOf(reader.fromHttp(http({ displayName: 'Ann', role: 'viewer' })));
-    const onGrpc = await violationsOf(reader.fromMessage(create(CreateUserRequestSchema, { displayName: 'Ann', role: 'viewer' })));
+    const onGrpc = await violationsOf(
+      reader.fromMessage(create(CreateUserRequestSchema, { displayName: 'Ann', role: 'viewer' })),
+    );
 
     expect(onHttp).toEqual(['email isEmail: email must be an email']);
     expect(onGrpc).toEqual(onHttp);
   });
 
   it('names every wrong field once, by its type before its rules', async () => {
-    const violations = await violationsOf(reader.fromHttp(http({ displayName: 5, email: 'x', role: 'viewer', age: 151, nick: 1 })));
+    const violations = await violationsOf(
+      reader.fromHttp(http({ displayName: 5, email: 'x', role: 'viewer', age: 151, nick: 1 })),
+    );
 
     expect(violations).toEqual([
       'displayName type: displayName must be a string',
@@ -81,7 +89,9 @@ describe('InputReader with a message type', () => {
   });
 
   it('lets the path win over the query and the query over the body', async () => {
-    const input = await reader.fromHttp(http({ ...valid, role: 'viewer' }, { role: 'operator', displayName: 'Q' }, { displayName: 'P' }));
+    const input = await reader.fromHttp(
+      http({ ...valid, role: 'viewer' }, { role: 'operator', displayName: 'Q' }, { displayName: 'P' }),
+    );
 
     expect(input).toMatchObject({ role: 'operator', displayName: 'P' });
   });
@@ -100,7 +110,9 @@ describe('InputReader with a message type', () => {
       time?: { seconds: bigint; nanos: number };
     }
 
-    const update = await new InputReader(UpdateInput, UpdateUserRequestSchema).fromHttp(http({ updateMask: 'displayName,age' }, {}, { id: '7' }));
+    const update = await new InputReader(UpdateInput, UpdateUserRequestSchema).fromHttp(
+      http({ updateMask: 'displayName,age' }, {}, { id: '7' }),
+    );
     const entry = await new InputReader(EntryInput, LogEntrySchema).fromHttp(http({ time: '2026-01-02T03:04:05.5Z' }));
     const wrong = await violationsOf(new InputReader(EntryInput, LogEntrySchema).fromHttp(http({ time: 'yesterday' })));
 
@@ -116,10 +128,12 @@ describe('InputReader with a message type', () => {
     }
     const narrow = new InputReader(Narrow, CreateUserRequestSchema);
 
-    expect(await narrow.fromMessage(create(CreateUserRequestSchema, { displayName: 'x' }))).toEqual(Object.assign(new Narrow(), { displayName: 'x' }));
-    expect(await violationsOf(narrow.fromMessage(create(CreateUserRequestSchema, { displayName: 'x', role: 'viewer' })))).toEqual([
-      'role unknownField: role is not a known field',
-    ]);
+    expect(await narrow.fromMessage(create(CreateUserRequestSchema, { displayName: 'x' }))).toEqual(
+      Object.assign(new Narrow(), { displayName: 'x' }),
+    );
+    expect(
+      await violationsOf(narrow.fromMessage(create(CreateUserRequestSchema, { displayName: 'x', role: 'viewer' }))),
+    ).toEqual(['role unknownField: role is not a known field']);
   });
 
   it('reads maps, enums by name and nested messages, with paths', async () => {
@@ -138,10 +152,18 @@ describe('InputReader with a message type', () => {
       user?: object;
     }
 
-    expect(await new InputReader(Info, ErrorInfoSchema).fromHttp(http({ metadata: { a: 'b' } }))).toMatchObject({ metadata: { a: 'b' } });
-    expect(await violationsOf(new InputReader(Info, ErrorInfoSchema).fromHttp(http({ metadata: { a: 1 } })))).toEqual(['metadata.a type: metadata.a must be a string']);
-    expect(await new InputReader(Change, UserChangeSchema).fromHttp(http({ kind: 'KIND_DELETED', user: { id: 5 } }))).toMatchObject({ kind: 2, user: { id: '5', displayName: '' } });
-    expect(await violationsOf(new InputReader(Change, UserChangeSchema).fromHttp(http({ kind: 'NO', user: { id: 'x' } })))).toEqual([
+    expect(await new InputReader(Info, ErrorInfoSchema).fromHttp(http({ metadata: { a: 'b' } }))).toMatchObject({
+      metadata: { a: 'b' },
+    });
+    expect(await violationsOf(new InputReader(Info, ErrorInfoSchema).fromHttp(http({ metadata: { a: 1 } })))).toEqual([
+      'metadata.a type: metadata.a must be a string',
+    ]);
+    expect(
+      await new InputReader(Change, UserChangeSchema).fromHttp(http({ kind: 'KIND_DELETED', user: { id: 5 } })),
+    ).toMatchObject({ kind: 2, user: { id: '5', displayName: '' } });
+    expect(
+      await violationsOf(new InputReader(Change, UserChangeSchema).fromHttp(http({ kind: 'NO', user: { id: 'x' } }))),
+    ).toEqual([
       'kind type: kind must be one of KIND_UNSPECIFIED, KIND_UPSERTED, KIND_DELETED',
       'user.id type: user.id must be an integer between -9223372036854775808 and 9223372036854775807',
     ]);
@@ -151,7 +173,13 @@ describe('InputReader with a message type', () => {
     class Denied extends RookeryError {
       static override readonly status = Status.PermissionDenied;
     }
-    const context = new RequestContext({ face: 'http', operation: '', peer: '', header: () => undefined, deadline: new Deadline(Infinity) });
+    const context = new RequestContext({
+      face: 'http',
+      operation: '',
+      peer: '',
+      header: () => undefined,
+      deadline: new Deadline(Infinity),
+    });
     context.denial = new Denied('no');
 
     await expect(runInContext(context, () => reader.fromHttp(http({})))).rejects.toBeInstanceOf(ValidationError);
@@ -175,7 +203,9 @@ describe('InputReader without a message type', () => {
   const orders = new InputReader(Order, undefined);
 
   it('reads path and query by the types of the DTO', async () => {
-    expect(await orders.fromHttp(http({ items: [] }, { page: '3' }))).toEqual(Object.assign(new Order(), { page: 3, items: [] }));
+    expect(await orders.fromHttp(http({ items: [] }, { page: '3' }))).toEqual(
+      Object.assign(new Order(), { page: 3, items: [] }),
+    );
   });
 
   it('gives paths into arrays', async () => {

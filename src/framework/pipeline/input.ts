@@ -26,7 +26,10 @@ export class InputReader {
     this.#checker = new DtoChecker(dto);
     this.#json = message === undefined ? undefined : MessageJsonReader.of(message);
     this.#textTypes = new Map(
-      [...this.#checker.declared].map((name) => [name, Reflect.getMetadata('design:type', dto.prototype, name) as unknown]),
+      [...this.#checker.declared].map((name) => [
+        name,
+        Reflect.getMetadata('design:type', dto.prototype as object, name) as unknown,
+      ]),
     );
   }
 
@@ -40,8 +43,8 @@ export class InputReader {
       }
       this.#read(plain, input.body, 'body', violations);
     }
-    this.#read(plain, (input.query ?? {}) as object, 'text', violations);
-    this.#read(plain, (input.params ?? {}) as object, 'text', violations);
+    this.#read(plain, input.query ?? {}, 'text', violations);
+    this.#read(plain, input.params ?? {}, 'text', violations);
     this.#json?.fillDefaults(plain);
     return this.#finish(plain, violations);
   }
@@ -83,7 +86,8 @@ export class InputReader {
 }
 
 function isZero(value: unknown): boolean {
-  if (value === undefined || value === '' || value === 0 || value === false || value === 0n || value === '0') return true;
+  if (value === undefined || value === '' || value === 0 || value === false || value === 0n || value === '0')
+    return true;
   if (Array.isArray(value) || Buffer.isBuffer(value)) return value.length === 0;
   return isRecord(value) && Object.values(value).every((entry) => entry === undefined);
 }

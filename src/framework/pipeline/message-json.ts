@@ -1,4 +1,12 @@
-import { type DescEnum, type DescField, type DescMessage, type DescOneof, fromJson, type JsonValue, ScalarType } from '@bufbuild/protobuf';
+import {
+  type DescEnum,
+  type DescField,
+  type DescMessage,
+  type DescOneof,
+  fromJson,
+  type JsonValue,
+  ScalarType,
+} from '@bufbuild/protobuf';
 import { base64Decode } from '@bufbuild/protobuf/wire';
 import type { FieldViolation } from '../core/index.js';
 
@@ -77,7 +85,14 @@ export class MessageJsonReader {
   }
 }
 
-function setOneof(target: PlainMessage, oneof: DescOneof, name: string, value: unknown, path: string, violations: Violations): void {
+function setOneof(
+  target: PlainMessage,
+  oneof: DescOneof,
+  name: string,
+  value: unknown,
+  path: string,
+  violations: Violations,
+): void {
   const present = target[oneof.localName] as { case?: string } | undefined;
   if (present?.case !== undefined && present.case !== name) {
     violations.push({ field: path, rule: 'oneof', message: `${path} cannot stand beside ${present.case}` });
@@ -87,12 +102,16 @@ function setOneof(target: PlainMessage, oneof: DescOneof, name: string, value: u
 }
 
 function defaultsOf(desc: DescMessage): (readonly [string, () => unknown])[] {
-  const defaults: (readonly [string, () => unknown])[] = desc.oneofs.map((oneof) => [oneof.localName, () => ({ case: undefined })]);
+  const defaults: (readonly [string, () => unknown])[] = desc.oneofs.map((oneof) => [
+    oneof.localName,
+    () => ({ case: undefined }),
+  ]);
   for (const field of desc.fields) {
     if (field.oneof !== undefined) continue;
     if (field.fieldKind === 'list') defaults.push([field.localName, () => []]);
     else if (field.fieldKind === 'map') defaults.push([field.localName, () => ({})]);
-    else if (field.fieldKind === 'enum' && field.presence === implicitPresence) defaults.push([field.localName, () => 0]);
+    else if (field.fieldKind === 'enum' && field.presence === implicitPresence)
+      defaults.push([field.localName, () => 0]);
     else if (field.fieldKind === 'scalar' && field.presence === implicitPresence) {
       const zero = zeroOf(field.scalar, field.longAsString);
       defaults.push([field.localName, () => zero]);
@@ -204,7 +223,8 @@ function enumReader(desc: DescEnum): ReadValue {
   const names = desc.values.map((value) => value.name).join(', ');
   return (value, path, origin, violations) => {
     const number = typeof value === 'string' ? byName.get(value) : value;
-    if (typeof number === 'number' && Number.isInteger(number) && (desc.open || desc.value[number] !== undefined)) return number;
+    if (typeof number === 'number' && Number.isInteger(number) && (desc.open || desc.value[number] !== undefined))
+      return number;
     if (origin === 'text' && typeof value === 'string' && desc.value[Number(value)] !== undefined) return Number(value);
     return wrong(path, `one of ${names}`, violations);
   };
@@ -250,9 +270,11 @@ function intReader([least, most]: readonly [number, number]): ReadValue {
 
 function longReader([least, most]: readonly [bigint, bigint], longAsString: boolean): ReadValue {
   return (value, path, _origin, violations) => {
-    const isIntegral = typeof value === 'number' ? Number.isSafeInteger(value) : typeof value === 'string' && /^-?\d{1,20}$/.test(value);
+    const isIntegral =
+      typeof value === 'number' ? Number.isSafeInteger(value) : typeof value === 'string' && /^-?\d{1,20}$/.test(value);
     const long = isIntegral ? BigInt(value as number | string) : undefined;
-    if (long === undefined || long < least || long > most) return wrong(path, `an integer between ${least} and ${most}`, violations);
+    if (long === undefined || long < least || long > most)
+      return wrong(path, `an integer between ${least} and ${most}`, violations);
     return longAsString ? long.toString() : long;
   };
 }

@@ -53,7 +53,9 @@ export class RequestGate {
     const limits = this.#limits.value;
     const ownMs = arrival.isStream ? limits.streamTimeoutMs : limits.requestTimeoutMs;
     const deadline =
-      arrival.timeoutMs === undefined ? new Deadline(ownMs) : new Deadline(Math.min(arrival.timeoutMs, limits.maxTimeoutMs), true);
+      arrival.timeoutMs === undefined
+        ? new Deadline(ownMs)
+        : new Deadline(Math.min(arrival.timeoutMs, limits.maxTimeoutMs), true);
     const context = new RequestContext({ ...arrival, deadline });
     this.#open.set(context, { isCounted: !arrival.isProbe });
     if (!arrival.isProbe) this.#lifecycle.begin();

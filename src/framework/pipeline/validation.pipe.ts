@@ -44,7 +44,10 @@ export class StrictValidationPipe extends ValidationPipe {
   }
 
   // Nest withholds a stream's messages until `drainBuffer` is called on the very object the handler gets.
-  #observable(source: Observable<unknown> & { drainBuffer?: () => void }, metadata: ArgumentMetadata): Observable<unknown> {
+  #observable(
+    source: Observable<unknown> & { drainBuffer?: () => void },
+    metadata: ArgumentMetadata,
+  ): Observable<unknown> {
     const checked: Observable<unknown> & { drainBuffer?: () => void } = source.pipe(
       map((message) => this.#message(message, metadata)),
       mergeMap((message) => message, 1),

@@ -1,5 +1,10 @@
 import { plainToInstance } from 'class-transformer';
-import { getMetadataStorage, validate, type ValidationError as ClassValidatorError, type ValidatorOptions } from 'class-validator';
+import {
+  getMetadataStorage,
+  validate,
+  type ValidationError as ClassValidatorError,
+  type ValidatorOptions,
+} from 'class-validator';
 import type { FieldViolation } from '../core/index.js';
 
 /** A class that class-validator and class-transformer can work on. */
@@ -43,14 +48,20 @@ export class DtoChecker {
 }
 
 function unknownProperties(instance: object): FieldViolation[] {
-  return Object.keys(instance).map((key) => ({ field: key, rule: 'unknownField', message: `${key} is not a known field` }));
+  return Object.keys(instance).map((key) => ({
+    field: key,
+    rule: 'unknownField',
+    message: `${key} is not a known field`,
+  }));
 }
 
 /** Brings class-validator's tree into a list, in the order of the fields, with paths such as `items[2].name`. */
 export function flatten(errors: readonly ClassValidatorError[], parent: string): FieldViolation[] {
   return errors.flatMap((error) => {
     const path = pathOf(parent, error.property);
-    const own = Object.entries(error.constraints ?? {}).map(([rule, message]) => violation(path, error.property, rule, message));
+    const own = Object.entries(error.constraints ?? {}).map(([rule, message]) =>
+      violation(path, error.property, rule, message),
+    );
     return [...own, ...flatten(error.children ?? [], path)];
   });
 }
@@ -61,7 +72,8 @@ function pathOf(parent: string, property: string): string {
 }
 
 function violation(path: string, property: string, rule: string, message: string): FieldViolation {
-  if (rule === 'whitelistValidation') return { field: path, rule: 'unknownField', message: `${path} is not a known field` };
+  if (rule === 'whitelistValidation')
+    return { field: path, rule: 'unknownField', message: `${path} is not a known field` };
   // The built-in messages begin with the property's own name; a nested field is told by its whole path.
   const text = message.startsWith(`${property} `) ? `${path}${message.slice(property.length)}` : message;
   return { field: path, rule, message: text };

@@ -6,7 +6,9 @@ import { ConfigPrefix, NeedsRestart } from '../core/index.js';
 export class AppOptions {
   /** Name of the service: the domain of error reasons, its name in tokens and logs. */
   @IsString()
-  @Matches(/^[a-z][a-z0-9.-]{0,62}$/, { message: '$property must be lower case letters, digits, dots and hyphens, 1 to 63 characters' })
+  @Matches(/^[a-z][a-z0-9.-]{0,62}$/, {
+    message: '$property must be lower case letters, digits, dots and hyphens, 1 to 63 characters',
+  })
   @NeedsRestart()
   readonly name: string = 'rookery';
 

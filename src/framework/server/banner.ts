@@ -22,7 +22,16 @@ export interface BannerInit {
 /** The lines printed at the end of a start in development: addresses, a request for each face, a token. */
 export function bannerLines({ name, env, address, isTls, samples, token }: BannerInit): string[] {
   const base = `${isTls ? 'https' : 'http'}://${address}`;
-  const lines = ['', `  ${name} is ready (${env})`, '', `  REST    ${base}`, `  gRPC    ${address}`, `  docs    ${base}/docs`, `  health  ${base}/health/ready`, ''];
+  const lines = [
+    '',
+    `  ${name} is ready (${env})`,
+    '',
+    `  REST    ${base}`,
+    `  gRPC    ${address}`,
+    `  docs    ${base}/docs`,
+    `  health  ${base}/health/ready`,
+    '',
+  ];
   if (samples.path !== undefined) lines.push(`  curl ${base}${samples.path}`);
   if (samples.rpc !== undefined) {
     lines.push(`  grpcurl ${isTls ? '' : '-plaintext '}-d '${samples.message ?? '{}'}' ${address} ${samples.rpc}`);

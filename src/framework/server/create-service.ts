@@ -40,7 +40,10 @@ export interface CreateServiceOptions {
  * const service = await createService(AppModule);
  * await service.listen();
  */
-export async function createService(application: Type | DynamicModule, options: CreateServiceOptions = {}): Promise<Service> {
+export async function createService(
+  application: Type | DynamicModule,
+  options: CreateServiceOptions = {},
+): Promise<Service> {
   if (options.ownsProcess === false) return build(application, options);
   return ownProcess(() => build(application, options));
 }
@@ -58,10 +61,17 @@ async function build(application: Type | DynamicModule, options: CreateServiceOp
   const app = await NestFactory.create<NestFastifyApplication>(module, adapter, nestOptions);
   try {
     assertKeysConfigured(app.get(AuthKeys).value, protectedOperations(app.get(ModulesContainer)));
-    return await Service.assemble({ app, store, options: bound, lifecycle, gate, samples: options.samples ?? {}, services: options.services ?? [] });
+    return await Service.assemble({
+      app,
+      store,
+      options: bound,
+      lifecycle,
+      gate,
+      samples: options.samples ?? {},
+      services: options.services ?? [],
+    });
   } catch (error) {
     await app.close();
     throw error;
   }
 }
-

@@ -7,6 +7,8 @@ import { metadataKeys } from '../core/index.js';
 // Where Nest's route decorators leave path and method.
 const pathKey = 'path';
 const methodKey = 'method';
+// Where Nest's `@GrpcMethod` and its kin leave what they serve.
+const patternKey = 'microservices:pattern';
 
 /** The routes and RPCs of the application that a token is needed for, such as `POST api/v1/users`. */
 export function protectedOperations(modules: ModulesContainer): string[] {
@@ -17,7 +19,8 @@ export function protectedOperations(modules: ModulesContainer): string[] {
 
 function handlersOf(controller: ControllerClass): string[] {
   return Object.values(Object.getOwnPropertyDescriptors(controller.prototype)).flatMap(({ value }) => {
-    if (typeof value !== 'function') return [];
+    // The constructor bears the class's own path.
+    if (typeof value !== 'function' || value === controller) return [];
     const name = operationName(controller, value as object);
     if (name === undefined) return [];
     const rule = accessRuleOf(controller, value as object);
@@ -29,8 +32,12 @@ function operationName(controller: ControllerClass, handler: object): string | u
   const path = Reflect.getMetadata(pathKey, handler) as string | string[] | undefined;
   if (path !== undefined) {
     const method = RequestMethod[Reflect.getMetadata(methodKey, handler) as number];
-    return `${method} /${[Reflect.getMetadata(pathKey, controller), path].flat().join('/')}`.replace(/\/+/g, '/').replace(/\/$/, '');
+    return `${method} /${[Reflect.getMetadata(pathKey, controller), path].flat().join('/')}`
+      .replace(/\/+/g, '/')
+      .replace(/\/$/, '');
   }
   const rpc = Reflect.getMetadata(metadataKeys.rpc, handler) as DescMethod | undefined;
-  return rpc === undefined ? undefined : `${rpc.parent.typeName}/${rpc.name}`;
+  if (rpc !== undefined) return `${rpc.parent.typeName}/${rpc.name}`;
+  const [pattern] = (Reflect.getMetadata(patternKey, handler) ?? []) as { service?: string; rpc?: string }[];
+  return pattern?.rpc === undefined ? undefined : `${pattern.service}/${pattern.rpc}`;
 }

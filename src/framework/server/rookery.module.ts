@@ -1,4 +1,11 @@
-import { type DynamicModule, type FactoryProvider, Module, type Provider, type Type, type ValueProvider } from '@nestjs/common';
+import {
+  type DynamicModule,
+  type FactoryProvider,
+  Module,
+  type Provider,
+  type Type,
+  type ValueProvider,
+} from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR, APP_PIPE } from '@nestjs/core';
 import { AUTH_OPTIONS, AuthGuard, AuthModule } from '../auth/index.js';
 import { type ConfigStore, RookeryConfigModule } from '../config/index.js';

@@ -3,7 +3,6 @@ import type { AddressInfo } from 'node:net';
 import type { DescService } from '@bufbuild/protobuf';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Logger } from 'nestjs-pino';
-import type { FastifyInstance } from 'fastify';
 import { DevelopmentToken } from '../auth/index.js';
 import type { ConfigStore } from '../config/index.js';
 import { HealthSource, type Lifecycle } from '../core/index.js';
@@ -67,7 +66,7 @@ export class Service {
       domain: options.app.value.name,
     });
     app.connectMicroservice({ strategy: new GrpcStrategy(grpc, parts.services) }, { inheritAppConfig: true });
-    const fastify = app.getHttpAdapter().getInstance() as FastifyInstance;
+    const fastify = app.getHttpAdapter().getInstance();
     const port = new OnePort({
       server: fastify.server,
       options: options.server,
@@ -119,7 +118,14 @@ export class Service {
     if (this.config.env !== 'development' || this.#fail === undefined) return;
     const token = await app.get(DevelopmentToken).issue({ scopes: samples.scopes ?? [] });
     const isTls = options.server.value.tls.certFile !== undefined;
-    const lines = bannerLines({ name: options.app.value.name, env: this.config.env, address: this.address, isTls, samples, token });
+    const lines = bannerLines({
+      name: options.app.value.name,
+      env: this.config.env,
+      address: this.address,
+      isTls,
+      samples,
+      token,
+    });
     process.stdout.write(`${lines.join('\n')}\n`);
   }
 

@@ -27,7 +27,11 @@ const closeTimeoutMs = 5000;
 export async function runShutdown(steps: ShutdownSteps): Promise<0 | 2> {
   const startedAtMs = performance.now();
   steps.lifecycle.advance('draining');
-  steps.log('draining', { inFlight: steps.lifecycle.inFlight, drainDelayMs: steps.drainDelayMs, graceMs: steps.graceMs });
+  steps.log('draining', {
+    inFlight: steps.lifecycle.inFlight,
+    drainDelayMs: steps.drainDelayMs,
+    graceMs: steps.graceMs,
+  });
   steps.announce();
   await delay(steps.drainDelayMs);
   const isDrained = await steps.drain(steps.graceMs);

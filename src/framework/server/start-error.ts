@@ -11,7 +11,8 @@ export function startLines(error: unknown): string[] {
   // One line for each problem is enough: that they are problems of the configuration, their paths say.
   if (error instanceof ConfigError) return error.problems.map(({ message }) => message);
   const { code, address, port } = error as NodeJS.ErrnoException & { address?: string; port?: number };
-  if (code === 'EADDRINUSE') return [`cannot listen on ${address}:${port}: the address is in use (another process, or PORT is wrong)`];
+  if (code === 'EADDRINUSE')
+    return [`cannot listen on ${address}:${port}: the address is in use (another process, or PORT is wrong)`];
   if (code === 'EACCES' && port !== undefined) return [`cannot listen on ${address}:${port}: permission denied`];
   const cause = error.cause instanceof Error ? ` (${error.cause.message})` : '';
   return `${error.message}${cause}`.split('\n');

@@ -113,7 +113,7 @@ export class TlsFiles {
  *
  * @throws TlsFilesError with the setting and the file
  */
-export function readTlsFiles(options: TlsOptions): TlsMaterial {
+function readTlsFiles(options: TlsOptions): TlsMaterial {
   const cert = readPem('certFile', options.certFile);
   const key = readPem('keyFile', options.keyFile);
   const ca = options.clientCaFile === undefined ? undefined : readPem('clientCaFile', options.clientCaFile);
