@@ -1,7 +1,9 @@
 import 'reflect-metadata';
 import type { DescMessage } from '@bufbuild/protobuf';
 import { currentContext, type FieldViolation } from '../core/index.js';
-import { isRecord, MessageJsonReader, type Origin, plainMessage, type PlainMessage } from './message-json.js';
+import type { Origin } from './json-values.js';
+import { MessageJsonReader } from './message-json.js';
+import { isRecord, plainMessage, type PlainMessage } from './plain-message.js';
 import { ValidationError } from './pipeline.errors.js';
 import { type DtoClass, DtoChecker } from './validation.js';
 

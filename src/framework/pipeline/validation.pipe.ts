@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { type ArgumentMetadata, Injectable, ValidationPipe } from '@nestjs/common';
 import { isObservable, map, mergeMap, type Observable } from 'rxjs';
-import { isRecord, plainMessage } from './message-json.js';
+import { isRecord, plainMessage } from './plain-message.js';
 import { isMessageStream } from './message-stream.js';
 import { ValidationError } from './pipeline.errors.js';
 import { flatten } from './validation.js';

@@ -2,16 +2,22 @@ import { writeSync } from 'node:fs';
 import type { Service } from './service.js';
 import { startLines } from './start-error.js';
 
+// Ctrl-C reaches the process from the terminal and again from each wrapper that passes it on (npm, a bootstrap).
+const sameSignalMs = 500;
+
 /**
  * Gives the process to one service: signals drain it, and every way it can end has its exit code.
- * 0 drained; 1 could not start, or crashed; 2 the drain ran out of time, or a second signal cut it short.
+ * 0 drained; 1 could not start, or crashed; 2 the drain ran out of time, or a second signal, half a second or more after the first, cut it short.
  */
 export async function ownProcess(make: () => Promise<Service>): Promise<Service> {
   let service: Service | undefined;
-  let stopping = false;
+  let stoppingSinceMs: number | undefined;
   const stop = (): void => {
-    if (stopping) process.exit(2);
-    stopping = true;
+    if (stoppingSinceMs !== undefined) {
+      if (performance.now() - stoppingSinceMs > sameSignalMs) process.exit(2);
+      return;
+    }
+    stoppingSinceMs = performance.now();
     // A start that is still under way has nothing to drain.
     if (service === undefined) process.exit(0);
     void service.close().then((code) => process.exit(code));
