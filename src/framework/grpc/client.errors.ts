@@ -1,0 +1,87 @@
+import { fromBinary } from '@bufbuild/protobuf';
+import { type Any, anyUnpack } from '@bufbuild/protobuf/wkt';
+import type { ServiceError } from '@grpc/grpc-js';
+import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from '../../gen/google/rpc/error_details_pb.js';
+import { StatusSchema } from '../../gen/google/rpc/status_pb.js';
+import { httpStatusOf, RookeryError, type RookeryErrorOptions, Status, statusName } from '../core/index.js';
+
+/**
+ * A call to another service failed. `status` and `reason` are the other side's own; where it gave no reason (another
+ * framework, a broken connection) it is the name of the status. Thrown on by a handler, the own caller is told the same.
+ */
+export class RemoteError extends RookeryError {
+  static override readonly reason: string = 'REMOTE_CALL_FAILED';
+  static override readonly status: Status = Status.Unavailable;
+  readonly #status: Status;
+  readonly #reason: string;
+
+  constructor(status: Status, reason: string, message: string, options?: RookeryErrorOptions) {
+    super(message, options);
+    this.#status = status;
+    this.#reason = reason;
+  }
+
+  override get reason(): string {
+    return this.#reason;
+  }
+
+  override get status(): Status {
+    return this.#status;
+  }
+
+  override get httpStatus(): number {
+    return httpStatusOf(this.#status);
+  }
+}
+
+/** Makes ours of what the gRPC client throws; anything else comes back as it is. */
+export function remoteError(error: unknown): unknown {
+  if (!(error instanceof Error) || typeof (error as Partial<ServiceError>).code !== 'number') return error;
+  const { details, metadata } = error as ServiceError;
+  const code: number = (error as ServiceError).code;
+  const status = (code >= 1 && code <= 16 ? code : Status.Unknown) as Status;
+  const told = detailsOf(metadata?.get('grpc-status-details-bin')[0]);
+  const options: RookeryErrorOptions = {
+    cause: error,
+    metadata: told.metadata,
+    violations: told.violations,
+    ...(told.retryAfterMs !== undefined && { retryAfterMs: told.retryAfterMs }),
+  };
+  return new RemoteError(status, told.reason ?? statusName(status), details, options);
+}
+
+interface Details {
+  reason: string | undefined;
+  metadata: Record<string, string>;
+  violations: { field: string; rule: string; message: string }[];
+  retryAfterMs: number | undefined;
+}
+
+function detailsOf(bytes: unknown): Details {
+  const details: Details = { reason: undefined, metadata: {}, violations: [], retryAfterMs: undefined };
+  if (!(bytes instanceof Uint8Array)) return details;
+  try {
+    for (const any of fromBinary(StatusSchema, bytes).details) read(any, details);
+  } catch {
+    // Other people's trailers: what cannot be read tells nothing.
+  }
+  return details;
+}
+
+function read(any: Any, details: Details): void {
+  const info = anyUnpack(any, ErrorInfoSchema);
+  if (info !== undefined) {
+    details.reason = info.reason;
+    details.metadata = info.metadata;
+  }
+  for (const { field, reason, description } of anyUnpack(any, BadRequestSchema)?.fieldViolations ?? []) {
+    details.violations.push({ field, rule: camel(reason), message: description });
+  }
+  const delay = anyUnpack(any, RetryInfoSchema)?.retryDelay;
+  if (delay !== undefined) details.retryAfterMs = Number(delay.seconds) * 1000 + delay.nanos / 1_000_000;
+}
+
+// `IS_EMAIL` is the rule `isEmail`.
+function camel(reason: string): string {
+  return reason.toLowerCase().replaceAll(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+}

@@ -1,0 +1,50 @@
+import { promisify } from 'node:util';
+import { deflate, gunzip, gzip, inflate } from 'node:zlib';
+import { MalformedMessageError, MessageTooLargeError } from './grpc.errors.js';
+
+/** A compression of messages that this side knows. */
+export type Encoding = 'gzip' | 'deflate';
+
+/** Value of `grpc-accept-encoding`. */
+export const acceptedEncodings = 'identity,gzip,deflate';
+
+type Coder = (data: Uint8Array, options?: { maxOutputLength?: number }) => Promise<Buffer>;
+
+const compressors: Readonly<Record<Encoding, Coder>> = {
+  gzip: promisify(gzip) as Coder,
+  deflate: promisify(deflate) as Coder,
+};
+const decompressors: Readonly<Record<Encoding, Coder>> = {
+  gzip: promisify(gunzip) as Coder,
+  // "deflate" is the zlib format of RFC 1950 here as in HTTP.
+  deflate: promisify(inflate) as Coder,
+};
+
+export function isEncoding(name: string): name is Encoding {
+  return name === 'gzip' || name === 'deflate';
+}
+
+/** The encoding an answer may have: `wanted`, if the caller's `grpc-accept-encoding` has it. */
+export function negotiate(wanted: Encoding | 'identity', accepted: string | undefined): Encoding | undefined {
+  if (wanted === 'identity' || accepted === undefined) return undefined;
+  return accepted.split(',').some((name) => name.trim() === wanted) ? wanted : undefined;
+}
+
+export function compress(encoding: Encoding, data: Uint8Array): Promise<Uint8Array> {
+  return compressors[encoding](data);
+}
+
+/**
+ * @param maxBytes what comes out at most; a bomb stops there
+ * @throws MessageTooLargeError
+ * @throws MalformedMessageError
+ */
+export async function decompress(encoding: Encoding, data: Uint8Array, maxBytes: number): Promise<Uint8Array> {
+  try {
+    return await decompressors[encoding](data, { maxOutputLength: maxBytes });
+  } catch (cause) {
+    if ((cause as { code?: unknown }).code === 'ERR_BUFFER_TOO_LARGE')
+      throw new MessageTooLargeError(maxBytes, undefined);
+    throw new MalformedMessageError(`not ${encoding}`, { cause });
+  }
+}

@@ -1,0 +1,152 @@
+import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
+import type { DescMethod, DescService } from '@bufbuild/protobuf';
+import { DrainingError, type HealthSource, type Lifecycle, type Live, parseGrpcTimeout } from '../core/index.js';
+import type { LimitOptions, RequestGate } from '../pipeline/index.js';
+import type { CallEnvironment } from './call-environment.js';
+import { acceptedEncodings, isEncoding } from './compression.js';
+import type { GrpcOptions } from './grpc.options.js';
+import { MalformedTimeoutError, NotPostError, UnsupportedCodecError, UnsupportedEncodingError } from './grpc.errors.js';
+import { bindHealth } from './health-service.js';
+import { Http2ServerStream } from './http2-server-stream.js';
+import { type BoundMethod, MethodTable } from './method-table.js';
+import { bindReflection } from './reflection-service.js';
+import { type Invoke, ServerCall } from './server-call.js';
+import type { RequestHead, ServerStream } from './server-stream.js';
+
+/** What the gRPC side is built from. */
+export interface GrpcServerInit {
+  readonly gate: RequestGate;
+  readonly lifecycle: Lifecycle;
+  readonly limits: Live<LimitOptions>;
+  readonly options: Live<GrpcOptions>;
+  /** Answers `grpc.health.v1`; without one, that service is not served. */
+  readonly health?: HealthSource | undefined;
+  /** `ErrorInfo.domain` of failures: the name of the application. */
+  readonly domain: string;
+}
+
+/**
+ * The gRPC protocol on HTTP/2 streams that somebody else accepts: hand in each stream for whose content type `handles()`
+ * is true. It opens no port and holds no connection.
+ */
+export class GrpcServer {
+  readonly #methods = new MethodTable<ServerCall>();
+  readonly #environment: CallEnvironment;
+  readonly #active = new Set<object>();
+  readonly #closeListeners = new Set<() => void>();
+  #isClosed = false;
+  #isEndingWatches = false;
+
+  constructor({ gate, lifecycle, limits, options, health, domain }: GrpcServerInit) {
+    this.#environment = { gate, limits, options, domain, onEnd: (call) => this.#active.delete(call) };
+    if (health !== undefined) bindHealth(this.#methods, health, (listener) => this.#onClose(listener));
+    lifecycle.onChange(() => {
+      if (lifecycle.isDraining) this.#endWatches();
+    });
+    if (options.value.reflection) bindReflection(this.#methods);
+  }
+
+  /** Calls that have begun and are not wholly answered. */
+  get activeCalls(): number {
+    return this.#active.size;
+  }
+
+  /** The services that have a handler, the built-in ones among them. */
+  get services(): readonly DescService[] {
+    return this.#methods.services;
+  }
+
+  /** Whether a request of this content type is gRPC; gRPC-Web is not. */
+  handles(contentType: string | undefined): boolean {
+    if (contentType === undefined || !contentType.startsWith('application/grpc')) return false;
+    const next = contentType[16];
+    return next === undefined || next === '+' || next === ';';
+  }
+
+  /**
+   * Has `invoke` serve `method`.
+   *
+   * @throws RpcBindingError it is served already
+   */
+  bind(method: DescMethod, invoke: Invoke): void {
+    this.#methods.bind(method, invoke);
+  }
+
+  /** Serves one stream of a `node:http2` session. */
+  handleStream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
+    const head = { method: String(headers[':method']), path: String(headers[':path']), headers };
+    this.serve(new Http2ServerStream(stream), head);
+  }
+
+  /** Serves one stream of any engine. */
+  serve(stream: ServerStream, head: RequestHead): void {
+    const { gate } = this.#environment;
+    const method = this.#methods.find(head.path);
+    const header = (name: string): string | undefined => {
+      const value = head.headers[name];
+      return value === undefined || typeof value === 'string' ? value : value.join(', ');
+    };
+    const timeout = header('grpc-timeout');
+    const timeoutMs = timeout === undefined ? undefined : parseGrpcTimeout(timeout);
+    const context = gate.enter({
+      face: 'grpc',
+      // Not the path of an unknown method: strangers would make up as many operations as they like.
+      operation: method?.operation ?? '(no rpc)',
+      peer: stream.peerAddress,
+      header,
+      timeoutMs,
+      isStream: method !== undefined && (method.takesStream || method.givesStream),
+      isProbe: method?.isProbe === true,
+    });
+    const call = new ServerCall(this.#environment, stream, head, context);
+    this.#active.add(call);
+    if (timeout !== undefined && timeoutMs === undefined) call.refuse(new MalformedTimeoutError(timeout));
+    else this.#dispatch(call, method);
+  }
+
+  /** Refuses new calls. Those that never end by themselves, health watches, end when the process begins to drain. May be called twice. */
+  close(): void {
+    this.#isClosed = true;
+    this.#endWatches();
+  }
+
+  #dispatch(call: ServerCall, method: BoundMethod<ServerCall> | undefined): void {
+    const { head, context } = call;
+    if (head.method !== 'POST') {
+      call.refuse(new NotPostError(head.method), { allow: 'POST' }, 405);
+      return;
+    }
+    const contentType = context.header('content-type') ?? '';
+    if (!/^application\/grpc(\+proto)?($|;)/.test(contentType)) {
+      call.refuse(new UnsupportedCodecError(contentType));
+      return;
+    }
+    if (method === undefined) {
+      call.refuse(this.#methods.explain(head.path));
+      return;
+    }
+    const encoding = context.header('grpc-encoding');
+    if (encoding !== undefined && encoding !== 'identity' && !isEncoding(encoding)) {
+      call.refuse(new UnsupportedEncodingError(encoding, acceptedEncodings));
+      return;
+    }
+    const refusal = method.isProbe ? undefined : this.#refusal();
+    if (refusal === undefined) call.serve(method);
+    else call.refuse(refusal);
+  }
+
+  #refusal(): Error | undefined {
+    return this.#isClosed ? new DrainingError() : this.#environment.gate.refusal();
+  }
+
+  #endWatches(): void {
+    this.#isEndingWatches = true;
+    for (const listener of [...this.#closeListeners]) listener();
+  }
+
+  #onClose(listener: () => void): () => void {
+    if (this.#isEndingWatches) listener();
+    this.#closeListeners.add(listener);
+    return () => this.#closeListeners.delete(listener);
+  }
+}

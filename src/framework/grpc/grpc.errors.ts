@@ -1,0 +1,121 @@
+import { RookeryError, type RookeryErrorOptions, Status } from '../core/index.js';
+
+/** A message is larger than the limit of the side that would have to keep it. Send less, or in several messages. */
+export class MessageTooLargeError extends RookeryError {
+  static override readonly reason = 'MESSAGE_TOO_LARGE';
+  static override readonly status = Status.ResourceExhausted;
+
+  constructor(
+    readonly limitBytes: number,
+    sizeBytes: number | undefined,
+  ) {
+    super(
+      `message larger than ${limitBytes} bytes${sizeBytes === undefined ? ' after decompression' : `: ${sizeBytes}`}`,
+      {
+        metadata: { limitBytes: String(limitBytes) },
+      },
+    );
+  }
+}
+
+/** A request message cannot be read: truncated, not valid protobuf, bad UTF-8, or not what its compression says. */
+export class MalformedMessageError extends RookeryError {
+  static override readonly reason = 'MALFORMED_MESSAGE';
+  static override readonly status = Status.InvalidArgument;
+
+  constructor(what: string, options?: RookeryErrorOptions) {
+    super(`malformed request message: ${what}`, options);
+  }
+}
+
+/** The message flag says compressed, but the call names no compression. The client is at fault. */
+export class UnexpectedCompressionError extends RookeryError {
+  static override readonly reason = 'UNEXPECTED_COMPRESSION';
+  static override readonly status = Status.Internal;
+
+  constructor() {
+    super('compressed flag set with identity or empty grpc-encoding');
+  }
+}
+
+/** No service or method of this name is served here. Reflection lists those that are. */
+export class UnknownRpcError extends RookeryError {
+  static override readonly reason = 'RPC_NOT_FOUND';
+  static override readonly status = Status.Unimplemented;
+}
+
+/** The method takes one request message and got none, or more than one. */
+export class MessageCountError extends RookeryError {
+  static override readonly reason = 'MESSAGE_COUNT';
+  static override readonly status = Status.Unimplemented;
+
+  constructor(found: 'none' | 'more than one') {
+    super(`wrong number of request messages: ${found} (expected: 1)`);
+  }
+}
+
+/** The request messages are compressed in a way that is not known here; `grpc-accept-encoding` names those that are. */
+export class UnsupportedEncodingError extends RookeryError {
+  static override readonly reason = 'UNSUPPORTED_ENCODING';
+  static override readonly status = Status.Unimplemented;
+
+  constructor(encoding: string, accepted: string) {
+    super(`grpc-encoding ${printable(encoding)} is not supported (expected: ${accepted})`);
+  }
+}
+
+/** The content type names a message format other than protobuf. */
+export class UnsupportedCodecError extends RookeryError {
+  static override readonly reason = 'UNSUPPORTED_CODEC';
+  static override readonly status = Status.Unimplemented;
+
+  constructor(contentType: string) {
+    super(
+      `content type ${printable(contentType)} is not supported (expected: application/grpc or application/grpc+proto)`,
+    );
+  }
+}
+
+/** A gRPC request has another HTTP method than POST. */
+export class NotPostError extends RookeryError {
+  static override readonly reason = 'GRPC_NOT_POST';
+  static override readonly status = Status.Unimplemented;
+  static override readonly httpStatus = 405;
+
+  constructor(method: string) {
+    super(`HTTP method ${printable(method)} is not allowed for gRPC (expected: POST)`);
+  }
+}
+
+/** The `grpc-timeout` header is not up to eight digits and a unit. */
+export class MalformedTimeoutError extends RookeryError {
+  static override readonly reason = 'MALFORMED_TIMEOUT';
+  static override readonly status = Status.InvalidArgument;
+
+  constructor(value: string) {
+    super(`grpc-timeout ${printable(value)} is malformed (expected: 1 to 8 digits and one of H M S m u n)`);
+  }
+}
+
+/** The caller reads more slowly than the service produces, and more waits than the service keeps. Read faster, or ask for less. */
+export class SlowReaderError extends RookeryError {
+  static override readonly reason = 'SLOW_READER';
+  static override readonly status = Status.ResourceExhausted;
+
+  constructor(messages: number, bytes: number) {
+    super(`the caller reads too slowly: ${messages} messages of ${bytes} bytes are waiting`);
+  }
+}
+
+/** A decorated handler and the protobuf description do not fit together; the start stops. */
+export class RpcBindingError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'RpcBindingError';
+  }
+}
+
+/** Cuts what a stranger sent to a length that is good for a message. */
+export function printable(text: string): string {
+  return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
+}

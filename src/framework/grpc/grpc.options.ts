@@ -1,0 +1,38 @@
+import { IsBoolean, IsIn, IsInt, Max, Min } from 'class-validator';
+import { ConfigPrefix } from '../core/index.js';
+
+/** The gRPC side; the section `grpc` of the configuration. Limits of requests are in `server.limits`. */
+@ConfigPrefix('grpc')
+export class GrpcOptions {
+  /** Serve `grpc.reflection.v1` and `v1alpha`. Needs a restart. */
+  @IsBoolean()
+  readonly reflection: boolean = true;
+
+  /** Largest message sent, in bytes. The default is what clients take unless told otherwise. Live. */
+  @IsInt()
+  @Min(1)
+  @Max(2 ** 31 - 1)
+  readonly maxSendBytes: number = 4_194_304;
+
+  /** Messages of a streamed answer that may wait for a slow reader; one more ends the call. Live. */
+  @IsInt()
+  @Min(1)
+  readonly maxQueuedMessages: number = 1000;
+
+  /** The same in bytes. Live. */
+  @IsInt()
+  @Min(1)
+  readonly maxQueuedBytes: number = 16_777_216;
+
+  /** Compress answers in this way when the caller accepts it. Live. */
+  @IsIn(['identity', 'gzip', 'deflate'])
+  readonly compression: 'identity' | 'gzip' | 'deflate' = 'identity';
+
+  /** Answers smaller than this are not compressed, in bytes. Live. */
+  @IsInt()
+  @Min(0)
+  readonly compressionMinBytes: number = 1024;
+}
+
+/** Token of the present `GrpcOptions`, as `Live<GrpcOptions>`. */
+export const GRPC_OPTIONS: unique symbol = Symbol('GRPC_OPTIONS');

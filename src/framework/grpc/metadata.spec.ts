@@ -1,0 +1,76 @@
+import { describe, expect, it } from 'vitest';
+import { Metadata } from './metadata.js';
+import type { OutgoingHeaders } from './server-stream.js';
+import { percentEncode } from './status-trailers.js';
+
+describe('Metadata', () => {
+  it('reads what a caller sent, and not what HTTP and gRPC need themselves', () => {
+    const metadata = Metadata.fromHeaders({
+      ':path': '/a/b',
+      'content-type': 'application/grpc',
+      te: 'trailers',
+      'grpc-timeout': '1S',
+      'user-agent': 'test',
+      plain: 'a, b',
+      many: ['a', 'b'],
+      'data-bin': 'AAE=, AAI',
+    });
+
+    expect(metadata.toJSON()).toEqual({
+      'user-agent': ['test'],
+      plain: ['a, b'],
+      many: ['a', 'b'],
+      'data-bin': [Buffer.from([0, 1]), Buffer.from([0, 2])],
+    });
+  });
+
+  it('has the usual methods', () => {
+    const metadata = new Metadata();
+    metadata.set('Key', 'one');
+    metadata.add('key', 'two');
+    metadata.set('b-bin', Buffer.from('x'));
+    metadata.add('gone', 'x');
+    metadata.remove('GONE');
+    const copy = metadata.clone();
+    copy.merge(metadata);
+
+    expect(metadata.get('KEY')).toEqual(['one', 'two']);
+    expect(metadata.get('gone')).toEqual([]);
+    expect(metadata.getMap()).toEqual({ key: 'one', 'b-bin': Buffer.from('x') });
+    expect(copy.get('key')).toEqual(['one', 'two', 'one', 'two']);
+  });
+
+  it.each([
+    ['a key', 'sch\u00f6n', 'x'],
+    ['text with a line break', 'key', 'a\r\nforged: header'],
+    ['text for bytes', 'key-bin', 'x'],
+    ['bytes for text', 'key', Buffer.from('x')],
+  ])('refuses %s', (_what, key, value) => {
+    expect(() => new Metadata().set(key, value)).toThrow(/^metadata (key|value)/);
+  });
+
+  it('leaves reserved and taken names alone when written', () => {
+    const metadata = new Metadata();
+    metadata.set('grpc-status', '0');
+    metadata.set('x-request-id', 'forged');
+    metadata.set('mine', 'yes');
+    const headers: OutgoingHeaders = { 'x-request-id': 'real' };
+
+    metadata.writeTo(headers);
+
+    expect(headers).toEqual({ 'x-request-id': 'real', mine: 'yes' });
+  });
+});
+
+describe('percentEncode', () => {
+  it.each([
+    ['plain text ~', 'plain text ~'],
+    ['100%', '100%25'],
+    ['a\nb\u007f', 'a%0Ab%7F'],
+    ['\u00e4\u20ac\ud83d\ude00', '%C3%A4%E2%82%AC%F0%9F%98%80'],
+    ['', ''],
+  ])('encodes %j', (text, encoded) => {
+    expect(percentEncode(text)).toBe(encoded);
+    expect(decodeURIComponent(percentEncode(text))).toBe(text);
+  });
+});

@@ -1,0 +1,141 @@
+import type { HeaderRecord, OutgoingHeaders } from './server-stream.js';
+
+/** A value of a metadata entry: bytes where the key ends in `-bin`, else printable ASCII. */
+export type MetadataValue = string | Buffer;
+
+const keyPattern = /^[0-9a-z_.-]+$/;
+const asciiPattern = /^[ -~]*$/;
+
+// What HTTP/2 and the protocol itself use; grpc-* is theirs too.
+const reserved = new Set([
+  'te',
+  'content-type',
+  'content-length',
+  'connection',
+  'host',
+  'http2-settings',
+  'keep-alive',
+  'proxy-connection',
+  'transfer-encoding',
+  'upgrade',
+]);
+
+function isReserved(key: string): boolean {
+  return key.startsWith(':') || key.startsWith('grpc-') || reserved.has(key);
+}
+
+function normalize(key: string): string {
+  const name = key.toLowerCase();
+  if (!keyPattern.test(name))
+    throw new Error(`metadata key: ${JSON.stringify(key)} (expected: letters, digits, _ . -)`);
+  return name;
+}
+
+function check(key: string, value: MetadataValue): void {
+  const isBinary = key.endsWith('-bin');
+  if (isBinary !== Buffer.isBuffer(value)) {
+    throw new Error(`metadata value of ${key}: ${typeof value} (expected: ${isBinary ? 'a Buffer' : 'a string'})`);
+  }
+  if (!isBinary && !asciiPattern.test(value as string))
+    throw new Error(`metadata value of ${key}: not printable ASCII`);
+}
+
+/**
+ * The metadata of a call: lower-case keys, each with one or more values; keys that end in `-bin` have bytes.
+ * It has the usual methods of the class of that name in other gRPC libraries for Node.
+ */
+export class Metadata {
+  #headers: HeaderRecord | undefined;
+  #entries: Map<string, MetadataValue[]> | undefined;
+
+  /** The metadata among the headers of a request. Nothing is read until somebody asks. */
+  static fromHeaders(headers: HeaderRecord): Metadata {
+    const metadata = new Metadata();
+    metadata.#headers = headers;
+    return metadata;
+  }
+
+  /** Replaces the values of `key`. */
+  set(key: string, value: MetadataValue): void {
+    const name = normalize(key);
+    check(name, value);
+    this.#map().set(name, [value]);
+  }
+
+  /** Adds a value to those of `key`. */
+  add(key: string, value: MetadataValue): void {
+    const name = normalize(key);
+    check(name, value);
+    const values = this.#map().get(name);
+    if (values === undefined) this.#map().set(name, [value]);
+    else values.push(value);
+  }
+
+  /** Removes all values of `key`. */
+  remove(key: string): void {
+    this.#map().delete(normalize(key));
+  }
+
+  /** All values of `key`; empty when there is none. */
+  get(key: string): MetadataValue[] {
+    return [...(this.#map().get(key.toLowerCase()) ?? [])];
+  }
+
+  /** The first value of each key. */
+  getMap(): Record<string, MetadataValue> {
+    const map: Record<string, MetadataValue> = {};
+    for (const [key, [first]] of this.#map()) if (first !== undefined) map[key] = first;
+    return map;
+  }
+
+  clone(): Metadata {
+    const copy = new Metadata();
+    copy.merge(this);
+    return copy;
+  }
+
+  /** Adds all values of `other`. */
+  merge(other: Metadata): void {
+    for (const [key, values] of other.#map()) {
+      this.#map().set(key, [...(this.#map().get(key) ?? []), ...values]);
+    }
+  }
+
+  toJSON(): Record<string, MetadataValue[]> {
+    return Object.fromEntries([...this.#map()].map(([key, values]) => [key, [...values]]));
+  }
+
+  /** Writes the entries into `headers`; binary values as base64 without padding. Reserved names are left out. */
+  writeTo(headers: OutgoingHeaders): void {
+    for (const [key, values] of this.#map()) {
+      if (isReserved(key) || key in headers) continue;
+      const encoded = values.map((value) => (typeof value === 'string' ? value : encodeBinary(value)));
+      headers[key] = encoded.length === 1 ? (encoded[0] as string) : encoded;
+    }
+  }
+
+  #map(): Map<string, MetadataValue[]> {
+    if (this.#entries === undefined) {
+      this.#entries = new Map();
+      for (const [key, value] of Object.entries(this.#headers ?? {})) {
+        if (value !== undefined && !isReserved(key)) this.#entries.set(key, parse(key, value));
+      }
+      this.#headers = undefined;
+    }
+    return this.#entries;
+  }
+}
+
+function parse(key: string, value: string | readonly string[]): MetadataValue[] {
+  const values = typeof value === 'string' ? [value] : value;
+  if (!key.endsWith('-bin')) return [...values];
+  // Binary values may be joined by commas, which base64 does not have. Node reads it with and without padding.
+  return values.flatMap((joined) => joined.split(',')).map((encoded) => Buffer.from(encoded.trim(), 'base64'));
+}
+
+/** Base64 without padding, as the protocol asks of a sender. */
+export function encodeBinary(bytes: Uint8Array): string {
+  const encoded = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64');
+  const padding = encoded.indexOf('=');
+  return padding < 0 ? encoded : encoded.slice(0, padding);
+}

@@ -1,0 +1,146 @@
+import { create, type DescMessage, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
+import { compress, type Encoding } from './compression.js';
+import { frameOf } from './frame.js';
+import { MessageTooLargeError, SlowReaderError } from './grpc.errors.js';
+import type { GrpcOptions } from './grpc.options.js';
+import type { OutgoingHeaders, ServerStream } from './server-stream.js';
+
+// `frame` is missing while the message is being compressed.
+interface Pending {
+  frame: Uint8Array | undefined;
+  readonly bytes: number;
+}
+
+/**
+ * The messages of one answer, in order. What the stream does not take at once waits here, within a bound; a producer that
+ * can wait asks `drained()` first.
+ */
+export class ResponseWriter {
+  readonly #stream: ServerStream;
+  readonly #output: DescMessage;
+  readonly #options: GrpcOptions;
+  readonly #encoding: Encoding | undefined;
+  #queue: Pending[] = [];
+  #queuedBytes = 0;
+  #isBlocked = false;
+  #isClosed = false;
+  #trailers: OutgoingHeaders | undefined;
+  #drained: PromiseWithResolvers<void> | undefined;
+
+  constructor(stream: ServerStream, output: DescMessage, options: GrpcOptions, encoding: Encoding | undefined) {
+    this.#stream = stream;
+    this.#output = output;
+    this.#options = options;
+    this.#encoding = encoding;
+  }
+
+  /** Whether something has not been taken by the stream yet. */
+  get isPending(): boolean {
+    return this.#isBlocked || this.#queue.length > 0;
+  }
+
+  /**
+   * Sends `value`, anything `create()` takes for the output message.
+   *
+   * @throws MessageTooLargeError
+   * @throws SlowReaderError too much is waiting already
+   */
+  write(value: unknown): void {
+    if (this.#isClosed) return;
+    const message = encode(this.#output, value, this.#options.maxSendBytes);
+    if (this.#encoding !== undefined && message.length >= this.#options.compressionMinBytes) {
+      this.#enqueueCompressed(this.#encoding, message);
+      return;
+    }
+    const frame = frameOf(message, false);
+    if (this.isPending) this.#enqueue({ frame, bytes: frame.length });
+    else this.#isBlocked = !this.#stream.write(frame);
+  }
+
+  /** Resolves when the stream takes more; `undefined` while it does. */
+  drained(): Promise<void> | undefined {
+    if (!this.isPending || this.#isClosed) return undefined;
+    this.#drained ??= Promise.withResolvers<void>();
+    return this.#drained.promise;
+  }
+
+  /** Sends the trailers after everything that waits. */
+  finish(trailers: OutgoingHeaders): void {
+    this.#trailers = trailers;
+    this.#flush();
+  }
+
+  onDrain(): void {
+    this.#isBlocked = false;
+    this.#flush();
+  }
+
+  /** Drops what waits; nothing more is sent but trailers. */
+  discard(): void {
+    this.#isClosed = true;
+    this.#queue = [];
+    this.#queuedBytes = 0;
+    this.#release();
+  }
+
+  #enqueueCompressed(encoding: Encoding, message: Uint8Array): void {
+    const pending: Pending = { frame: undefined, bytes: message.length };
+    this.#enqueue(pending);
+    const settle = (frame: Uint8Array): void => {
+      pending.frame = frame;
+      if (!this.#isClosed) this.#flush();
+    };
+    // Compression fails for want of memory at most; the message then goes as it is.
+    compress(encoding, message).then(
+      (data) => settle(frameOf(data, true)),
+      () => settle(frameOf(message, false)),
+    );
+  }
+
+  #enqueue(pending: Pending): void {
+    if (
+      this.#queue.length >= this.#options.maxQueuedMessages ||
+      this.#queuedBytes + pending.bytes > this.#options.maxQueuedBytes
+    ) {
+      // One message always has room, however small the bound.
+      if (this.#queue.length > 0) throw new SlowReaderError(this.#queue.length, this.#queuedBytes);
+    }
+    this.#queue.push(pending);
+    this.#queuedBytes += pending.bytes;
+  }
+
+  #flush(): void {
+    for (let head = this.#queue[0]; head?.frame !== undefined && !this.#isBlocked; head = this.#queue[0]) {
+      this.#queue.shift();
+      this.#queuedBytes -= head.bytes;
+      this.#isBlocked = !this.#stream.write(head.frame);
+    }
+    if (this.#queue.length > 0) return;
+    if (this.#trailers !== undefined) {
+      this.#isClosed = true;
+      this.#stream.end(this.#trailers);
+      this.#trailers = undefined;
+      this.#release();
+    } else if (!this.#isBlocked) this.#release();
+  }
+
+  #release(): void {
+    this.#drained?.resolve();
+    this.#drained = undefined;
+  }
+}
+
+/**
+ * Encodes a handler's result. Nothing at all is the empty message.
+ *
+ * @throws MessageTooLargeError
+ * @throws Error the value does not fit the message type
+ */
+export function encode(output: DescMessage, value: unknown, maxBytes: number): Uint8Array {
+  if (typeof value !== 'object' && value !== undefined)
+    throw new TypeError(`result of type ${typeof value} (expected: ${output.typeName})`);
+  const message = create(output, (value ?? undefined) as MessageInitShape<DescMessage> | undefined);
+  const bytes = toBinary(output, message);
+  if (bytes.length > maxBytes) throw new MessageTooLargeError(maxBytes, bytes.length);
+  return bytes;
+}

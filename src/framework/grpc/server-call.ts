@@ -1,0 +1,298 @@
+import type { Message } from '@bufbuild/protobuf';
+import { CancelledError, type RequestContext, runInContext, Status } from '../core/index.js';
+import type { Failure, Outcome } from '../pipeline/index.js';
+import type { CallEnvironment } from './call-environment.js';
+import { acceptedEncodings, type Encoding, isEncoding, negotiate } from './compression.js';
+import { frameOf } from './frame.js';
+import { failureOf } from './handler-failure.js';
+import type { Metadata } from './metadata.js';
+import { answeredByHandler, type BoundMethod } from './method-table.js';
+import { RequestReader, SingleRequestReader } from './request-reader.js';
+import { encode, ResponseWriter } from './response-writer.js';
+import { deliver, isThenable, type ResultSink } from './result-pump.js';
+import { type CallBase, CallHandle } from './rpc-call.js';
+import {
+  type OutgoingHeaders,
+  type RequestHead,
+  resetCancel,
+  type ServerStream,
+  type StreamListener,
+} from './server-stream.js';
+import { failureTrailers, okTrailers } from './status-trailers.js';
+
+/** Serves one call; what it returns is the answer. */
+export type Invoke = BoundMethod<ServerCall>['invoke'];
+
+/**
+ * One call from its first header to its status: reads the request, runs the handler inside the request context, sends
+ * what it gives, and sees that every way to the end (answer, error, deadline, a caller that went away) is taken once.
+ */
+export class ServerCall implements StreamListener, ResultSink, CallBase {
+  readonly context: RequestContext;
+  readonly head: RequestHead;
+  readonly stream: ServerStream;
+  readonly handle = new CallHandle(this);
+  readonly #environment: CallEnvironment;
+  #method: BoundMethod<ServerCall> | undefined;
+  #single: SingleRequestReader | undefined;
+  #requests: RequestReader | undefined;
+  #writer: ResponseWriter | undefined;
+  #areHeadersSent = false;
+  #isEnded = false;
+  #release: (() => void) | undefined;
+  // How the call ended, while the last of its answer waits to be read.
+  #unsettled: Outcome | undefined;
+
+  constructor(environment: CallEnvironment, stream: ServerStream, head: RequestHead, context: RequestContext) {
+    this.#environment = environment;
+    this.stream = stream;
+    this.head = head;
+    this.context = context;
+  }
+
+  get isEnded(): boolean {
+    return this.#isEnded;
+  }
+
+  /** Answers without asking any handler. */
+  refuse(error: unknown, headers?: OutgoingHeaders, httpStatus?: number): void {
+    this.stream.listen(this);
+    this.#finish(failureOf(error), headers, httpStatus);
+  }
+
+  serve(method: BoundMethod<ServerCall>): void {
+    this.#method = method;
+    this.context.deadline.onFire((reason) => {
+      this.#writer?.discard();
+      this.fail(reason);
+    });
+    if (method.givesStream) this.context.backpressure = () => this.drained();
+    const encoding = this.context.header('grpc-encoding');
+    const compression = encoding !== undefined && isEncoding(encoding) ? encoding : undefined;
+    const { maxBodyBytes } = this.#environment.limits.value;
+    if (method.takesStream) {
+      this.#requests = new RequestReader(this.stream, method.desc.input, compression, maxBodyBytes);
+      this.stream.listen(this);
+      this.#invoke();
+    } else {
+      this.#single = new SingleRequestReader(method.desc.input, compression, maxBodyBytes);
+      this.stream.listen(this);
+    }
+  }
+
+  /** The next message of a streamed request. */
+  nextRequest(): Promise<IteratorResult<Message, undefined>> {
+    return (this.#requests as RequestReader).next();
+  }
+
+  onData(chunk: Uint8Array): void {
+    if (this.#isEnded) return;
+    if (this.#requests !== undefined) {
+      this.#requests.onData(chunk);
+      return;
+    }
+    try {
+      this.#single?.onData(chunk);
+    } catch (error) {
+      this.#reject(error);
+    }
+  }
+
+  onEnd(): void {
+    if (this.#isEnded) return;
+    if (this.#requests !== undefined) {
+      // Clients on Node cancel by ending the stream and then resetting it. Where both arrive together the reset gets its
+      // turn first, so that what was cancelled does not look like a complete upload.
+      setImmediate(() => this.#requests?.onEnd());
+      return;
+    }
+    try {
+      const message = (this.#single as SingleRequestReader).message();
+      if (message instanceof Promise)
+        message.then(
+          (value) => this.#accept(value),
+          (error: unknown) => this.#reject(error),
+        );
+      else this.#accept(message);
+    } catch (error) {
+      this.#reject(error);
+    }
+  }
+
+  onDrain(): void {
+    this.#writer?.onDrain();
+    if (this.#unsettled !== undefined && this.#writer?.isPending !== true) this.#leave(this.#unsettled);
+  }
+
+  onClose(): void {
+    if (this.#isEnded) {
+      if (this.#unsettled !== undefined) this.#leave(this.#unsettled);
+      this.#releaseResult();
+      return;
+    }
+    this.#isEnded = true;
+    this.#writer?.discard();
+    this.context.deadline.cancel();
+    this.#releaseResult();
+    this.#requests?.fail(new CancelledError());
+    this.#leave({ status: Status.Cancelled, httpStatus: 499, reason: CancelledError.reason });
+  }
+
+  /** Sends the response headers, once. */
+  sendHeaders(metadata: Metadata | undefined): void {
+    if (this.#areHeadersSent || this.#isEnded) return;
+    const headers = this.#headers();
+    const encoding = this.#answerEncoding();
+    if (encoding !== undefined) headers['grpc-encoding'] = encoding;
+    metadata?.writeTo(headers);
+    this.stream.respond(headers);
+    this.#areHeadersSent = true;
+  }
+
+  write(value: unknown): void {
+    if (this.#isEnded) return;
+    this.sendHeaders(undefined);
+    this.#responses().write(value);
+  }
+
+  drained(): Promise<void> | undefined {
+    return this.#writer?.drained();
+  }
+
+  complete(): void {
+    if (this.#isEnded) return;
+    this.sendHeaders(undefined);
+    this.#isEnded = true;
+    this.#responses().finish(okTrailers(this.handle.trailersIfAny));
+    this.#settle({ status: Status.Ok, httpStatus: 200, reason: undefined });
+    this.#requests?.fail(new CancelledError());
+  }
+
+  answer(value: unknown): void {
+    if (this.#isEnded) return;
+    if (isThenable(value)) {
+      this.#take(value);
+      return;
+    }
+    try {
+      if (this.#answerEncoding() !== undefined) {
+        this.write(value);
+        this.complete();
+        return;
+      }
+      const { desc } = this.#method as BoundMethod<ServerCall>;
+      const message = encode(desc.output, value, this.#environment.options.value.maxSendBytes);
+      this.sendHeaders(undefined);
+      this.#isEnded = true;
+      this.stream.end(okTrailers(this.handle.trailersIfAny), frameOf(message, false));
+      this.#settle({ status: Status.Ok, httpStatus: 200, reason: undefined });
+      this.#requests?.fail(new CancelledError());
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  /** Ends the call with the status of `error`. Once the call has ended, nothing happens. */
+  fail(error: unknown): void {
+    if (this.#isEnded) return;
+    const failure = failureOf(error);
+    this.#environment.gate.report(this.context, error, failure);
+    this.#finish(failure);
+  }
+
+  onRelease(release: () => void): void {
+    if (this.#isEnded) release();
+    else this.#release = release;
+  }
+
+  // The caller's own doing, whatever the status says: nobody has to look into it.
+  #reject(error: unknown): void {
+    if (!this.#isEnded) this.#finish(failureOf(error));
+  }
+
+  #accept(message: Message): void {
+    if (this.#isEnded) return;
+    this.handle.request = message;
+    this.#invoke();
+  }
+
+  #invoke(): void {
+    runInContext(this.context, () => {
+      try {
+        this.#take((this.#method as BoundMethod<ServerCall>).invoke(this));
+      } catch (error) {
+        this.fail(error);
+      }
+    });
+  }
+
+  #take(result: unknown): void {
+    if (isThenable(result)) {
+      result.then(
+        (value) => this.#take(value),
+        (error: unknown) => this.fail(error),
+      );
+      return;
+    }
+    if (!this.#isEnded && result !== answeredByHandler) deliver(result, this.#method as BoundMethod<ServerCall>, this);
+  }
+
+  #finish(failure: Failure, headers?: OutgoingHeaders, httpStatus = 200): void {
+    this.#isEnded = true;
+    const { domain } = this.#environment;
+    const trailers = failureTrailers(failure, this.context.requestId, domain, this.handle.trailersIfAny);
+    if (this.#areHeadersSent) this.#responses().finish(trailers);
+    else this.stream.respondOnly({ ...this.#headers(), ...headers, ...trailers }, httpStatus);
+    this.#releaseResult();
+    this.#requests?.fail(this.context.deadline.reason ?? new CancelledError());
+    this.#settle({ status: failure.status, httpStatus: 200, reason: failure.reason });
+  }
+
+  // A call whose answer waits for a slow reader is not over; its deadline goes on and breaks the stream off in the end.
+  #settle(outcome: Outcome): void {
+    if (this.#writer?.isPending !== true) {
+      this.#leave(outcome);
+      return;
+    }
+    this.#unsettled = outcome;
+    this.context.deadline.onFire(() => {
+      this.stream.reset(resetCancel);
+      this.#leave(outcome);
+    });
+  }
+
+  #leave(outcome: Outcome): void {
+    this.#unsettled = undefined;
+    this.#environment.gate.leave(this.context, outcome);
+    this.#environment.onEnd(this);
+  }
+
+  #releaseResult(): void {
+    const release = this.#release;
+    this.#release = undefined;
+    release?.();
+  }
+
+  #responses(): ResponseWriter {
+    this.#writer ??= new ResponseWriter(
+      this.stream,
+      (this.#method as BoundMethod<ServerCall>).desc.output,
+      this.#environment.options.value,
+      this.#answerEncoding(),
+    );
+    return this.#writer;
+  }
+
+  #headers(): OutgoingHeaders {
+    const isPlain = this.context.header('content-type') === 'application/grpc';
+    return {
+      'content-type': isPlain ? 'application/grpc' : 'application/grpc+proto',
+      'grpc-accept-encoding': acceptedEncodings,
+      'x-request-id': this.context.requestId,
+    };
+  }
+
+  #answerEncoding(): Encoding | undefined {
+    return negotiate(this.#environment.options.value.compression, this.context.header('grpc-accept-encoding'));
+  }
+}

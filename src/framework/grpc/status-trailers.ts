@@ -1,0 +1,98 @@
+import { anyPack } from '@bufbuild/protobuf/wkt';
+import { create, toBinary } from '@bufbuild/protobuf';
+import {
+  type BadRequest,
+  BadRequestSchema,
+  ErrorInfoSchema,
+  RequestInfoSchema,
+  RetryInfoSchema,
+} from '../../gen/google/rpc/error_details_pb.js';
+import { StatusSchema } from '../../gen/google/rpc/status_pb.js';
+import type { Failure } from '../pipeline/index.js';
+import { encodeBinary, type Metadata } from './metadata.js';
+import type { OutgoingHeaders } from './server-stream.js';
+
+// Clients built on the C core refuse 16 KiB of metadata: details and message together stay well below, base64 included.
+const maxDetailsBytes = 6144;
+const maxMessageLength = 1024;
+
+/** The trailers of a call that succeeded. */
+export function okTrailers(custom: Metadata | undefined): OutgoingHeaders {
+  const trailers: OutgoingHeaders = { 'grpc-status': '0' };
+  custom?.writeTo(trailers);
+  return trailers;
+}
+
+/** The trailers that tell `failure`: status, message, and the google.rpc details. */
+export function failureTrailers(
+  failure: Failure,
+  requestId: string,
+  domain: string,
+  custom: Metadata | undefined,
+): OutgoingHeaders {
+  const message =
+    failure.message.length > maxMessageLength ? `${failure.message.slice(0, maxMessageLength)}…` : failure.message;
+  const trailers: OutgoingHeaders = {
+    'grpc-status': String(failure.status),
+    'grpc-message': percentEncode(message),
+    'grpc-status-details-bin': encodeBinary(details({ ...failure, message }, requestId, domain)),
+  };
+  custom?.writeTo(trailers);
+  return trailers;
+}
+
+function details(failure: Failure, requestId: string, domain: string): Uint8Array {
+  for (let violations = failure.violations.length; ; violations >>= 1) {
+    const bytes = detailsWith(failure, violations, requestId, domain);
+    if (bytes.length <= maxDetailsBytes) return bytes;
+    if (violations === 0) return detailsWith({ ...failure, metadata: {} }, 0, requestId, domain);
+  }
+}
+
+function detailsWith(failure: Failure, violationCount: number, requestId: string, domain: string): Uint8Array {
+  const { reason, metadata, retryAfterMs } = failure;
+  const packed = [anyPack(ErrorInfoSchema, create(ErrorInfoSchema, { reason, domain, metadata: { ...metadata } }))];
+  if (violationCount > 0) packed.push(anyPack(BadRequestSchema, badRequest(failure, violationCount)));
+  if (retryAfterMs !== undefined) {
+    const seconds = Math.floor(retryAfterMs / 1000);
+    const retryDelay = { seconds: BigInt(seconds), nanos: Math.round((retryAfterMs - seconds * 1000) * 1_000_000) };
+    packed.push(anyPack(RetryInfoSchema, create(RetryInfoSchema, { retryDelay })));
+  }
+  packed.push(anyPack(RequestInfoSchema, create(RequestInfoSchema, { requestId })));
+  return toBinary(
+    StatusSchema,
+    create(StatusSchema, { code: failure.status, message: failure.message, details: packed }),
+  );
+}
+
+function badRequest(failure: Failure, count: number): BadRequest {
+  return create(BadRequestSchema, {
+    fieldViolations: failure.violations.slice(0, count).map(({ field, rule, message }) => ({
+      field: field,
+      description: message,
+      reason: upperSnake(rule),
+    })),
+  });
+}
+
+function upperSnake(rule: string): string {
+  return rule
+    .replaceAll(/([a-z0-9])([A-Z])/g, '$1_$2')
+    .toUpperCase()
+    .replaceAll(/[^A-Z0-9_]/g, '_');
+}
+
+/**
+ * Percent-encodes for `grpc-message`: all bytes of UTF-8 but the printable ASCII ones, and the percent sign.
+ *
+ * @see https://github.com/grpc/grpc/blob/v1.71.0/doc/PROTOCOL-HTTP2.md#responses
+ */
+export function percentEncode(message: string): string {
+  if (/^[ -$&-~]*$/.test(message)) return message;
+  let encoded = '';
+  for (const byte of Buffer.from(message)) {
+    const isPlain = byte >= 0x20 && byte <= 0x7e && byte !== 0x25;
+    encoded += isPlain ? String.fromCharCode(byte) : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
+  }
+  return encoded;
+}
