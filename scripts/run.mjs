@@ -1,0 +1,52 @@
+// Behind `npm start`, `npm test`, `npm run build` and `npm run check`: brings Node 24, the packages, the generated and the compiled
+// code up to date, then does what was asked. Starts on any Node from 20 on, so what it imports is plain JavaScript without dependencies.
+import { join } from 'node:path';
+import { prepare } from './prepare.mjs';
+import { StepError, endChildrenOnSignal, say } from './progress.mjs';
+import { ROOT, toolEnvironment, toolPath } from './tools.mjs';
+import { become, environmentFor, newerNode, restartOn } from './toolchain.mjs';
+
+/** @type {Record<string, (args: string[]) => Promise<void>>} */
+const commands = {
+  async build() {
+    await prepare({ build: true });
+  },
+
+  async start(args) {
+    await prepare({ build: true });
+    restoreSignals();
+    become(process.execPath, [join(ROOT, 'dist/main.js'), ...args], environmentFor(process.execPath), ROOT);
+  },
+
+  async test(args) {
+    await prepare({ build: true });
+    restoreSignals();
+    become(process.execPath, [toolPath('vitest', 'vitest'), 'run', ...args], toolEnvironment(), ROOT);
+  },
+
+  async check(args) {
+    await prepare({ build: false });
+    // Loaded late: it may use what only the newer Node has.
+    const { runChecks } = await import('./checks.mjs');
+    process.exitCode = (await runChecks(args)) ? 0 : 1;
+  },
+};
+
+const [name = '', ...args] = process.argv.slice(2);
+const restoreSignals = endChildrenOnSignal();
+try {
+  const command = commands[name];
+  if (!command) throw new StepError(`unknown command "${name}" (expected: ${Object.keys(commands).join(', ')})`);
+  const node = await newerNode();
+  if (node) {
+    restoreSignals();
+    restartOn(node);
+  } else {
+    await command(args);
+  }
+} catch (error) {
+  if (!(error instanceof StepError)) throw error;
+  if (error.output) process.stderr.write(`${error.output}\n`);
+  say(error.message);
+  process.exitCode = 1;
+}
