@@ -97,7 +97,8 @@ export function logsRepositoryContract(open: () => Promise<Database>): void {
       for (let page = await logs.page(undefined, 2, undefined); page.length > 0; ) {
         pages.push(page.map(({ message }) => message));
         const last = page[page.length - 1] ?? entry('', 0n);
-        const after = [last.time.seconds, BigInt(last.time.nanos), 'id' in last ? last.id : 0n] as const;
+        const lastId = 'id' in last && typeof last.id === 'bigint' ? last.id : 0n;
+        const after = [last.time.seconds, BigInt(last.time.nanos), lastId] as const;
         page = await logs.page(after, 2, undefined);
       }
 

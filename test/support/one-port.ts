@@ -23,7 +23,7 @@ export interface PortSettings {
 }
 
 /** Answers with the protocol, method and body it was asked with. */
-export function echo(request: AnyRequest, response: AnyResponse): void {
+function echo(request: AnyRequest, response: AnyResponse): void {
   const chunks: Buffer[] = [];
   request.on('data', (chunk: Buffer) => chunks.push(chunk));
   request.on('end', () => {

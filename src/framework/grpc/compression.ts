@@ -1,6 +1,7 @@
 import { promisify } from 'node:util';
 import { deflate, gunzip, gzip, inflate } from 'node:zlib';
-import { MalformedMessageError, MessageTooLargeError } from './grpc.errors.js';
+import { RequestTooLargeError } from '../pipeline/index.js';
+import { MalformedMessageError } from './grpc.errors.js';
 
 /** A compression of messages that this side knows. */
 export type Encoding = 'gzip' | 'deflate';
@@ -36,7 +37,7 @@ export function compress(encoding: Encoding, data: Uint8Array): Promise<Uint8Arr
 
 /**
  * @param maxBytes what comes out at most; a bomb stops there
- * @throws MessageTooLargeError
+ * @throws RequestTooLargeError
  * @throws MalformedMessageError
  */
 export async function decompress(encoding: Encoding, data: Uint8Array, maxBytes: number): Promise<Uint8Array> {
@@ -44,7 +45,7 @@ export async function decompress(encoding: Encoding, data: Uint8Array, maxBytes:
     return await decompressors[encoding](data, { maxOutputLength: maxBytes });
   } catch (cause) {
     if ((cause as { code?: unknown }).code === 'ERR_BUFFER_TOO_LARGE')
-      throw new MessageTooLargeError(maxBytes, undefined);
+      throw new RequestTooLargeError(maxBytes, ' after decompression');
     throw new MalformedMessageError(`not ${encoding}`, { cause });
   }
 }

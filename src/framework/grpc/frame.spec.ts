@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { frameOf, MessageReader } from './frame.js';
-import { MessageTooLargeError } from './grpc.errors.js';
+import { RequestTooLargeError } from '../pipeline/index.js';
 
 function readAll(reader: MessageReader): string[] {
   const all: string[] = [];
@@ -55,7 +55,7 @@ describe('MessageReader', () => {
     const reader = new MessageReader(299);
     reader.push(frameOf(Buffer.from('x'.repeat(300)), false).subarray(0, 5));
 
-    expect(() => reader.next()).toThrow(MessageTooLargeError);
+    expect(() => reader.next()).toThrow(RequestTooLargeError);
   });
 
   it('tells compressed messages', () => {

@@ -1,4 +1,5 @@
-import { MalformedMessageError, MessageTooLargeError } from './grpc.errors.js';
+import { RequestTooLargeError } from '../pipeline/index.js';
+import { MalformedMessageError } from './grpc.errors.js';
 
 /** Length of what stands before each message: one byte of flags, four of length. */
 const prefixBytes = 5;
@@ -51,7 +52,7 @@ export class MessageReader {
   /**
    * The next whole message, or `undefined` while it is not complete. It stays valid.
    *
-   * @throws MessageTooLargeError
+   * @throws RequestTooLargeError
    * @throws MalformedMessageError the flags are neither 0 nor 1
    */
   next(): WireMessage | undefined {
@@ -59,7 +60,7 @@ export class MessageReader {
     const flags = this.#buffer[this.#start] as number;
     if (flags > 1) throw new MalformedMessageError(`message flags ${flags} (expected: 0 or 1)`);
     const size = this.#size();
-    if (size > this.#maxBytes) throw new MessageTooLargeError(this.#maxBytes, size);
+    if (size > this.#maxBytes) throw new RequestTooLargeError(this.#maxBytes, `: ${size}`);
     const from = this.#start + prefixBytes;
     if (this.#end < from + size) return undefined;
     this.#start = from + size;

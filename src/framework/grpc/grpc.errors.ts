@@ -1,20 +1,14 @@
 import { RookeryError, type RookeryErrorOptions, Status } from '../core/index.js';
 
-/** A message is larger than the limit of the side that would have to keep it. Send less, or in several messages. */
-export class MessageTooLargeError extends RookeryError {
-  static override readonly reason = 'MESSAGE_TOO_LARGE';
+/** The service's answer is larger than `grpc.maxSendBytes`. Ask for less, or for pages. */
+export class ResponseTooLargeError extends RookeryError {
+  static override readonly reason = 'RESPONSE_TOO_LARGE';
   static override readonly status = Status.ResourceExhausted;
 
-  constructor(
-    readonly limitBytes: number,
-    sizeBytes: number | undefined,
-  ) {
-    super(
-      `message larger than ${limitBytes} bytes${sizeBytes === undefined ? ' after decompression' : `: ${sizeBytes}`}`,
-      {
-        metadata: { limitBytes: String(limitBytes) },
-      },
-    );
+  constructor(limitBytes: number, sizeBytes: number) {
+    super(`response message larger than ${limitBytes} bytes: ${sizeBytes}`, {
+      metadata: { limitBytes: String(limitBytes) },
+    });
   }
 }
 

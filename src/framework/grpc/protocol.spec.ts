@@ -180,7 +180,7 @@ describe('gRPC over HTTP/2: messages', () => {
 
     expect(answer).toMatchObject({
       status: Status.ResourceExhausted,
-      message: 'message larger than 1000 bytes after decompression',
+      message: 'request larger than 1000 bytes after decompression',
     });
   });
 
@@ -242,7 +242,7 @@ describe('gRPC over HTTP/2: messages', () => {
 
       expect(await answer).toMatchObject({
         status: Status.ResourceExhausted,
-        message: 'message larger than 1000 bytes: 4000000000',
+        message: 'request larger than 1000 bytes: 4000000000',
         resetCode: 0,
       });
     }

@@ -1,7 +1,7 @@
 import { create, type DescMessage, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import { compress, type Encoding } from './compression.js';
 import { frameOf } from './frame.js';
-import { MessageTooLargeError, SlowReaderError } from './grpc.errors.js';
+import { ResponseTooLargeError, SlowReaderError } from './grpc.errors.js';
 import type { GrpcOptions } from './grpc.options.js';
 import type { OutgoingHeaders, ServerStream } from './server-stream.js';
 
@@ -42,7 +42,7 @@ export class ResponseWriter {
   /**
    * Sends `value`, anything `create()` takes for the output message.
    *
-   * @throws MessageTooLargeError
+   * @throws ResponseTooLargeError
    * @throws SlowReaderError too much is waiting already
    */
   write(value: unknown): void {
@@ -133,7 +133,7 @@ export class ResponseWriter {
 /**
  * Encodes a handler's result. Nothing at all is the empty message.
  *
- * @throws MessageTooLargeError
+ * @throws ResponseTooLargeError
  * @throws Error the value does not fit the message type
  */
 export function encode(output: DescMessage, value: unknown, maxBytes: number): Uint8Array {
@@ -141,6 +141,6 @@ export function encode(output: DescMessage, value: unknown, maxBytes: number): U
     throw new TypeError(`result of type ${typeof value} (expected: ${output.typeName})`);
   const message = create(output, (value ?? undefined) as MessageInitShape<DescMessage> | undefined);
   const bytes = toBinary(output, message);
-  if (bytes.length > maxBytes) throw new MessageTooLargeError(maxBytes, bytes.length);
+  if (bytes.length > maxBytes) throw new ResponseTooLargeError(maxBytes, bytes.length);
   return bytes;
 }

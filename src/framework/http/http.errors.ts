@@ -51,17 +51,6 @@ export class UnsupportedContentTypeError extends RookeryError {
   }
 }
 
-/** The body is larger than `server.limits.maxBodyBytes`. */
-export class BodyTooLargeError extends RookeryError {
-  static override readonly reason = 'REQUEST_TOO_LARGE';
-  static override readonly status = Status.ResourceExhausted;
-  static override readonly httpStatus = 413;
-
-  constructor(readonly limitBytes: number) {
-    super(`request body is larger than ${limitBytes} bytes`, { metadata: { limitBytes: String(limitBytes) } });
-  }
-}
-
 /** The bytes on the connection are not HTTP. */
 export class MalformedRequestError extends RookeryError {
   static override readonly reason = 'MALFORMED_REQUEST';

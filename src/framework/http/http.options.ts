@@ -7,7 +7,8 @@ function NotWithAnyOrigin(): PropertyDecorator {
   return ValidateBy({
     name: 'notWithAnyOrigin',
     validator: {
-      validate: (value, args) => value !== true || (args?.object as CorsOptions | undefined)?.origins.includes('*') !== true,
+      validate: (value, args) =>
+        value !== true || (args?.object as CorsOptions | undefined)?.origins.includes('*') !== true,
       defaultMessage: () => '$property must be false while origins has *',
     },
   });

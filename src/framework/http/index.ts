@@ -14,7 +14,6 @@ export { registerHttpPlugins } from './http-plugins.js';
 export { Raw } from './raw.decorator.js';
 export { type ApiDocsOptions, registerApiDocs } from './openapi/register-api-docs.js';
 export {
-  BodyTooLargeError,
   HeadersTooLargeError,
   MalformedBodyError,
   MalformedRequestError,

@@ -1,13 +1,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { newRequestId, RookeryError } from '../core/index.js';
-import { type Failure, toFailure } from '../pipeline/index.js';
+import { type Failure, RequestTooLargeError, toFailure } from '../pipeline/index.js';
 import { errorEnvelope, problem } from './envelope.js';
-import {
-  BodyTooLargeError,
-  MalformedBodyError,
-  MalformedUrlError,
-  UnsupportedContentTypeError,
-} from './http.errors.js';
+import { MalformedBodyError, MalformedUrlError, UnsupportedContentTypeError } from './http.errors.js';
 import { exchangeOf } from './exchange.js';
 
 /** Sends `error` as an envelope or, to who asks for it, as a problem document. Never throws. */
@@ -23,8 +18,9 @@ export function replyFailure(request: FastifyRequest, reply: FastifyReply, error
     if (!reply.raw.writableEnded) reply.raw.destroy();
     return;
   }
-  // Fastify closes the connection of a body that it does not read; HTTP/2 has no such header, and Node warns of it.
-  if (request.raw.httpVersionMajor === 2) reply.removeHeader('connection');
+  // Fastify closes the connection after any body that no parser took. That is needed only where the rest of one may
+  // still come; and HTTP/2 has no such header.
+  if (request.raw.complete || request.raw.httpVersionMajor === 2) reply.removeHeader('connection');
   const requestId = exchange?.context.requestId ?? newRequestId();
   const wantsProblem = acceptsProblem(request.headers.accept);
   void reply
@@ -50,7 +46,7 @@ function asOurs(request: FastifyRequest, error: unknown): unknown {
   if (RookeryError.is(error) || !(error instanceof Error)) return error;
   switch ((error as { code?: unknown }).code) {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
-      return new BodyTooLargeError(request.routeOptions?.bodyLimit ?? 0);
+      return new RequestTooLargeError(request.routeOptions?.bodyLimit ?? 0);
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
       return new UnsupportedContentTypeError(request.headers['content-type']);
     case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':

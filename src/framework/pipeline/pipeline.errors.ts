@@ -10,6 +10,18 @@ export class ValidationError extends RookeryError {
   }
 }
 
+/** A request body, or a message of a request, is larger than `server.limits.maxBodyBytes`. Send less, or in parts. */
+export class RequestTooLargeError extends RookeryError {
+  static override readonly reason = 'REQUEST_TOO_LARGE';
+  static override readonly status = Status.ResourceExhausted;
+  static override readonly httpStatus = 413;
+
+  /** @param size what it has, such as `: 2000000`, or what is known of it; empty when nothing is */
+  constructor(limitBytes: number, size = '') {
+    super(`request larger than ${limitBytes} bytes${size}`, { metadata: { limitBytes: String(limitBytes) } });
+  }
+}
+
 // The first violation tells most callers all they need; the rest is in the details.
 function summary(violations: readonly FieldViolation[]): string {
   const [first] = violations;

@@ -1,0 +1,104 @@
+import http2 from 'node:http2';
+import type { AddressInfo } from 'node:net';
+import type { DescService } from '@bufbuild/protobuf';
+import {
+  type ArgumentsHost,
+  Catch,
+  type ExceptionFilter,
+  type INestApplicationContext,
+  type Provider,
+  type Type,
+} from '@nestjs/common';
+import { APP_FILTER, NestFactory } from '@nestjs/core';
+import { Client, credentials } from '@grpc/grpc-js';
+import { throwError } from 'rxjs';
+import { type HealthSource, Lifecycle, LiveValue } from '../../src/framework/core/index.js';
+import { GrpcOptions, GrpcServer, GrpcStrategy } from '../../src/framework/grpc/index.js';
+import { LimitOptions, RequestGate } from '../../src/framework/pipeline/index.js';
+
+@Catch()
+class RethrowFilter implements ExceptionFilter {
+  catch(error: unknown, _host: ArgumentsHost): unknown {
+    return throwError(() => error);
+  }
+}
+
+/** What a test may set. */
+export interface GrpcAppInit {
+  readonly controllers?: readonly Type[];
+  readonly providers?: readonly Provider[];
+  readonly services?: readonly DescService[];
+  readonly limits?: Partial<LimitOptions>;
+  readonly options?: Partial<GrpcOptions>;
+  readonly health?: HealthSource;
+}
+
+/** A Nest application with the gRPC face on an HTTP/2 server of its own. */
+export interface GrpcApp extends AsyncDisposable {
+  readonly address: string;
+  readonly grpc: GrpcServer;
+  readonly lifecycle: Lifecycle;
+  readonly options: LiveValue<GrpcOptions>;
+  readonly client: Client;
+  readonly app: INestApplicationContext;
+  /** A plain HTTP/2 session, for what no gRPC client would send. */
+  connect(): http2.ClientHttp2Session;
+}
+
+/** Starts one; dispose of it to stop it. Disposing fails when a call is left over. */
+export async function startGrpcApp(init: GrpcAppInit): Promise<GrpcApp> {
+  const lifecycle = new Lifecycle();
+  const limits = new LiveValue<LimitOptions>(Object.assign(new LimitOptions(), init.limits));
+  const options = new LiveValue<GrpcOptions>(Object.assign(new GrpcOptions(), init.options));
+  const gate = new RequestGate(lifecycle, limits);
+  const grpc = new GrpcServer({ gate, lifecycle, limits, options, health: init.health, domain: 'test' });
+  class AppModule {}
+  const app = await NestFactory.createMicroservice(
+    {
+      module: AppModule,
+      controllers: [...(init.controllers ?? [])],
+      providers: [{ provide: APP_FILTER, useClass: RethrowFilter }, ...(init.providers ?? [])],
+    },
+    { strategy: new GrpcStrategy(grpc, init.services), logger: false, abortOnError: false },
+  );
+  await app.listen();
+  const server = http2.createServer();
+  const sessions = new Set<http2.Http2Session>();
+  server.on('session', (session) => {
+    sessions.add(session);
+    session.on('close', () => sessions.delete(session));
+    session.on('error', () => {});
+  });
+  server.on('stream', (stream, headers) => {
+    if (grpc.handles(headers['content-type'])) grpc.handleStream(stream, headers);
+    else stream.respond({ ':status': 415 }, { endStream: true });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const client = new Client(address, credentials.createInsecure(), { 'grpc.enable_channelz': 0 });
+  const raw = new Set<http2.ClientHttp2Session>();
+  return {
+    address,
+    grpc,
+    lifecycle,
+    options,
+    client,
+    app,
+    connect() {
+      const session = http2.connect(`http://${address}`);
+      session.on('error', () => {});
+      raw.add(session);
+      return session;
+    },
+    async [Symbol.asyncDispose]() {
+      client.close();
+      for (const session of raw) session.destroy();
+      for (const session of sessions) session.destroy();
+      await app.close();
+      await new Promise((resolve) => server.close(resolve));
+      await new Promise((resolve) => setImmediate(resolve));
+      if (grpc.activeCalls !== 0) throw new Error(`calls left over: ${grpc.activeCalls}`);
+      if (lifecycle.inFlight !== 0) throw new Error(`requests left over: ${lifecycle.inFlight}`);
+    },
+  };
+}
