@@ -34,6 +34,8 @@ export function failAs(mode: string): Promise<never> {
       throw { message: internalText };
     case 'error':
       throw new Error(internalText);
+    case 'saying':
+      throw new Error(`${internalText}: ${argument}`);
     case 'rejection':
       return Promise.reject(new TypeError(internalText));
     case 'httpNotFound':

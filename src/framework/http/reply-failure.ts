@@ -18,9 +18,9 @@ export function replyFailure(request: FastifyRequest, reply: FastifyReply, error
     if (!reply.raw.writableEnded) reply.raw.destroy();
     return;
   }
-  // Fastify closes the connection after any body that no parser took. That is needed only where the rest of one may
-  // still come; and HTTP/2 has no such header.
-  if (request.raw.complete || request.raw.httpVersionMajor === 2) reply.removeHeader('connection');
+  // Fastify closes the connection after a body that no parser took; HTTP/2 has no such header, and Node warns of it.
+  // Not on HTTP/1.1: a connection header that was ever removed is none that Node sends when the port drains.
+  if (request.raw.httpVersionMajor === 2) reply.removeHeader('connection');
   const requestId = exchange?.context.requestId ?? newRequestId();
   const wantsProblem = acceptsProblem(request.headers.accept);
   void reply

@@ -3,11 +3,12 @@ import type { Service } from './service.js';
 import { startLines } from './start-error.js';
 
 // Ctrl-C reaches the process from the terminal and again from each wrapper that passes it on (npm, a bootstrap).
-const sameSignalMs = 500;
+const sameSignalMs = 150;
 
 /**
  * Gives the process to one service: signals drain it, and every way it can end has its exit code.
- * 0 drained; 1 could not start, or crashed; 2 the drain ran out of time, or a second signal, half a second or more after the first, cut it short.
+ * 0 drained; 1 could not start, or crashed; 2 the drain ran out of time, or a second signal cut it short. Repeats within
+ * 150 ms count as the same signal.
  */
 export async function ownProcess(make: () => Promise<Service>): Promise<Service> {
   let service: Service | undefined;
