@@ -26,7 +26,6 @@ function note(answer) {
 
 /** Requests of one connection that are sent ahead. */
 const pipelined = 50;
-const connections = 8;
 
 /** @param {Buffer} request @param {number} count */
 async function keepAlive(request, count) {
@@ -105,6 +104,8 @@ async function streams({ headers, breakOff }, body, count) {
 /** @type {FloodCase} */
 const flood = JSON.parse(await text(process.stdin));
 const bytes = Buffer.from(flood.bytes ?? '', 'base64');
+// One after the other on each: where every request has a connection of its own, most of the time goes by waiting.
+const connections = flood.kind === 'raw' ? 25 : 8;
 const share = Math.ceil(flood.count / connections);
 await Promise.all(
   Array.from({ length: connections }, async () => {
@@ -112,7 +113,7 @@ await Promise.all(
     else if (flood.kind === 'raw')
       for (let count = 0; count < share; count += 1) await oneConnection(bytes, flood.until ?? 'close');
     else if (flood.breakOff === 'connection')
-      for (let count = 0; count < share; count += 10) await streams(flood, bytes, 10);
+      for (let count = 0; count < share; count += 25) await streams(flood, bytes, 25);
     else await streams(flood, bytes, share);
   }),
 );
