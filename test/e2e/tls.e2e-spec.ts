@@ -102,8 +102,12 @@ describe('a port with client certificates', () => {
     const other = stranger.issue('client');
     const own = { cert: readFileSync(other.certFile), key: readFileSync(other.keyFile) };
 
-    await expect(http(test.url, { path: '/trial/context', tls: { ca } })).rejects.toThrow(/certificate|alert|ECONNRESET|EPIPE|hang up/i);
-    await expect(http(test.url, { path: '/trial/context', tls: { ca, ...own } })).rejects.toThrow(/certificate|alert|ECONNRESET|EPIPE|hang up/i);
+    await expect(http(test.url, { path: '/trial/context', tls: { ca } })).rejects.toThrow(
+      /certificate|alert|ECONNRESET|EPIPE|hang up/i,
+    );
+    await expect(http(test.url, { path: '/trial/context', tls: { ca, ...own } })).rejects.toThrow(
+      /certificate|alert|ECONNRESET|EPIPE|hang up/i,
+    );
     expect(await callOver(test, grpc.credentials.createSsl(ca))).toMatchObject({ failure: { status: 'UNAVAILABLE' } });
   });
 });
