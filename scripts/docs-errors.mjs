@@ -133,7 +133,8 @@ function pageOf(framework, service) {
 
 Every declared failure has a stable \`reason\`. On HTTP it stands in the envelope (\`code\` is the HTTP status), on gRPC in
 \`google.rpc.ErrorInfo\` of \`grpc-status-details-bin\`. \`reason\` is for programs and never changes its meaning; the message
-is for people and may. Nest's own exceptions keep their status and have its name for a reason, such as \`NOT_FOUND\`.
+is for people and may. Exceptions of Nest and refusals of Fastify keep their status and have its name for a reason,
+such as \`NOT_FOUND\`.
 Whatever is not declared is \`INTERNAL\` with a request id and nothing of its text.
 
 ## Framework

@@ -220,7 +220,8 @@ function pageOf(framework, service, short) {
 Layers, later wins: these defaults, \`config/application.yaml\`, \`config/application-<env>.yaml\` (\`ROOKERY_ENV\`, default
 \`development\`), the environment, \`--set path=value\`. Mappings are merged key by key, lists and scalars replaced, \`null\`
 removes. In the environment lists are separated by commas, lists of mappings are JSON, and an empty variable counts as
-not set. Short names: ${shortText}. An unknown key or a value against the rules stops the start with exit code 1 and one line per problem.
+not set. Short names: ${shortText}. An unknown key of a section, or a value against the rules,
+stops the start with exit code 1 and one line per problem; a section that nothing reads is warned of.
 
 \`change\` tells whether a changed value is taken over while the process runs (\`live\`) or by the next start (\`restart\`).
 

@@ -3,17 +3,22 @@ import { create, type DescMessage, type DescMethod, toJson } from '@bufbuild/pro
 import {
   type CallHandler,
   type ExecutionContext,
+  Inject,
   Injectable,
   type NestInterceptor,
   StreamableFile,
 } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { Observable } from 'rxjs';
-import { currentContext, metadataKeys } from '../core/index.js';
+import { currentContext, type Live, metadataKeys } from '../core/index.js';
+import { LIMIT_OPTIONS, type LimitOptions } from '../pipeline/index.js';
 import { successEnvelope } from './envelope.js';
 
 interface Plan {
   readonly isRaw: boolean;
+  readonly isSse: boolean;
+  /** The handler states a time limit of its own. */
+  readonly hasTimeout: boolean;
   /** The RPC's answer type, where the handler implements an RPC. */
   readonly output: DescMessage | undefined;
 }
@@ -29,14 +34,24 @@ const sseMetadata = '__sse__';
 export class EnvelopeInterceptor implements NestInterceptor {
   readonly #plans = new WeakMap<object, Plan>();
 
+  readonly #limits: Live<LimitOptions>;
+
+  constructor(@Inject(LIMIT_OPTIONS) limits: Live<LimitOptions>) {
+    this.#limits = limits;
+  }
+
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
     if (context.getType() !== 'http') return next.handle();
     const plan = this.#planOf(context);
     const reply = context.switchToHttp().getResponse<FastifyReply>();
+    if (plan.isSse) this.#allowStream(plan);
     return new Observable((subscriber) => {
       const forget = currentContext()?.deadline.onFire((reason) => subscriber.error(reason));
       const subscription = next.handle().subscribe({
-        next: (value) => subscriber.next(wrap(plan, reply, value)),
+        next: (value) => {
+          if (isStream(value)) this.#allowStream(plan);
+          subscriber.next(wrap(plan, reply, value));
+        },
         error: (error: unknown) => subscriber.error(error),
         complete: () => subscriber.complete(),
       });
@@ -47,6 +62,11 @@ export class EnvelopeInterceptor implements NestInterceptor {
     });
   }
 
+  // A stream lasts longer than an answer; what the handler or the caller says of the time goes before.
+  #allowStream(plan: Plan): void {
+    if (!plan.hasTimeout) currentContext()?.deadline.adjust(this.#limits.value.streamTimeoutMs);
+  }
+
   #planOf(context: ExecutionContext): Plan {
     const handler = context.getHandler();
     let plan = this.#plans.get(handler);
@@ -54,7 +74,13 @@ export class EnvelopeInterceptor implements NestInterceptor {
       const read = (key: string): unknown =>
         Reflect.getMetadata(key, handler) ?? (Reflect.getMetadata(key, context.getClass()) as unknown);
       const rpc = Reflect.getMetadata(metadataKeys.rpc, handler) as DescMethod | undefined;
-      plan = { isRaw: read(metadataKeys.raw) === true || read(sseMetadata) === true, output: rpc?.output };
+      const isSse = read(sseMetadata) === true;
+      plan = {
+        isRaw: isSse || read(metadataKeys.raw) === true,
+        isSse,
+        hasTimeout: read(metadataKeys.timeout) !== undefined,
+        output: rpc?.output,
+      };
       this.#plans.set(handler, plan);
     }
     return plan;
@@ -81,6 +107,10 @@ function ndjson(plan: Plan, values: AsyncIterable<unknown>): StreamableFile {
     for await (const value of values) yield `${JSON.stringify(jsonOf(plan, value))}\n`;
   }
   return new StreamableFile(Readable.from(lines(), { objectMode: false }), { type: 'application/x-ndjson' });
+}
+
+function isStream(value: unknown): boolean {
+  return value instanceof StreamableFile || isAsyncIterable(value);
 }
 
 function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {

@@ -7,6 +7,8 @@ export interface Exchange {
   readonly gate: RequestGate;
   /** Set when an error was answered. */
   failure: Failure | undefined;
+  /** The deadline passed before the answer was out; the rest of it was not sent. */
+  isCut: boolean;
 }
 
 const exchangeKey = Symbol('rookery.exchange');

@@ -51,6 +51,16 @@ export class UnsupportedContentTypeError extends RookeryError {
   }
 }
 
+/** The `request-timeout` header is not a number of seconds, such as `1.5`. */
+export class MalformedRequestTimeoutError extends RookeryError {
+  static override readonly reason = 'MALFORMED_REQUEST_TIMEOUT';
+  static override readonly status = Status.InvalidArgument;
+
+  constructor(value: string) {
+    super(`request-timeout: ${JSON.stringify(value.slice(0, 40))} (expected: seconds, such as 1.5)`);
+  }
+}
+
 /** The bytes on the connection are not HTTP. */
 export class MalformedRequestError extends RookeryError {
   static override readonly reason = 'MALFORMED_REQUEST';

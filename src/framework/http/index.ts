@@ -17,6 +17,7 @@ export {
   HeadersTooLargeError,
   MalformedBodyError,
   MalformedRequestError,
+  MalformedRequestTimeoutError,
   MalformedUrlError,
   MethodNotAllowedError,
   RequestTimeoutError,

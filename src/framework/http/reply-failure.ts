@@ -1,8 +1,13 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { newRequestId, RookeryError } from '../core/index.js';
+import { CancelledError, newRequestId, RookeryError } from '../core/index.js';
 import { type Failure, RequestTooLargeError, toFailure } from '../pipeline/index.js';
 import { errorEnvelope, problem } from './envelope.js';
-import { MalformedBodyError, MalformedUrlError, UnsupportedContentTypeError } from './http.errors.js';
+import {
+  MalformedBodyError,
+  MalformedUrlError,
+  UnsupportedContentTypeError,
+  RouteNotFoundError,
+} from './http.errors.js';
 import { exchangeOf } from './exchange.js';
 
 /** Sends `error` as an envelope or, to who asks for it, as a problem document. Never throws. */
@@ -44,13 +49,18 @@ function acceptsProblem(accept: string | undefined): boolean {
 // Fastify refuses some requests itself; its codes are translated to our reasons here.
 function asOurs(request: FastifyRequest, error: unknown): unknown {
   if (RookeryError.is(error) || !(error instanceof Error)) return error;
-  switch ((error as { code?: unknown }).code) {
+  const { code } = error as { code?: unknown };
+  // Node's own words for a caller who left in the middle of a body.
+  if (code === 'ECONNRESET' && !request.raw.complete) return new CancelledError();
+  switch (code) {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
       return new RequestTooLargeError(request.routeOptions?.bodyLimit ?? 0);
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
       return new UnsupportedContentTypeError(request.headers['content-type']);
     case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
       return new MalformedBodyError('the body is not as long as content-length says');
+    case 'FST_ERR_NOT_FOUND':
+      return new RouteNotFoundError(request.method, request.url.split('?', 1)[0] as string);
     case 'FST_ERR_BAD_URL':
       return new MalformedUrlError();
     default:

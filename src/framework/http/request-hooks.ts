@@ -1,10 +1,15 @@
+import { constants, Http2ServerResponse } from 'node:http2';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { parseRequestTimeout, runInContext, statusOfHttp, type RookeryError } from '../core/index.js';
-import type { RequestGate } from '../pipeline/index.js';
+import { CancelledError, parseRequestTimeout, type RookeryError, runInContext, statusOfHttp } from '../core/index.js';
+import { type RequestGate, toFailure } from '../pipeline/index.js';
 import { type Exchange, exchangeOf, keepExchange } from './exchange.js';
+import { MalformedRequestTimeoutError } from './http.errors.js';
 
 // The paths of the probes are part of the contract (`health/`).
 const probePrefix = '/health/';
+
+// Time that the answer to a passed deadline has to reach the caller, in ms.
+const lastWordMs = 1000;
 
 /** Opens the context of a request and sees to its end. Returns why the request is not to be served, if it is not. */
 export function openExchange(
@@ -14,6 +19,7 @@ export function openExchange(
 ): RookeryError | undefined {
   const { headers } = request;
   const timeout = headers['request-timeout'];
+  const timeoutMs = typeof timeout === 'string' ? parseRequestTimeout(timeout) : undefined;
   const context = gate.enter({
     face: 'http',
     operation: `${request.method} ${request.routeOptions?.url ?? '(no route)'}`,
@@ -22,20 +28,45 @@ export function openExchange(
       const value = headers[name];
       return Array.isArray(value) ? value[0] : value;
     },
-    timeoutMs: typeof timeout === 'string' ? parseRequestTimeout(timeout) : undefined,
+    timeoutMs,
     isStream: false,
-    isProbe: request.url.startsWith(probePrefix),
+    isProbe: request.routeOptions?.url?.startsWith(probePrefix) === true,
   });
-  const exchange: Exchange = { context, gate, failure: undefined };
+  const exchange: Exchange = { context, gate, failure: undefined, isCut: false };
   keepExchange(request.raw, exchange);
   void reply.header('x-request-id', context.requestId);
   // 'close' comes after the last byte as well as when the caller goes away.
   reply.raw.once('close', () => endExchange(exchange, reply));
+  cutAtDeadline(exchange, reply);
+  if (timeout !== undefined && timeoutMs === undefined) return new MalformedRequestTimeoutError(String(timeout));
   return context.isProbe ? undefined : gate.refusal();
+}
+
+// A caller who does not read must not keep the request open: what has not been sent by the deadline is cut off.
+function cutAtDeadline(exchange: Exchange, reply: FastifyReply): void {
+  exchange.context.deadline.onFire((reason) => {
+    if (reason instanceof CancelledError) return;
+    const cut = (): void => {
+      exchange.failure ??= toFailure(reason);
+      exchange.isCut = true;
+      if (reply.raw instanceof Http2ServerResponse) reply.raw.stream.close(constants.NGHTTP2_CANCEL);
+      else reply.raw.destroy();
+    };
+    if (reply.raw.headersSent) {
+      cut();
+      return;
+    }
+    const timer = setTimeout(cut, lastWordMs);
+    reply.raw.once('close', () => clearTimeout(timer));
+  });
 }
 
 function endExchange(exchange: Exchange, reply: FastifyReply): void {
   const { context, gate, failure } = exchange;
+  if (exchange.isCut && failure !== undefined) {
+    gate.leave(context, { status: failure.status, httpStatus: failure.httpStatus, reason: failure.reason });
+    return;
+  }
   // On HTTP/2 a stream that the caller reset counts as finished, too; but nobody has ended it.
   if (!reply.raw.writableEnded || !reply.raw.writableFinished) {
     context.deadline.cancel();

@@ -13,6 +13,8 @@ export function startLines(error: unknown): string[] {
   const { code, address, port } = error as NodeJS.ErrnoException & { address?: string; port?: number };
   if (code === 'EADDRINUSE')
     return [`cannot listen on ${address}:${port}: the address is in use (another process, or PORT is wrong)`];
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN')
+    return [`${error.message}: no such host to listen on (server.host, HOST)`];
   if (code === 'EACCES' && port !== undefined) return [`cannot listen on ${address}:${port}: permission denied`];
   const cause = error.cause instanceof Error ? ` (${error.cause.message})` : '';
   return `${error.message}${cause}`.split('\n');

@@ -17,5 +17,10 @@ export function startLogger(logger: LoggerService): LoggerService {
     if (chatty.has(rest.at(-1))) logger.debug?.(message, ...rest);
     else logger.log(message, ...rest);
   };
+  // The reason of a start that fails is told once, by the process.
+  quiet.error = (message: unknown, ...rest: unknown[]): void => {
+    if (rest.at(-1) === 'NestApplication' && /\blisten E/.test(String(message))) logger.debug?.(message, ...rest);
+    else logger.error(message, ...rest);
+  };
   return quiet;
 }
