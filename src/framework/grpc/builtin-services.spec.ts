@@ -19,6 +19,7 @@ import {
   type ServerReflectionResponseSchema,
 } from '../../gen/grpc/reflection/v1/reflection_pb.js';
 import { ServerReflection as ServerReflectionAlpha } from '../../gen/grpc/reflection/v1alpha/reflection_pb.js';
+import { LogService } from '../../gen/log/service/v1/log_pb.js';
 import { UserService } from '../../gen/user/service/v1/user_pb.js';
 import { HealthSource, Status } from '../core/index.js';
 import { GrpcService, Rpc } from './rpc.decorator.js';
@@ -51,6 +52,15 @@ class Users {
   @Rpc()
   getUser(): Promise<object> {
     return new Promise(() => {});
+  }
+}
+
+@Controller()
+@GrpcService(LogService)
+class Logs {
+  @Rpc()
+  upload(): object {
+    return {};
   }
 }
 
@@ -150,7 +160,7 @@ describe.each([
   ['v1alpha', ServerReflectionAlpha],
 ] as const)('grpc.reflection.%s', (_version, service) => {
   const ask = async (...questions: Question[]): Promise<Response[]> => {
-    await using app = await startGrpcApp({ controllers: [Users], health: new Switchboard() });
+    await using app = await startGrpcApp({ controllers: [Users, Logs], health: new Switchboard() });
     const call = bidiStream(app.client, (service as typeof ServerReflection).method.serverReflectionInfo);
     for (const messageRequest of questions) call.write({ host: 'h', messageRequest });
     call.end();
@@ -175,6 +185,7 @@ describe.each([
       'grpc.health.v1.Health',
       'grpc.reflection.v1.ServerReflection',
       'grpc.reflection.v1alpha.ServerReflection',
+      'log.service.v1.LogService',
       'user.service.v1.UserService',
     ]);
   });
@@ -200,6 +211,25 @@ describe.each([
     const [answer] = await ask({ case: 'fileContainingSymbol', value: symbol });
 
     expect(files(answer)[0]?.name).toBe('user/service/v1/user.proto');
+  });
+
+  it.each([
+    'log.service.v1.UploadSummary.AcceptedByLevelEntry',
+    'log.service.v1.UploadSummary.AcceptedByLevelEntry.key',
+    'log.service.v1.UploadSummary.AcceptedByLevelEntry.value',
+  ])('finds %s, of a map', async (symbol) => {
+    const [answer] = await ask({ case: 'fileContainingSymbol', value: symbol });
+
+    expect(files(answer)[0]?.name).toBe('log/service/v1/log.proto');
+  });
+
+  it('knows the entry of a map as a type', async () => {
+    const [answer] = await ask({
+      case: 'allExtensionNumbersOfType',
+      value: 'log.service.v1.UploadSummary.AcceptedByLevelEntry',
+    });
+
+    expect(answer?.messageResponse.case).toBe('allExtensionNumbersResponse');
   });
 
   it('sends a file once in a stream, save the one asked for', async () => {

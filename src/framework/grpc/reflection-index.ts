@@ -65,8 +65,17 @@ export class ReflectionIndex {
     this.#symbols.set(typeName, file);
     for (const { name } of [...message.fields, ...message.oneofs]) this.#symbols.set(`${typeName}.${name}`, file);
     for (const nested of message.nestedMessages) this.#addMessage(nested);
+    // `nestedMessages` leaves out what the compiler makes of a map field.
+    for (const { name, field, options } of message.proto.nestedType)
+      if (options?.mapEntry === true) this.#addMapEntry(file, `${typeName}.${name}`, field);
     for (const { typeName: name, values } of message.nestedEnums) this.#addEnum(file, name, values);
     for (const extension of message.nestedExtensions) this.#addExtension(extension);
+  }
+
+  #addMapEntry(file: DescFile, typeName: string, fields: readonly { readonly name: string }[]): void {
+    this.#messages.add(typeName);
+    this.#symbols.set(typeName, file);
+    for (const { name } of fields) this.#symbols.set(`${typeName}.${name}`, file);
   }
 
   #addEnum(file: DescFile, typeName: string, values: readonly { readonly name: string }[]): void {

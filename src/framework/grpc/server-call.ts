@@ -2,7 +2,7 @@ import type { Message } from '@bufbuild/protobuf';
 import { CancelledError, type RequestContext, runInContext, Status } from '../core/index.js';
 import type { Failure, Outcome } from '../pipeline/index.js';
 import type { CallEnvironment } from './call-environment.js';
-import { acceptedEncodings, type Encoding, isEncoding, negotiate } from './compression.js';
+import { type Encoding, isEncoding, negotiate } from './compression.js';
 import { frameOf } from './frame.js';
 import { failureOf } from './handler-failure.js';
 import type { Metadata } from './metadata.js';
@@ -11,14 +11,15 @@ import { RequestReader, SingleRequestReader } from './request-reader.js';
 import { encode, ResponseWriter } from './response-writer.js';
 import { deliver, isThenable, type ResultSink } from './result-pump.js';
 import { type CallBase, CallHandle } from './rpc-call.js';
-import {
-  type OutgoingHeaders,
-  type RequestHead,
-  resetCancel,
-  type ServerStream,
-  type StreamListener,
-} from './server-stream.js';
-import { failureTrailers, okTrailers } from './status-trailers.js';
+import { type OutgoingHeaders, type RequestHead, resetCancel, type ServerStream } from './server-stream.js';
+import type { StreamListener } from './server-stream.js';
+import { answerHeaders, failureTrailers, okTrailers } from './status-trailers.js';
+
+// Time for a caller to read what came before the status, once the deadline has passed.
+const lateStatusMs = 1000;
+
+const answered: Outcome = { status: Status.Ok, httpStatus: 200, reason: undefined };
+const outcomeOf = ({ status, reason }: Failure): Outcome => ({ status, httpStatus: 200, reason });
 
 /** Serves one call; what it returns is the answer. */
 export type Invoke = BoundMethod<ServerCall>['invoke'];
@@ -40,8 +41,9 @@ export class ServerCall implements StreamListener, ResultSink, CallBase {
   #areHeadersSent = false;
   #isEnded = false;
   #release: (() => void) | undefined;
-  // How the call ended, while the last of its answer waits to be read.
+  // How the call was answered, while the last of the answer waits to be read.
   #unsettled: Outcome | undefined;
+  #lingering: NodeJS.Timeout | undefined;
 
   constructor(environment: CallEnvironment, stream: ServerStream, head: RequestHead, context: RequestContext) {
     this.#environment = environment;
@@ -64,7 +66,8 @@ export class ServerCall implements StreamListener, ResultSink, CallBase {
     this.#method = method;
     this.context.deadline.onFire((reason) => {
       this.#writer?.discard();
-      this.fail(reason);
+      if (this.#unsettled === undefined) this.fail(reason);
+      else this.#breakOff(reason);
     });
     if (method.givesStream) this.context.backpressure = () => this.drained();
     const encoding = this.context.header('grpc-encoding');
@@ -121,7 +124,6 @@ export class ServerCall implements StreamListener, ResultSink, CallBase {
 
   onDrain(): void {
     this.#writer?.onDrain();
-    if (this.#unsettled !== undefined && this.#writer?.isPending !== true) this.#leave(this.#unsettled);
   }
 
   onClose(): void {
@@ -141,7 +143,7 @@ export class ServerCall implements StreamListener, ResultSink, CallBase {
   /** Sends the response headers, once. */
   sendHeaders(metadata: Metadata | undefined): void {
     if (this.#areHeadersSent || this.#isEnded) return;
-    const headers = this.#headers();
+    const headers = answerHeaders(this.context);
     const encoding = this.#answerEncoding();
     if (encoding !== undefined) headers['grpc-encoding'] = encoding;
     metadata?.writeTo(headers);
@@ -164,7 +166,7 @@ export class ServerCall implements StreamListener, ResultSink, CallBase {
     this.sendHeaders(undefined);
     this.#isEnded = true;
     this.#responses().finish(okTrailers(this.handle.trailersIfAny));
-    this.#settle({ status: Status.Ok, httpStatus: 200, reason: undefined });
+    this.#settle(answered);
     this.#requests?.fail(new CancelledError());
   }
 
@@ -185,7 +187,7 @@ export class ServerCall implements StreamListener, ResultSink, CallBase {
       this.sendHeaders(undefined);
       this.#isEnded = true;
       this.stream.end(okTrailers(this.handle.trailersIfAny), frameOf(message, false));
-      this.#settle({ status: Status.Ok, httpStatus: 200, reason: undefined });
+      this.#settle(answered);
       this.#requests?.fail(new CancelledError());
     } catch (error) {
       this.fail(error);
@@ -241,28 +243,35 @@ export class ServerCall implements StreamListener, ResultSink, CallBase {
     this.#isEnded = true;
     const { domain } = this.#environment;
     const trailers = failureTrailers(failure, this.context.requestId, domain, this.handle.trailersIfAny);
-    if (this.#areHeadersSent) this.#responses().finish(trailers);
-    else this.stream.respondOnly({ ...this.#headers(), ...headers, ...trailers }, httpStatus);
+    if (this.#areHeadersSent) {
+      this.#responses().finish(trailers);
+      this.#settle(outcomeOf(failure));
+    } else {
+      // Headers alone are not held back by flow control.
+      this.stream.respondOnly({ ...answerHeaders(this.context), ...headers, ...trailers }, httpStatus);
+      this.#leave(outcomeOf(failure));
+    }
     this.#releaseResult();
     this.#requests?.fail(this.context.deadline.reason ?? new CancelledError());
-    this.#settle({ status: failure.status, httpStatus: 200, reason: failure.reason });
   }
 
-  // A call whose answer waits for a slow reader is not over; its deadline goes on and breaks the stream off in the end.
+  // An answer may lie unread here or in the engine: the call is over when its stream is, or else at its deadline.
   #settle(outcome: Outcome): void {
-    if (this.#writer?.isPending !== true) {
-      this.#leave(outcome);
-      return;
-    }
     this.#unsettled = outcome;
-    this.context.deadline.onFire(() => {
-      this.stream.reset(resetCancel);
-      this.#leave(outcome);
-    });
+    const { reason } = this.context.deadline;
+    if (reason === undefined) return;
+    if (this.#writer?.isPending === true) this.#breakOff(reason);
+    else this.#lingering = setTimeout(() => this.#breakOff(reason), lateStatusMs);
+  }
+
+  #breakOff(error: unknown): void {
+    this.#leave(outcomeOf(failureOf(error)));
+    this.stream.reset(resetCancel);
   }
 
   #leave(outcome: Outcome): void {
     this.#unsettled = undefined;
+    clearTimeout(this.#lingering);
     this.#environment.gate.leave(this.context, outcome);
     this.#environment.onEnd(this);
   }
@@ -281,15 +290,6 @@ export class ServerCall implements StreamListener, ResultSink, CallBase {
       this.#answerEncoding(),
     );
     return this.#writer;
-  }
-
-  #headers(): OutgoingHeaders {
-    const isPlain = this.context.header('content-type') === 'application/grpc';
-    return {
-      'content-type': isPlain ? 'application/grpc' : 'application/grpc+proto',
-      'grpc-accept-encoding': acceptedEncodings,
-      'x-request-id': this.context.requestId,
-    };
   }
 
   #answerEncoding(): Encoding | undefined {

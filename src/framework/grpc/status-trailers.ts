@@ -8,13 +8,25 @@ import {
   RetryInfoSchema,
 } from '../../gen/google/rpc/error_details_pb.js';
 import { StatusSchema } from '../../gen/google/rpc/status_pb.js';
+import type { RequestContext } from '../core/index.js';
 import type { Failure } from '../pipeline/index.js';
+import { acceptedEncodings } from './compression.js';
 import { encodeBinary, type Metadata } from './metadata.js';
 import type { OutgoingHeaders } from './server-stream.js';
 
 // Clients built on the C core refuse 16 KiB of metadata: details and message together stay well below, base64 included.
 const maxDetailsBytes = 6144;
 const maxMessageLength = 1024;
+
+/** The headers of every answer. */
+export function answerHeaders(context: RequestContext): OutgoingHeaders {
+  const isPlain = context.header('content-type') === 'application/grpc';
+  return {
+    'content-type': isPlain ? 'application/grpc' : 'application/grpc+proto',
+    'grpc-accept-encoding': acceptedEncodings,
+    'x-request-id': context.requestId,
+  };
+}
 
 /** The trailers of a call that succeeded. */
 export function okTrailers(custom: Metadata | undefined): OutgoingHeaders {
