@@ -68,7 +68,9 @@ describe('OnePort.drain on HTTP/2', () => {
     await silent.write(headersFrame(1));
 
     await silent.hears('answer to /');
-    expect(goawaysOf(silent)).toEqual([]);
+    // What comes behind the answer is the end of a connection that is idle again.
+    const [firstWord] = framesOf(silent.bytes).filter(({ type }) => type === 1 || type === 7);
+    expect(firstWord).toMatchObject({ type: 1, stream: 1 });
     expect(await drained).toBe(true);
   });
 
