@@ -16,6 +16,8 @@ export function startLines(error: unknown): string[] {
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN')
     return [`${error.message}: no such host to listen on (server.host, HOST)`];
   if (code === 'EACCES' && port !== undefined) return [`cannot listen on ${address}:${port}: permission denied`];
-  const cause = error.cause instanceof Error ? ` (${error.cause.message})` : '';
+  const { cause: below } = error;
+  const isNews = below instanceof Error && !error.message.includes(below.message);
+  const cause = isNews ? ` (${below.message})` : '';
   return `${error.message}${cause}`.split('\n');
 }

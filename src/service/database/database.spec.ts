@@ -55,6 +55,12 @@ describe('Database on SQLite', () => {
     );
   });
 
+  it('says in one line why its folder cannot be made, also where the system takes none', async () => {
+    await expect(Database.open(configFor('sqlite:/proc/nope/x'))).rejects.toThrow(
+      /^database sqlite:\/proc\/nope\/x: ENOENT: .*mkdir '\/proc\/nope'$/,
+    );
+  });
+
   it('refuses a database that a newer program has changed', async () => {
     const url = `sqlite:${join(await folder(), 'rookery.db')}`;
     const newer = await open(url);

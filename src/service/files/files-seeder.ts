@@ -20,7 +20,7 @@ export class FilesSeeder implements OnModuleInit {
   }
 
   async onModuleInit(): Promise<void> {
-    await this.#files.prepare();
+    this.#files.prepare();
     if (!this.#config.value.seed) return;
     await this.#files.addIfMissing('welcome.txt', () => Buffer.from('Welcome to Rookery.\n'));
     await this.#files.addIfMissing('sample.bin', () => sampleContent(sampleBytes));

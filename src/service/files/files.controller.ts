@@ -11,6 +11,7 @@ import {
   FileService,
   type ListFilesResponseSchema,
 } from '../../gen/file/service/v1/file_pb.js';
+import { DescribeFileRead } from './describe-file-read.decorator.js';
 import { answerFor } from './file-answer.js';
 import { DownloadInput, FileNameInput, ListFilesInput } from './files.dto.js';
 import { FilesService } from './files.service.js';
@@ -38,6 +39,7 @@ export class FilesController {
   }
 
   @Get(':name')
+  @DescribeFileRead()
   @Raw()
   // As long as a stream may take: a slow line has no more time for a large file on this face than on the other.
   @Timeout(3_600_000)

@@ -1,9 +1,10 @@
 import { constants } from 'node:fs';
-import { mkdir, open, opendir, rename, stat, writeFile } from 'node:fs/promises';
+import { open, opendir, rename, stat, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { Injectable } from '@nestjs/common';
 import { Config } from 'rookery/config';
 import type { Live } from 'rookery/core';
+import { makeFolder } from '../folders/index.js';
 import { isFileName } from './file-name.js';
 import { FilesConfig } from './files.config.js';
 import { FileNotFoundError } from './files.errors.js';
@@ -31,9 +32,9 @@ export class FilesRepository {
   }
 
   /** Makes the folder if need be. */
-  async prepare(): Promise<void> {
+  prepare(): void {
     try {
-      await mkdir(this.#directory, { recursive: true });
+      makeFolder(this.#directory);
     } catch (error) {
       throw new Error(`files.directory: cannot make ${this.#directory}: ${(error as Error).message}`, { cause: error });
     }

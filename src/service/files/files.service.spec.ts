@@ -171,6 +171,14 @@ describe('FilesService', () => {
     ]);
   });
 
+  it('says so as well where the system takes no folder', async () => {
+    const blocked = constant({ directory: '/proc/nope/files', seed: false });
+
+    await expect(new FilesSeeder(new FilesRepository(blocked), blocked).onModuleInit()).rejects.toThrow(
+      /^files\.directory: cannot make \/proc\/nope\/files: ENOENT/,
+    );
+  });
+
   it('says in one line why its folder cannot be made', async () => {
     const blocked = constant({ directory: join(config.directory, 'data.bin', 'sub'), seed: false });
 

@@ -2,7 +2,7 @@ import { constant, Deadline, LiveValue, RequestContext, runInContext } from 'roo
 import { ValidationError } from 'rookery/pipeline';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Database, DatabaseConfig } from '../database/index.js';
-import { PagingConfig } from '../paging/index.js';
+import { pageTokenAfter, PagingConfig } from '../paging/index.js';
 import { LogsConfig } from './logs.config.js';
 import { LogsRepository } from './logs.repository.js';
 import { LogsService, type SentLogEntry } from './logs.service.js';
@@ -136,6 +136,20 @@ describe('LogsService', () => {
     ]);
     expect(second.nextPageToken).toBe('');
     await expect(logs.list(2, first.nextPageToken ?? '', 'web')).rejects.toMatchObject({
+      violations: [expect.objectContaining({ field: 'pageToken' })],
+    });
+  });
+
+  it.each([
+    ['seconds that int64 has no room for', [2n ** 63n, 0n, 1n]],
+    ['seconds below int64', [-(2n ** 63n) - 1n, 0n, 1n]],
+    ['more nanoseconds than a second has', [1n, 1_000_000_000n, 1n]],
+    ['negative nanoseconds', [1n, -1n, 1n]],
+    ['an id that int64 has no room for', [1n, 0n, 9_999_999_999_999_999_999n]],
+    ['a negative id', [1n, 0n, -1n]],
+  ])('refuses a page token forged with %s', async (_, position) => {
+    await expect(logs.list(2, pageTokenAfter('logs\0', position), '')).rejects.toMatchObject({
+      reason: 'VALIDATION_FAILED',
       violations: [expect.objectContaining({ field: 'pageToken' })],
     });
   });

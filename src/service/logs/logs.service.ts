@@ -6,7 +6,7 @@ import { currentSignal, type Live, RookeryError } from 'rookery/core';
 import { ValidationError } from 'rookery/pipeline';
 import type { ListEntriesResponseSchema, UploadSummarySchema } from '../../gen/log/service/v1/log_pb.js';
 import { detached } from '../database/index.js';
-import { pageSizeOf, pageTokenAfter, PagingConfig, readPageToken } from '../paging/index.js';
+import { int64, pageSizeOf, pageTokenAfter, PagingConfig, positiveInt64, readPageToken } from '../paging/index.js';
 import type { Instant, LogEntry } from './log-entry.js';
 import { LogsConfig } from './logs.config.js';
 import { LogUploadTooLargeError } from './logs.errors.js';
@@ -20,6 +20,9 @@ export interface SentLogEntry extends Omit<LogEntry, 'time'> {
 
 // No upload lasts longer: a stream may take an hour.
 const abandonedAfterMs = 86_400_000;
+
+// Seconds, nanoseconds and id of a LogPosition.
+const positionRanges = [int64, { min: 0n, max: 999_999_999n }, positiveInt64];
 
 /** Takes in the log entries of clients, and lists them. */
 @Injectable()
@@ -71,7 +74,7 @@ export class LogsService implements OnModuleInit {
     source: string,
   ): Promise<MessageInitShape<typeof ListEntriesResponseSchema>> {
     const list = `logs\0${source}`;
-    const after = readPageToken(list, pageToken, 3) as LogPosition | undefined;
+    const after = readPageToken(list, pageToken, positionRanges) as LogPosition | undefined;
     const limit = pageSizeOf(pageSize, this.#paging.value);
     // One more than asked for tells whether there is a next page.
     const found = await this.#logs.page(after, limit + 1, source === '' ? undefined : source);

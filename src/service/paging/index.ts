@@ -2,9 +2,9 @@
  * Pages of lists: how many items, and the opaque token by which the next page is asked for.
  *
  * @example
- * const after = readPageToken('users', input.pageToken, 1);
+ * const after = readPageToken('users', input.pageToken, [int64]);
  * const limit = pageSizeOf(input.pageSize, this.paging.value);
  */
 export { pageSizeOf } from './page-size.js';
-export { pageTokenAfter, readPageToken } from './page-token.js';
+export { int64, pageTokenAfter, positiveInt64, readPageToken } from './page-token.js';
 export { PagingConfig } from './paging.config.js';

@@ -3,7 +3,7 @@ import { Deadline, RequestContext, runInContext } from 'rookery/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { UserChange_Kind } from '../../gen/user/service/v1/user_pb.js';
 import { Database, DatabaseConfig } from '../database/index.js';
-import { PagingConfig } from '../paging/index.js';
+import { pageTokenAfter, PagingConfig } from '../paging/index.js';
 import type { UserFields } from './user.js';
 import { UsersHub } from './users-hub.js';
 import { UsersRepository } from './users.repository.js';
@@ -75,6 +75,16 @@ describe('UsersService', () => {
 
     expect(await users.list(2, '')).toMatchObject({ nextPageToken: '' });
   });
+
+  it.each([-1n, 0n, 2n ** 63n, 9_999_999_999_999_999_999n])(
+    'refuses a page token forged with the id %s',
+    async (id) => {
+      await expect(users.list(2, pageTokenAfter('users', [id]))).rejects.toMatchObject({
+        reason: 'VALIDATION_FAILED',
+        violations: [expect.objectContaining({ field: 'pageToken' })],
+      });
+    },
+  );
 
   it('holds pages to the maximum of the moment', async () => {
     for (const name of ['a', 'b', 'c']) await users.create(fields(name));

@@ -7,7 +7,7 @@ import {
   UserChange_Kind,
   type UserChangeSchema,
 } from '../../gen/user/service/v1/user_pb.js';
-import { pageSizeOf, pageTokenAfter, PagingConfig, readPageToken } from '../paging/index.js';
+import { pageSizeOf, pageTokenAfter, PagingConfig, positiveInt64, readPageToken } from '../paging/index.js';
 import type { UserFields } from './user.js';
 import { changesOf, type UserUpdate } from './user-changes.js';
 import { type UserMessage, userMessageOf } from './user-message.js';
@@ -40,7 +40,7 @@ export class UsersService {
 
   /** @throws ValidationError the page token is not one of ours */
   async list(pageSize: number, pageToken: string): Promise<MessageInitShape<typeof ListUsersResponseSchema>> {
-    const [after = 0n] = readPageToken('users', pageToken, 1) ?? [];
+    const [after = 0n] = readPageToken('users', pageToken, [positiveInt64]) ?? [];
     const limit = pageSizeOf(pageSize, this.#paging.value);
     // One more than asked for tells whether there is a next page.
     const found = await this.#users.page(after, limit + 1);

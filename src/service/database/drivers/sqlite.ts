@@ -1,5 +1,4 @@
-import { mkdirSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { dirname } from 'node:path';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import { setTimeout } from 'node:timers/promises';
 import {
@@ -16,6 +15,7 @@ import {
   SqliteDriver,
   type SqliteStatement,
 } from 'kysely';
+import { makeFolder } from '../../folders/index.js';
 import { DatabaseTimeoutError, UniqueViolation } from '../database.errors.js';
 import { inMemory } from '../database-url.js';
 import { queryDeadline } from '../detached.js';
@@ -28,7 +28,7 @@ const resultCodes = { busy: 5, locked: 6, constraintPrimaryKey: 1555, constraint
 
 /** Kysely on Node's own SQLite. The file's folder is made if need be. */
 export function openSqlite(file: string, options: { readonly lockTimeoutMs: number }): Dialect {
-  if (file !== inMemory) mkdirSync(dirname(resolve(file)), { recursive: true });
+  if (file !== inMemory) makeFolder(dirname(file));
   const database = new DatabaseSync(file, { timeout: options.lockTimeoutMs, enableForeignKeyConstraints: true });
   // WAL: readers and a writer do not hold each other up. NORMAL: a commit survives the process; after a loss of power
   // the last ones may be missing, the file stays whole.
