@@ -14,6 +14,10 @@ export type StreamHandler = (
   rawHeaders: readonly string[],
 ) => void;
 
+const { NGHTTP2_ENHANCE_YOUR_CALM } = http2.constants;
+
+// How far over the limit headers may be and still get an answer that says so.
+const answeredHeaderFactor = 4;
 // Time for the answers to two PINGs between the two GOAWAY frames; a dead peer has none.
 const roundTripLimitMs = 1000;
 // Time a peer has to close its side after ours is closed.
@@ -21,11 +25,57 @@ const closingTimeMs = 1000;
 
 const ignore = (): void => {};
 
+/**
+ * Ends a connection whose header block has begun and does not end.
+ *
+ * node:http2 tells of a block when it is whole, but `lastProcStreamID` moves as soon as it begins. A stream that was
+ * refused moves it as well, and is never told of either; so a PING is sent: its answer cannot come amid a block (RFC
+ * 9113 section 4.3). Not seen from here: trailers and single frames that stop halfway. The deadlines of their requests
+ * and the idle timeout bound those.
+ */
+class HeaderBlockWatch {
+  readonly #session: http2.ServerHttp2Session;
+  readonly #limitMs: number;
+  #completeId = 0;
+  #pendingId = 0;
+  #pendingSinceMs = 0;
+
+  constructor(session: http2.ServerHttp2Session, socket: Socket, limitMs: number) {
+    this.#session = session;
+    this.#limitMs = limitMs;
+    const timer = setInterval(() => this.#check(performance.now()), limitMs / 4);
+    socket.once('close', () => clearInterval(timer));
+  }
+
+  /** The header block of this stream is whole, and so are all before it. */
+  complete(id: number): void {
+    this.#completeId = Math.max(this.#completeId, id);
+  }
+
+  #check(nowMs: number): void {
+    if (this.#session.destroyed) return;
+    const id = this.#session.state.lastProcStreamID ?? 0;
+    if (id <= this.#completeId) return;
+    if (id === this.#pendingId) {
+      if (nowMs - this.#pendingSinceMs < this.#limitMs) return;
+      // Without an error Node takes the code for NO_ERROR.
+      this.#session.destroy(new Error('a header block did not end in time'), NGHTTP2_ENHANCE_YOUR_CALM);
+      return;
+    }
+    this.#pendingId = id;
+    this.#pendingSinceMs = nowMs;
+    this.#session.ping((error) => {
+      if (error === null) this.complete(id);
+    });
+  }
+}
+
 /** One HTTP/2 connection: closes it when idle, and never under a request that is on its way. */
 class Http2Connection implements ConnectionKeeper {
   readonly #session: http2.ServerHttp2Session;
   readonly #socket: Socket;
   readonly #timer: NodeJS.Timeout;
+  readonly #headers: HeaderBlockWatch;
   readonly #openedAtMs = performance.now();
   readonly #onCount: (change: 1 | -1) => void;
   readonly #closeSession: () => void;
@@ -38,7 +88,7 @@ class Http2Connection implements ConnectionKeeper {
   constructor(
     session: http2.ServerHttp2Session,
     socket: Socket,
-    timing: { settingsMs: number; idleMs: number },
+    timing: { settingsMs: number; headersMs: number; idleMs: number },
     onCount: (change: 1 | -1) => void,
   ) {
     this.#session = session;
@@ -48,6 +98,7 @@ class Http2Connection implements ConnectionKeeper {
     const settings = setTimeout(() => socket.destroy(), timing.settingsMs);
     session.once('remoteSettings', () => clearTimeout(settings));
     this.#timer = setTimeout(() => this.#onIdle(), timing.idleMs);
+    this.#headers = new HeaderBlockWatch(session, socket, timing.headersMs);
     session.on('error', ignore);
     // A client's GOAWAY makes Node close the session under the requests right behind it: nghttp2, which is in many
     // clients, sends new streams after everything else. So closing is ours alone.
@@ -61,6 +112,7 @@ class Http2Connection implements ConnectionKeeper {
   }
 
   begin(stream: http2.ServerHttp2Stream): void {
+    if (stream.id !== undefined) this.#headers.complete(stream.id);
     this.#openStreams += 1;
     this.#hasServed = true;
     this.#onCount(1);
@@ -158,7 +210,8 @@ export class Http2Connections {
     socket.allowHalfOpen = false;
     const session = http2.performServerHandshake(socket, this.#sessionOptions());
     session.setLocalWindowSize(options.connectionWindowBytes);
-    const timing = { settingsMs: this.#limits.value.firstByteTimeoutMs, idleMs: options.idleTimeoutMs };
+    const { firstByteTimeoutMs, headersTimeoutMs } = this.#limits.value;
+    const timing = { settingsMs: firstByteTimeoutMs, headersMs: headersTimeoutMs, idleMs: options.idleTimeoutMs };
     const keeper = new Http2Connection(session, socket, timing, (change) => {
       this.#openStreams += change;
     });
@@ -186,7 +239,11 @@ export class Http2Connections {
       strictSingleValueFields: true,
       settings: {
         maxConcurrentStreams: options.maxConcurrentStreams,
-        maxHeaderListSize: this.#limits.value.maxHeaderBytes,
+        // Once this is acknowledged, Node resets streams with more, without an answer; `Http2Streams` holds to the limit
+        // itself, which may be below what is announced (RFC 9113 section 6.5.2). What cannot be set: at more than 128
+        // fields the stream is reset (`maxHeaderListPairs` bounds what HPACK unfolds before the acknowledgement), and at
+        // 64 KiB in a field or 9 frames in a block, some 144 KiB, nghttp2 ends the whole connection.
+        maxHeaderListSize: answeredHeaderFactor * this.#limits.value.maxHeaderBytes,
         initialWindowSize: options.streamWindowBytes,
       },
     };

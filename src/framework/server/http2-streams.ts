@@ -1,6 +1,6 @@
 import http2 from 'node:http2';
-import { newRequestId, type Live } from '../core/index.js';
-import { RequestTimeoutError } from '../http/index.js';
+import { newRequestId, type Live, type RookeryError } from '../core/index.js';
+import { HeadersTooLargeError, RequestTimeoutError } from '../http/index.js';
 import type { LimitOptions } from '../pipeline/index.js';
 
 /** The gRPC face as the port sees it. */
@@ -40,8 +40,11 @@ export class Http2Streams {
     flags: number,
     rawHeaders: readonly string[],
   ): void {
+    const { maxHeaderBytes } = this.#init.limits.value;
     try {
-      if (this.#init.grpc.handles(headers['content-type'])) this.#init.grpc.handleStream(stream, headers);
+      const isGrpc = this.#init.grpc.handles(headers['content-type']);
+      if (isLarger(rawHeaders, maxHeaderBytes)) refuse(stream, isGrpc, new HeadersTooLargeError(maxHeaderBytes));
+      else if (isGrpc) this.#init.grpc.handleStream(stream, headers);
       else this.#handleRequest(stream, headers, flags, rawHeaders);
     } catch (error) {
       // The faces answer their errors themselves: this is a defect, of which the connection's other streams know nothing.
@@ -84,6 +87,29 @@ export class Http2Streams {
   }
 }
 
+// A header list's size as RFC 9113 section 6.5.2 counts it. `rawHeaders` are names and values in turn, a character a byte.
+function isLarger(rawHeaders: readonly string[], limitBytes: number): boolean {
+  let bytes = 16 * rawHeaders.length;
+  for (const text of rawHeaders) bytes += text.length;
+  return bytes > limitBytes;
+}
+
+function refuse(stream: http2.ServerHttp2Stream, isGrpc: boolean, error: RookeryError): void {
+  closeAfterAnswer(stream);
+  if (!isGrpc) {
+    answer(new http2.Http2ServerResponse(stream), error);
+    return;
+  }
+  // The message is plain ASCII without a percent sign: nothing to encode.
+  const trailers = { 'grpc-status': String(error.status), 'grpc-message': error.message };
+  stream.respond({ ':status': 200, 'content-type': 'application/grpc', ...trailers }, { endStream: true });
+}
+
+// NO_ERROR after the whole answer: "do not send the rest" (RFC 9113 section 8.1).
+function closeAfterAnswer(stream: http2.ServerHttp2Stream): void {
+  stream.once('finish', () => stream.close(NGHTTP2_NO_ERROR));
+}
+
 // Who reads the body is told by an error and answers as for every other error; where nobody does, we answer.
 function onLateBody(
   stream: http2.ServerHttp2Stream,
@@ -92,16 +118,15 @@ function onLateBody(
 ): void {
   // The answer has begun without the body, as a stream may: the handler's deadline watches over it.
   if (response.headersSent) return;
-  // NO_ERROR after the whole answer: "do not send the rest" (RFC 9113 section 8.1).
-  stream.once('finish', () => stream.close(NGHTTP2_NO_ERROR));
+  closeAfterAnswer(stream);
   const error = new RequestTimeoutError();
   if (request.listenerCount('error') === 0) {
     answerLate(stream, response, error);
     return;
   }
   request.emit('error', error);
-  const answer = setTimeout(() => answerLate(stream, response, error), lateAnswerMs);
-  stream.once('close', () => clearTimeout(answer));
+  const late = setTimeout(() => answerLate(stream, response, error), lateAnswerMs);
+  stream.once('close', () => clearTimeout(late));
 }
 
 function answerLate(
@@ -109,10 +134,11 @@ function answerLate(
   response: http2.Http2ServerResponse,
   error: RequestTimeoutError,
 ): void {
-  if (response.headersSent) {
-    stream.close(NGHTTP2_CANCEL);
-    return;
-  }
+  if (response.headersSent) stream.close(NGHTTP2_CANCEL);
+  else answer(response, error);
+}
+
+function answer(response: http2.Http2ServerResponse, error: RookeryError): void {
   const { httpStatus: code, message, reason } = error;
   response.writeHead(code, { 'content-type': 'application/json; charset=utf-8' });
   response.end(JSON.stringify({ code, data: null, message, reason, requestId: newRequestId() }));

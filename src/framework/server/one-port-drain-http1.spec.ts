@@ -34,6 +34,25 @@ describe('OnePort.drain on HTTP/1.1', () => {
     expect(clients.map(({ heard }) => heard.includes('answer to /'))).toEqual(clients.map(() => true));
   });
 
+  it('serves a client that was just told to close and comes back on a new connection', async () => {
+    await using port = await HeldPort.open({ options: { idleLingerMs: 2000 } });
+    const told = await port.raw();
+    await told.write(get('/held'));
+    await port.holds();
+    const number = port.test.number;
+
+    const drained = port.test.port.drain(4000);
+    port.release();
+    await told.closed;
+    const back = await RawClient.connect(number);
+    await back.write(get('/again'));
+
+    expect(await drained).toBe(true);
+    await back.closed;
+    expect(told.heard).toMatch(/connection: close/i);
+    expect(back.heard).toContain('answer to /again');
+  });
+
   it('drops a connection that has been idle for long at once', async () => {
     await using port = await HeldPort.open({ options: { idleLingerMs: 300 } });
     const client = await port.raw();

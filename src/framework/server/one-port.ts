@@ -1,5 +1,6 @@
 import type http from 'node:http';
 import { Server as NetServer, type Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { TLSSocket } from 'node:tls';
 import type { Live } from '../core/index.js';
 import type { LimitOptions } from '../pipeline/index.js';
@@ -30,6 +31,9 @@ export interface OnePortInit {
 const drainStepMs = 50;
 // Far more than a full queue of pending connections takes, also on a busy machine.
 const acceptTimeMs = 1000;
+// Who has just been told to close comes back within a round trip.
+const acceptQuietMs = 50;
+const acceptStepMs = 5;
 // A socket that is destroyed reports its close within a turn or two of the event loop.
 const destroyTimeMs = 1000;
 
@@ -195,15 +199,18 @@ export class OnePort {
     return isEmpty;
   }
 
-  // Connections that the kernel has confirmed and nobody has accepted are reset when the port closes. Node accepts one
-  // in each turn of the event loop, so we wait for a turn without; not for ever, since new ones may keep coming. The
-  // first immediate may come in the turn that is under way, so two quiet ones are asked for.
+  // Connections that the kernel has confirmed and nobody has accepted are reset when the port closes, and clients that
+  // have just been told to go elsewhere may be sent here again. So we wait for a while in which none comes; not for
+  // ever, since new ones may keep coming.
   async #acceptWaiting(): Promise<void> {
     const untilMs = performance.now() + acceptTimeMs;
-    for (let quietTurns = 0; quietTurns < 2 && performance.now() < untilMs; quietTurns += 1) {
-      const { accepted } = this.stats();
-      await new Promise((resolve) => setImmediate(resolve));
-      if (this.stats().accepted > accepted) quietTurns = -1;
+    let { accepted } = this.#table.counts;
+    let quietSinceMs = performance.now();
+    while (performance.now() < Math.min(quietSinceMs + acceptQuietMs, untilMs)) {
+      await delay(acceptStepMs);
+      const now = this.#table.counts.accepted;
+      if (now > accepted) quietSinceMs = performance.now();
+      accepted = now;
     }
   }
 
