@@ -1,0 +1,112 @@
+/** What a field is, as far as HTTP/2 cares. */
+export const FieldKind = {
+  malformed: 0,
+  plain: 1,
+  method: 2,
+  scheme: 3,
+  authority: 4,
+  path: 5,
+  connectionSpecific: 6,
+  te: 7,
+  host: 8,
+  contentLength: 9,
+  malformedValue: 10,
+} as const;
+
+// RFC 9113 section 8.2.2.
+const connectionSpecific = ['connection', 'proxy-connection', 'keep-alive', 'transfer-encoding', 'upgrade'];
+
+const kinds = new Map<string, number>([
+  [':method', FieldKind.method],
+  [':scheme', FieldKind.scheme],
+  [':authority', FieldKind.authority],
+  [':path', FieldKind.path],
+  ['te', FieldKind.te],
+  ['host', FieldKind.host],
+  ['content-length', FieldKind.contentLength],
+  ...connectionSpecific.map((name) => [name, FieldKind.connectionSpecific] as const),
+]);
+
+// Names that applications use number dozens; a peer that invents names pays for the check of each.
+const rememberedNames = 1024;
+const longestRememberedName = 64;
+
+/** tchar of RFC 9110 section 5.6.2 without upper case: RFC 9113 section 8.2.1. */
+const isNameByte = new Uint8Array(128);
+for (const char of "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz") isNameByte[char.charCodeAt(0)] = 1;
+
+/** The kind of a field as received. For the decoder, which remembers it with each entry of its table. */
+export function judgeField(name: string, value: string): number {
+  const kind = fieldKind(name);
+  return isValueOf(kind, value) ? kind : FieldKind.malformedValue;
+}
+
+// RFC 9113 section 8.3.1; what may be empty or missing when depends on the rest of the request.
+function isValueOf(kind: number, value: string): boolean {
+  if (kind === FieldKind.method || kind === FieldKind.scheme) return isToken(value);
+  if (kind === FieldKind.authority) return isVisible(value) && !value.includes('@');
+  if (kind === FieldKind.path) return value === '*' || (value.charCodeAt(0) === slash && isVisible(value));
+  return kind === FieldKind.malformed || isFieldValue(value);
+}
+
+/** The kind of a field by its name. */
+export function fieldKind(name: string): number {
+  const known = kinds.get(name);
+  if (known !== undefined) return known;
+  const kind = isFieldName(name) ? FieldKind.plain : FieldKind.malformed;
+  if (kind === FieldKind.plain && kinds.size < rememberedNames && name.length <= longestRememberedName) {
+    kinds.set(name, kind);
+  }
+  return kind;
+}
+
+function isFieldName(name: string): boolean {
+  for (let i = 0; i < name.length; i += 1) {
+    if (isNameByte[name.charCodeAt(i)] !== 1) return false;
+  }
+  return name.length > 0;
+}
+
+const nul = 0x00;
+const lineFeed = 0x0a;
+const carriageReturn = 0x0d;
+const space = 0x20;
+const tab = 0x09;
+const slash = 0x2f;
+
+/** Nothing that ends a line, and no white space at the ends: RFC 9113 section 8.2.1. */
+export function isFieldValue(value: string): boolean {
+  const last = value.length - 1;
+  if (last < 0) return true;
+  for (let i = 0; i <= last; i += 1) {
+    const char = value.charCodeAt(i);
+    if (char <= carriageReturn && (char === nul || char === lineFeed || char === carriageReturn)) return false;
+  }
+  return !isBlank(value.charCodeAt(0)) && !isBlank(value.charCodeAt(last));
+}
+
+function isBlank(char: number): boolean {
+  return char === space || char === tab;
+}
+
+/** What may stand in `:path` and `:authority`: neither white space nor controls. */
+function isVisible(value: string): boolean {
+  for (let i = 0; i < value.length; i += 1) {
+    const char = value.charCodeAt(i);
+    if (char <= space || char === 0x7f) return false;
+  }
+  return true;
+}
+
+/** The token of RFC 9110 section 5.6.2. */
+function isToken(value: string): boolean {
+  return isFieldName(value.toLowerCase());
+}
+
+/** One byte for each character, as HPACK sends them. */
+export function isLatin1(value: string): boolean {
+  for (let i = 0; i < value.length; i += 1) {
+    if (value.charCodeAt(i) > 0xff) return false;
+  }
+  return true;
+}

@@ -1,0 +1,114 @@
+import { ErrorCode } from './error-code.js';
+import type { Http2Abuse, Http2Counters } from './http2.counters.js';
+import { Http2ConnectionError } from './http2.errors.js';
+import type { Http2ConnectionOptions, Rate } from './http2.options.js';
+
+/** How many of something are left: a token bucket that looks at the clock only when it is empty. */
+export class Budget {
+  readonly #rate: Rate;
+  #left: number;
+  #filledAtMs: number;
+  #filledAtProgress = 0;
+
+  constructor(rate: Rate, nowMs: number) {
+    this.#rate = rate;
+    this.#left = rate.burst;
+    this.#filledAtMs = nowMs;
+  }
+
+  /** @returns false when there is none left */
+  take(nowMs: number, progress: number): boolean {
+    if (this.#left < 1 && !this.#refill(nowMs, progress)) return false;
+    this.#left -= 1;
+    return true;
+  }
+
+  #refill(nowMs: number, progress: number): boolean {
+    const { burst, perSecond, perProgress = 0 } = this.#rate;
+    const byTime = ((nowMs - this.#filledAtMs) * perSecond) / 1000;
+    const byProgress = (progress - this.#filledAtProgress) * perProgress;
+    this.#left = Math.min(burst, this.#left + byTime + byProgress);
+    this.#filledAtMs = nowMs;
+    this.#filledAtProgress = progress;
+    return this.#left >= 1;
+  }
+}
+
+/**
+ * Keeps count of what costs us more than the peer (RFC 9113 section 10.5), and cuts the connection when it is too much.
+ * Each method throws `Http2ConnectionError` with ENHANCE_YOUR_CALM.
+ */
+export class Limits {
+  readonly #counters: Http2Counters;
+  readonly #resets: Budget;
+  readonly #settings: Budget;
+  readonly #pings: Budget;
+  readonly #windowUpdates: Budget;
+  readonly #priorities: Budget;
+  readonly #emptyData: Budget;
+  readonly #unknownFrames: Budget;
+  /** Streams opened, and HEADERS and DATA frames sent. */
+  progress = 0;
+
+  constructor(options: Http2ConnectionOptions, counters: Http2Counters, nowMs: number) {
+    this.#counters = counters;
+    this.#resets = new Budget(options.resetRate, nowMs);
+    this.#settings = new Budget(options.settingsRate, nowMs);
+    this.#pings = new Budget(options.pingRate, nowMs);
+    this.#windowUpdates = new Budget(options.windowUpdateRate, nowMs);
+    this.#priorities = new Budget(options.priorityRate, nowMs);
+    this.#emptyData = new Budget(options.emptyDataRate, nowMs);
+    this.#unknownFrames = new Budget(options.unknownFrameRate, nowMs);
+  }
+
+  /** A stream that was not over was reset by the peer. */
+  onPeerReset(nowMs: number): void {
+    this.#counters.streamsResetByPeer += 1;
+    this.#spend(this.#resets, 'reset', nowMs);
+  }
+
+  /** The peer did what we answer with RST_STREAM. */
+  onStreamError(nowMs: number): void {
+    this.#spend(this.#resets, 'reset', nowMs);
+  }
+
+  onSettings(nowMs: number): void {
+    this.#counters.settings += 1;
+    this.#spend(this.#settings, 'settings', nowMs);
+  }
+
+  onPing(nowMs: number): void {
+    this.#counters.pings += 1;
+    this.#spend(this.#pings, 'ping', nowMs);
+  }
+
+  onWindowUpdate(nowMs: number): void {
+    this.#counters.windowUpdates += 1;
+    this.#spend(this.#windowUpdates, 'windowUpdate', nowMs);
+  }
+
+  onPriority(nowMs: number): void {
+    this.#counters.priorities += 1;
+    this.#spend(this.#priorities, 'priority', nowMs);
+  }
+
+  onEmptyData(nowMs: number): void {
+    this.#counters.emptyData += 1;
+    this.#spend(this.#emptyData, 'emptyData', nowMs);
+  }
+
+  onUnknownFrame(nowMs: number): void {
+    this.#counters.unknownFrames += 1;
+    this.#spend(this.#unknownFrames, 'unknownFrame', nowMs);
+  }
+
+  /** The error to cut the connection with. */
+  cut(abuse: Http2Abuse, code: number = ErrorCode.enhanceYourCalm): Http2ConnectionError {
+    this.#counters.cut[abuse] += 1;
+    return new Http2ConnectionError(code, `too much or too slow: ${abuse}`);
+  }
+
+  #spend(budget: Budget, abuse: Http2Abuse, nowMs: number): void {
+    if (!budget.take(nowMs, this.progress)) throw this.cut(abuse);
+  }
+}

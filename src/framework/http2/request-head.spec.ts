@@ -1,0 +1,146 @@
+import { describe, expect, it } from 'vitest';
+import { judgeField } from './field-rules.js';
+import { FieldCollector, type Http2RequestHead, unknownLength } from './request-head.js';
+
+type Lines = readonly (readonly [name: string, value: string])[];
+
+const pseudo: Lines = [
+  [':method', 'POST'],
+  [':scheme', 'http'],
+  [':path', '/a?b'],
+  [':authority', 'Example:80'],
+];
+
+function collect(lines: Lines, endStream = false): { head: Http2RequestHead | undefined; collector: FieldCollector } {
+  const collector = new FieldCollector();
+  collector.begin(false);
+  for (const [name, value] of lines) collector.onField(name, value, judgeField(name, value));
+  return { head: collector.takeHead(endStream), collector };
+}
+
+const without = (name: string): Lines => pseudo.filter(([each]) => each !== name);
+const withValue = (name: string, value: string): Lines =>
+  pseudo.map(([each, old]) => [each, each === name ? value : old]);
+
+describe('FieldCollector', () => {
+  it('gives the head of a request with its fields in order', () => {
+    const { head, collector } = collect([
+      ...pseudo,
+      ['x-a', '1'],
+      ['content-length', '7'],
+      ['x-a', '2'],
+      ['te', 'trailers'],
+    ]);
+
+    expect(head).toMatchObject({
+      method: 'POST',
+      scheme: 'http',
+      path: '/a?b',
+      authority: 'Example:80',
+      endStream: false,
+    });
+    expect(head?.headers.get('x-a')).toBe('1, 2');
+    expect(head?.headers.get('x-b')).toBeUndefined();
+    expect(head?.headers.size).toBe(4);
+    expect([...(head?.headers ?? [])].map(([name]) => name)).toEqual(['x-a', 'content-length', 'x-a', 'te']);
+    expect(collector.contentLength).toBe(7);
+  });
+
+  it('joins the crumbs of a cookie', () => {
+    const { head } = collect([...pseudo, ['cookie', 'a=1'], ['cookie', 'b=2']]);
+
+    expect(head?.headers.get('cookie')).toBe('a=1; b=2');
+    expect(head?.headers.toRecord()).toEqual({ cookie: 'a=1; b=2' });
+  });
+
+  it('keeps names that objects have from the record', () => {
+    const { head } = collect([...pseudo, ['__proto__', 'x'], ['constructor', 'y']]);
+
+    expect(Object.entries(head?.headers.toRecord() ?? {})).toEqual([
+      ['__proto__', 'x'],
+      ['constructor', 'y'],
+    ]);
+  });
+
+  it('takes the authority from host where that is all there is, and CONNECT without scheme and path', () => {
+    expect(collect([...without(':authority'), ['host', 'other']]).head?.authority).toBe('other');
+    expect(collect([...pseudo, ['host', 'example:80']]).head?.authority).toBe('Example:80');
+    expect(
+      collect([
+        [':method', 'CONNECT'],
+        [':authority', 'a:1'],
+      ]).head,
+    ).toMatchObject({ method: 'CONNECT', path: '' });
+    expect(collect([...withValue(':path', '*'), [':method', 'OPTIONS']]).head).toBeUndefined();
+    expect(
+      collect([
+        [':method', 'OPTIONS'],
+        [':scheme', 'http'],
+        [':path', '*'],
+        [':authority', 'a'],
+      ]).head?.path,
+    ).toBe('*');
+  });
+
+  it.each<[string, Lines]>([
+    ['no :method', without(':method')],
+    ['no :scheme', without(':scheme')],
+    ['no :path', without(':path')],
+    ['neither :authority nor host', without(':authority')],
+    ['an empty :path', withValue(':path', '')],
+    ['a :path without a slash', withValue(':path', 'a')],
+    ['a :path with a blank', withValue(':path', '/a b')],
+    ['an asterisk outside of OPTIONS', withValue(':path', '*')],
+    ['a user in :authority', withValue(':authority', 'me@example')],
+    ['a method that is no token', withValue(':method', 'GE T')],
+    ['a pseudo-header twice', [...pseudo, [':path', '/']]],
+    ['an unknown pseudo-header', [...pseudo, [':other', '1']]],
+    ['a pseudo-header of responses', [...pseudo, [':status', '200']]],
+    ['extended CONNECT, which we do not offer', [...pseudo, [':protocol', 'websocket']]],
+    ['a pseudo-header after a field', [['x-a', '1'], ...pseudo]],
+    ['upper case in a name', [...pseudo, ['X-a', '1']]],
+    ['an empty name', [...pseudo, ['', '1']]],
+    ['a blank in a name', [...pseudo, ['x a', '1']]],
+    ['a byte above 127 in a name', [...pseudo, ['x\u00e4', '1']]],
+    ['a line feed in a value', [...pseudo, ['x-a', 'a\nb']]],
+    ['a carriage return in a value', [...pseudo, ['x-a', 'a\rb']]],
+    ['NUL in a value', [...pseudo, ['x-a', 'a\0b']]],
+    ['a blank before a value', [...pseudo, ['x-a', ' a']]],
+    ['a tab after a value', [...pseudo, ['x-a', 'a\t']]],
+    ['connection', [...pseudo, ['connection', 'close']]],
+    ['proxy-connection', [...pseudo, ['proxy-connection', 'close']]],
+    ['keep-alive', [...pseudo, ['keep-alive', '5']]],
+    ['transfer-encoding', [...pseudo, ['transfer-encoding', 'chunked']]],
+    ['upgrade', [...pseudo, ['upgrade', 'h2c']]],
+    ['te other than trailers', [...pseudo, ['te', 'gzip']]],
+    ['host that differs from :authority', [...pseudo, ['host', 'other']]],
+    ['host twice', [...pseudo, ['host', 'example:80'], ['host', 'example:80']]],
+    ['content-length that is no number', [...pseudo, ['content-length', '+1']]],
+    ['two content-lengths', [...pseudo, ['content-length', '1'], ['content-length', '2']]],
+    [
+      'CONNECT with a path',
+      [
+        [':method', 'CONNECT'],
+        [':authority', 'a'],
+        [':path', '/'],
+      ],
+    ],
+    ['CONNECT without authority', [[':method', 'CONNECT']]],
+  ])('refuses a request with %s', (_what, lines) => {
+    expect(collect(lines).head).toBeUndefined();
+  });
+
+  it('refuses a length where there is no body', () => {
+    expect(collect([...pseudo, ['content-length', '1']], true).head).toBeUndefined();
+    expect(collect([...pseudo, ['content-length', '0']], true).head).toBeDefined();
+    expect(collect(pseudo).collector.contentLength).toBe(unknownLength);
+  });
+
+  it('refuses pseudo-headers in trailers', () => {
+    const collector = new FieldCollector();
+    collector.begin(true);
+    collector.onField(':path', '/', judgeField(':path', '/'));
+
+    expect(collector.malformed).not.toBe('');
+  });
+});

@@ -1,0 +1,157 @@
+import { FieldKind } from './field-rules.js';
+import { Http2Headers } from './http2-headers.js';
+
+/** What a request says before its body: RFC 9113 section 8.3.1. */
+export interface Http2RequestHead {
+  readonly method: string;
+  /** Empty for CONNECT. */
+  readonly scheme: string;
+  /** `:authority`, or `host` where that is all there is. */
+  readonly authority: string;
+  /** With the query. Empty for CONNECT. */
+  readonly path: string;
+  readonly headers: Http2Headers;
+  /** There is no body. */
+  readonly endStream: boolean;
+}
+
+/** `content-length` was not sent. */
+export const unknownLength = -1;
+
+const digits = /^\d{1,15}$/;
+
+/**
+ * Takes the fields of one header block and checks them as RFC 9113 sections 8.1 to 8.5 ask of a server.
+ *
+ * `malformed` says what is wrong; the rest of the block is then only counted.
+ */
+export class FieldCollector {
+  malformed = '';
+  contentLength = unknownLength;
+  #isTrailers = false;
+  #method: string | undefined;
+  #scheme: string | undefined;
+  #authority: string | undefined;
+  #path: string | undefined;
+  #host: string | undefined;
+  #fields: string[] = [];
+
+  /** For the decoder. */
+  readonly onField = (name: string, value: string, kind: number): void => {
+    if (this.malformed === '') this.#add(name, value, kind);
+  };
+
+  begin(isTrailers: boolean): void {
+    this.malformed = '';
+    this.contentLength = unknownLength;
+    this.#isTrailers = isTrailers;
+    this.#method = undefined;
+    this.#scheme = undefined;
+    this.#authority = undefined;
+    this.#path = undefined;
+    this.#host = undefined;
+    this.#fields = [];
+  }
+
+  takeTrailers(): Http2Headers {
+    return new Http2Headers(this.#fields);
+  }
+
+  /** Undefined: the request is malformed. */
+  takeHead(endStream: boolean): Http2RequestHead | undefined {
+    if (this.malformed === '') this.#checkHead(endStream);
+    if (this.malformed !== '') return undefined;
+    return {
+      method: this.#method ?? '',
+      scheme: this.#scheme ?? '',
+      authority: this.#authority ?? this.#host ?? '',
+      path: this.#path ?? '',
+      headers: new Http2Headers(this.#fields),
+      endStream,
+    };
+  }
+
+  #add(name: string, value: string, kind: number): void {
+    if (kind === FieldKind.plain) {
+      this.#fields.push(name, value);
+    } else if (kind >= FieldKind.method && kind <= FieldKind.path) {
+      this.#addPseudo(kind, name, value);
+    } else {
+      this.#addSpecial(kind, name, value);
+      this.#fields.push(name, value);
+    }
+  }
+
+  #addPseudo(kind: number, name: string, value: string): void {
+    if (this.#isTrailers) this.malformed = `${name} in trailers`;
+    else if (this.#fields.length > 0) this.malformed = `${name} after a field`;
+    else if (kind === FieldKind.method) this.#method = this.#once(this.#method, name, value);
+    else if (kind === FieldKind.scheme) this.#scheme = this.#once(this.#scheme, name, value);
+    else if (kind === FieldKind.authority) this.#authority = this.#once(this.#authority, name, value);
+    else this.#path = this.#once(this.#path, name, value);
+  }
+
+  #once(before: string | undefined, name: string, value: string): string {
+    if (before !== undefined) this.malformed = `${name} twice`;
+    return value;
+  }
+
+  #addSpecial(kind: number, name: string, value: string): void {
+    if (kind === FieldKind.malformedValue) {
+      this.malformed = `value of ${name}: forbidden`;
+    } else if (kind === FieldKind.malformed) {
+      // Unknown pseudo-headers too: a colon may not stand in a name.
+      this.malformed = 'field name: forbidden character';
+    } else if (kind === FieldKind.connectionSpecific) {
+      this.malformed = `${name}: not in HTTP/2`;
+    } else if (kind === FieldKind.te) {
+      if (value !== 'trailers' && value.toLowerCase() !== 'trailers') this.malformed = 'te: other than trailers';
+    } else if (kind === FieldKind.host) {
+      this.#host = this.#once(this.#host, name, value);
+    } else if (!this.#isTrailers) {
+      this.#addContentLength(value);
+    }
+  }
+
+  #addContentLength(value: string): void {
+    const length = digits.test(value) ? Number(value) : unknownLength;
+    if (length === unknownLength) this.malformed = 'content-length: not a number';
+    else if (this.contentLength !== unknownLength && this.contentLength !== length)
+      this.malformed = 'content-length: two values';
+    this.contentLength = length;
+  }
+
+  #checkHead(endStream: boolean): void {
+    const method = this.#method;
+    if (method === undefined) {
+      this.malformed = ':method: missing';
+    } else if (endStream && this.contentLength > 0) {
+      this.malformed = 'content-length: without a body';
+    } else if (method === 'CONNECT') {
+      this.#checkConnect();
+    } else {
+      this.#checkTarget(method);
+    }
+  }
+
+  // RFC 9113 section 8.5.
+  #checkConnect(): void {
+    if (this.#scheme !== undefined || this.#path !== undefined) this.malformed = 'CONNECT with :scheme or :path';
+    else if (this.#authority === undefined || this.#authority === '') this.malformed = 'CONNECT without :authority';
+  }
+
+  #checkTarget(method: string): void {
+    const authority = this.#authority;
+    const host = this.#host;
+    if (this.#scheme === undefined || this.#path === undefined) {
+      this.malformed = ':scheme or :path: missing';
+    } else if (this.#path === '*' && method !== 'OPTIONS') {
+      this.malformed = ':path: an asterisk is for OPTIONS';
+    } else if ((authority ?? host ?? '') === '') {
+      // Both schemes that reach a server have a mandatory authority.
+      this.malformed = ':authority and host: missing or empty';
+    } else if (host !== undefined && authority !== undefined && host !== authority) {
+      if (host.toLowerCase() !== authority.toLowerCase()) this.malformed = 'host: differs from :authority';
+    }
+  }
+}

@@ -1,0 +1,285 @@
+import type { Socket } from 'node:net';
+import { ErrorCode } from './error-code.js';
+import { checkIncrement, ReceiveWindow } from './flow-control.js';
+import { defaultWindowBytes, Flag, frameHeaderBytes, FrameType, largestStreamId, largestWindowBytes } from './frame.js';
+import { FrameWriter } from './frame-writer.js';
+import { HpackDecoder, HpackEncoder } from './hpack/index.js';
+import { judgeField } from './field-rules.js';
+import type { Http2Counters } from './http2.counters.js';
+import { Http2ConnectionError } from './http2.errors.js';
+import type { Http2ConnectionOptions } from './http2.options.js';
+import type { Http2Fields, Http2Stream } from './http2-stream.js';
+import { Limits } from './limits.js';
+import { Outbox } from './outbox.js';
+import type { Http2RequestHead } from './request-head.js';
+import { encodeSettings, PeerSettings, Setting } from './settings.js';
+import { Stream, type StreamHost } from './stream.js';
+import { coarseNow } from './ticker.js';
+
+/** Told of what comes over a connection. */
+export interface Http2ConnectionHandler {
+  /** A request has begun. `stream.listen` may be called now or later. An exception resets the stream. */
+  onStream(stream: Http2Stream, head: Http2RequestHead): void;
+  /** The connection is gone, and all its streams before it. `error`: what it was cut for, by us. */
+  onClose?(error: Http2ConnectionError | undefined): void;
+  /** `onStream` or a listener threw; the stream has been reset. Without it the exception goes to the process. */
+  onError?(error: unknown, stream: Http2Stream): void;
+}
+
+/** Streams that we reset and whose callers may not know it yet: more than so many are forgotten, oldest first. */
+const rememberedResets = 1000;
+
+// The most an encoder keeps, whatever the peer allows: a table entry of ours costs a few hundred bytes of heap.
+const encoderTableBytes = 4096;
+
+/** Size updates that `appendPrecomputed` puts in front of a block. */
+const sizeUpdatesBytes = 12;
+
+/** State of one connection that streams and frames work on: RFC 9113 section 5. */
+export class Session implements StreamHost {
+  readonly options: Http2ConnectionOptions;
+  readonly handler: Http2ConnectionHandler;
+  readonly counters: Http2Counters;
+  readonly limits: Limits;
+  readonly peer = new PeerSettings();
+  readonly writer: FrameWriter;
+  readonly outbox: Outbox;
+  readonly decoder: HpackDecoder;
+  readonly encoder = new HpackEncoder({ maxTableBytes: encoderTableBytes });
+  readonly streams = new Map<number, Stream>();
+  readonly peerAddress: string;
+  readonly peerPort: number;
+  readonly writeHighWaterBytes: number;
+  /** The highest stream of the peer. */
+  lastStreamId = 0;
+  /** Streams above are not served: RFC 9113 section 6.8. */
+  lastServedId = largestStreamId;
+  isClosed = false;
+  /** Since when there is no stream, by `coarseNow`. */
+  idleSinceMs = coarseNow();
+  /** Called when the last stream is gone. */
+  onIdle: (() => void) | undefined;
+  readonly #window: ReceiveWindow;
+  readonly #resets = new Set<number>();
+  #forgottenResetId = 0;
+  #unfinished: Stream[] = [];
+
+  constructor(
+    socket: Socket,
+    options: Http2ConnectionOptions,
+    handler: Http2ConnectionHandler,
+    counters: Http2Counters,
+  ) {
+    this.options = options;
+    this.handler = handler;
+    this.counters = counters;
+    this.limits = new Limits(options, counters, coarseNow());
+    this.writer = new FrameWriter(socket, () => this.#resetUnfinished());
+    this.outbox = new Outbox(this.writer, this.peer, this.limits);
+    const { headerTableBytes: maxTableBytes, maxHeaderListBytes: maxListBytes } = options;
+    this.decoder = new HpackDecoder({ maxTableBytes, maxListBytes, judgeField });
+    this.peerAddress = socket.remoteAddress ?? '';
+    this.peerPort = socket.remotePort ?? 0;
+    this.writeHighWaterBytes = options.writeHighWaterBytes;
+    this.#window = new ReceiveWindow(options.connectionWindowBytes);
+  }
+
+  /** Our half of the preface: RFC 9113 section 3.4. */
+  sendPreface(): void {
+    const { options, writer } = this;
+    const settings = encodeSettings([
+      [Setting.headerTableSize, options.headerTableBytes],
+      [Setting.maxConcurrentStreams, options.maxConcurrentStreams],
+      [Setting.initialWindowSize, options.streamWindowBytes],
+      [Setting.maxFrameSize, options.maxFrameBytes],
+      [Setting.maxHeaderListSize, options.maxHeaderListBytes],
+    ]);
+    writer.settings(Flag.none, settings);
+    const more = options.connectionWindowBytes - defaultWindowBytes;
+    if (more > 0) writer.windowUpdate(0, more);
+  }
+
+  sendFields(streamId: number, fields: Http2Fields, endStream: boolean): void {
+    const { encoder, writer } = this;
+    this.limits.progress += 1;
+    const isBlock = fields instanceof Uint8Array;
+    const room = isBlock ? fields.length + sizeUpdatesBytes : encoder.maxEncodedBytes(fields);
+    const start = writer.reserve(frameHeaderBytes + room) + frameHeaderBytes;
+    const { buffer } = writer;
+    const end = isBlock ? encoder.appendPrecomputed(fields, buffer, start) : encoder.encode(fields, buffer, start);
+    if (end - start <= this.peer.maxFrameBytes) {
+      const flags = endStream ? Flag.endHeaders | Flag.endStream : Flag.endHeaders;
+      writer.commit(end - start, FrameType.headers, flags, streamId);
+    } else {
+      writer.headerBlock(Buffer.from(buffer.subarray(start, end)), streamId, endStream, this.peer.maxFrameBytes);
+    }
+  }
+
+  sendData(stream: Stream, data: Uint8Array, endStream: boolean): boolean {
+    return this.outbox.send(stream, data, endStream);
+  }
+
+  sendEnd(streamId: number): void {
+    this.limits.progress += 1;
+    this.writer.dataHeader(0, Flag.endStream, streamId);
+  }
+
+  offer(stream: Stream): void {
+    this.outbox.offer(stream);
+  }
+
+  /** Bytes of DATA frames have come, padding included: RFC 9113 section 6.9.1. */
+  takeWindow(bytes: number): void {
+    if (this.#window.take(bytes)) return;
+    throw new Http2ConnectionError(ErrorCode.flowControlError, 'more data than the window of the connection');
+  }
+
+  giveBack(stream: Stream | undefined, bytes: number): void {
+    if (bytes === 0 || this.isClosed) return;
+    const increment = this.#window.giveBack(bytes);
+    if (increment > 0) this.writer.windowUpdate(0, increment);
+    if (stream === undefined || stream.isRequestEnded || stream.isAnswered || stream.isClosed) return;
+    const ofStream = stream.window.giveBack(bytes);
+    if (ofStream > 0) this.writer.windowUpdate(stream.id, ofStream);
+  }
+
+  open(stream: Stream): void {
+    this.counters.streamsOpened += 1;
+    this.limits.progress += 1;
+    this.streams.set(stream.id, stream);
+  }
+
+  onAnswered(stream: Stream): void {
+    stream.isAnswered = true;
+    if (stream.isRequestEnded) this.remove(stream, ErrorCode.noError);
+    else this.#unfinished.push(stream);
+  }
+
+  /** The stream is closed by what both sides have sent. */
+  remove(stream: Stream, code: number): void {
+    this.streams.delete(stream.id);
+    stream.close(code);
+    if (this.streams.size > 0) return;
+    this.idleSinceMs = coarseNow();
+    this.onIdle?.();
+  }
+
+  resetStream(stream: Stream, code: number): void {
+    if (this.isClosed) return;
+    this.#sendReset(stream.id, code);
+    if (!stream.isRequestEnded) this.#rememberReset(stream.id);
+    this.remove(stream, code);
+  }
+
+  /**
+   * The peer broke a rule on one stream: RFC 9113 section 5.4.2.
+   *
+   * @throws Http2ConnectionError  it does so too often
+   */
+  streamError(streamId: number, code: number): void {
+    const stream = this.streams.get(streamId);
+    if (stream === undefined) this.#sendReset(streamId, code);
+    else this.resetStream(stream, code);
+    this.limits.onStreamError(coarseNow());
+  }
+
+  /** A request that never became a stream; what follows of it is dropped. */
+  refuse(streamId: number, code: number, isRequestEnded: boolean): void {
+    if (!isRequestEnded) this.#rememberReset(streamId);
+    this.streamError(streamId, code);
+  }
+
+  /** Frames of a closed stream are in order, because the peer need not know that we have reset it: RFC 9113 section 5.1. */
+  wasReset(streamId: number): boolean {
+    return streamId <= this.#forgottenResetId || streamId > this.lastServedId || this.#resets.has(streamId);
+  }
+
+  /** Nothing more comes on a stream that we have reset. */
+  forgetReset(streamId: number): void {
+    this.#resets.delete(streamId);
+  }
+
+  /** SETTINGS of the peer: RFC 9113 sections 6.5.3 and 6.9.2. */
+  applySettings(bytes: Uint8Array, start: number, end: number): void {
+    const { peer } = this;
+    const { windowBytes: before, headerTableBytes: tableBefore } = peer;
+    peer.apply(bytes, start, end);
+    if (peer.headerTableBytes !== tableBefore) this.encoder.setMaxTableBytes(peer.headerTableBytes);
+    this.writer.settings(Flag.ack, bytes.subarray(0, 0));
+    const change = peer.windowBytes - before;
+    if (change !== 0) this.#changeWindows(change);
+  }
+
+  openStreamWindow(stream: Stream, increment: number): void {
+    const code = checkIncrement(stream.sendWindowBytes, increment);
+    if (code !== ErrorCode.noError) {
+      this.streamError(stream.id, code);
+      return;
+    }
+    stream.sendWindowBytes += increment;
+    if (stream.outgoing !== undefined && stream.outgoing.bytes > 0) this.outbox.offer(stream);
+  }
+
+  report(error: unknown, stream: Stream): void {
+    stream.reset(ErrorCode.internalError);
+    const { handler } = this;
+    if (handler.onError !== undefined) {
+      handler.onError(error, stream);
+      return;
+    }
+    // As an exception of any listener would; thrown here, it would tear the frame reader.
+    queueMicrotask(() => {
+      throw error;
+    });
+  }
+
+  /** All streams end, with the connection. */
+  closeStreams(code: number): void {
+    this.isClosed = true;
+    for (const stream of this.streams.values()) stream.close(code);
+    this.streams.clear();
+    this.#unfinished = [];
+    this.#resets.clear();
+  }
+
+  #changeWindows(change: number): void {
+    for (const stream of this.streams.values()) {
+      stream.sendWindowBytes += change;
+      if (stream.sendWindowBytes > largestWindowBytes) {
+        throw new Http2ConnectionError(
+          ErrorCode.flowControlError,
+          `INITIAL_WINDOW_SIZE: window of stream ${stream.id}`,
+        );
+      }
+    }
+    if (change < 0) return;
+    for (const stream of this.streams.values()) {
+      if (stream.outgoing !== undefined && stream.outgoing.bytes > 0) this.outbox.offer(stream);
+    }
+  }
+
+  #sendReset(streamId: number, code: number): void {
+    this.counters.streamsResetByUs += 1;
+    this.writer.rstStream(streamId, code);
+  }
+
+  #rememberReset(streamId: number): void {
+    this.#resets.add(streamId);
+    if (this.#resets.size <= rememberedResets) return;
+    for (const oldest of this.#resets) {
+      this.#resets.delete(oldest);
+      this.#forgottenResetId = Math.max(this.#forgottenResetId, oldest);
+      break;
+    }
+  }
+
+  /** Callers that still send learn at the end of the turn that nobody listens any more: RFC 9113 section 8.1. */
+  #resetUnfinished(): void {
+    if (this.#unfinished.length === 0) return;
+    const streams = this.#unfinished;
+    this.#unfinished = [];
+    for (const stream of streams) {
+      if (!stream.isClosed) this.resetStream(stream, ErrorCode.noError);
+    }
+  }
+}

@@ -1,0 +1,171 @@
+import { ErrorCode } from './error-code.js';
+import { Flag } from './frame.js';
+import type { FrameReader } from './frame-reader.js';
+import type { HeaderHandler } from './header-handler.js';
+import type { Http2ConnectionError } from './http2.errors.js';
+import type { Session } from './session.js';
+import { coarseNow, startTicking, stopTicking, type Ticking } from './ticker.js';
+
+/** What happens to a connection in time. */
+export interface TimedConnection {
+  /** Both steps of a graceful end begin. */
+  goaway(): void;
+  /** The peer has had time to see the first step. */
+  finishGoaway(): void;
+  fail(error: Http2ConnectionError): void;
+  /** At once. */
+  drop(): void;
+}
+
+/** Output that the socket has not taken, to see whether it takes any. */
+export interface Backlog {
+  readonly writableLength: number;
+}
+
+// PING frames of ours: eight bytes that tell what they were for.
+const keepalivePing = Buffer.from('rookery\0', 'latin1');
+export const drainPing = Buffer.from('rookery\x01', 'latin1');
+
+/** Between the two GOAWAY frames, for a peer that does not answer the PING between them. */
+const goawayStepMs = 1000;
+
+/** For the peer to read what we sent last: closing with unread input would take it away from it. */
+const lingerMs = 1000;
+
+/** All that a connection waits for has an end: RFC 9113 sections 6.5.3, 6.7, 6.8, 9.1, 10.5. */
+export class TimeLimits implements Ticking {
+  readonly #session: Session;
+  readonly #headers: HeaderHandler;
+  readonly #reader: FrameReader;
+  readonly #connection: TimedConnection;
+  readonly #socket: Backlog;
+  readonly #startedAtMs: number;
+  readonly #agesAtMs: number;
+  receivedAtMs: number;
+  hasPeerSettings = false;
+  isAcknowledged = false;
+  /** When the first GOAWAY was sent; 0: not yet. */
+  goawayAtMs = 0;
+  /** When the connection ended for us; 0: not yet. */
+  endedAtMs = 0;
+  #isAged = false;
+  #insideHeadersSinceMs = 0;
+  #pingedAtMs = 0;
+  #backlogBytes = 0;
+  #backlogSinceMs = 0;
+
+  constructor(
+    session: Session,
+    headers: HeaderHandler,
+    reader: FrameReader,
+    connection: TimedConnection,
+    socket: Backlog,
+  ) {
+    this.#session = session;
+    this.#headers = headers;
+    this.#reader = reader;
+    this.#connection = connection;
+    this.#socket = socket;
+    startTicking(this);
+    this.#startedAtMs = coarseNow();
+    this.receivedAtMs = this.#startedAtMs;
+    // Connections made at the same time do not all come back at the same time.
+    this.#agesAtMs = this.#startedAtMs + session.options.maxAgeMs * (0.9 + Math.random() * 0.2);
+  }
+
+  stop(): void {
+    stopTicking(this);
+  }
+
+  onTick(nowMs: number): void {
+    if (this.endedAtMs > 0) {
+      if (nowMs - this.endedAtMs >= lingerMs) this.#connection.drop();
+      return;
+    }
+    const error = this.#overdue(nowMs);
+    if (error !== undefined) {
+      this.#connection.fail(error);
+      return;
+    }
+    this.#session.writer.releaseIdle();
+    this.#checkStreams(nowMs);
+    this.#checkKeepalive(nowMs);
+    this.#checkAge(nowMs);
+  }
+
+  #overdue(nowMs: number): Http2ConnectionError | undefined {
+    const { limits, options } = this.#session;
+    const isOver = (sinceMs: number, limitMs: number): boolean => limitMs > 0 && nowMs - sinceMs >= limitMs;
+    if (!this.hasPeerSettings && isOver(this.#startedAtMs, options.handshakeTimeoutMs)) {
+      return limits.cut('handshakeTimeout', ErrorCode.settingsTimeout);
+    }
+    if (this.hasPeerSettings && !this.isAcknowledged && isOver(this.#startedAtMs, options.settingsTimeoutMs)) {
+      return limits.cut('settingsTimeout', ErrorCode.settingsTimeout);
+    }
+    this.#noteHeaders(nowMs);
+    if (this.#insideHeadersSinceMs > 0 && isOver(this.#insideHeadersSinceMs, options.headerTimeoutMs)) {
+      return limits.cut('headerTimeout');
+    }
+    // Whatever has come shows that the peer lives.
+    if (this.receivedAtMs >= this.#pingedAtMs) this.#pingedAtMs = 0;
+    if (this.#pingedAtMs > 0 && isOver(this.#pingedAtMs, options.keepaliveTimeoutMs)) {
+      return limits.cut('keepaliveTimeout', ErrorCode.noError);
+    }
+    this.#noteBacklog(nowMs);
+    if (this.#backlogBytes > 0 && isOver(this.#backlogSinceMs, options.sendStallTimeoutMs))
+      return limits.cut('sendStall');
+    return undefined;
+  }
+
+  /** A block of several frames, or one frame that does not come to its end. */
+  #noteHeaders(nowMs: number): void {
+    if (this.#headers.openId !== 0) this.#insideHeadersSinceMs = this.#headers.openSinceMs;
+    else if (!this.#reader.isInsideHeaders) this.#insideHeadersSinceMs = 0;
+    else if (this.#insideHeadersSinceMs === 0) this.#insideHeadersSinceMs = nowMs;
+  }
+
+  #noteBacklog(nowMs: number): void {
+    const bytes = this.#socket.writableLength;
+    if (bytes === this.#backlogBytes && bytes > 0) return;
+    this.#backlogBytes = bytes;
+    this.#backlogSinceMs = nowMs;
+  }
+
+  #checkStreams(nowMs: number): void {
+    const { counters, options, outbox, streams, writer } = this.#session;
+    // Where the socket is stuck, it is not for the streams to pay.
+    if (options.sendStallTimeoutMs === 0 || writer.isBlocked) return;
+    for (const stream of streams.values()) {
+      if (stream.waitingSinceMs === 0) continue;
+      // One that only waits for its turn is not stalled.
+      const sinceMs =
+        stream.sendWindowBytes > 0 ? Math.max(stream.waitingSinceMs, outbox.sentAtMs) : stream.waitingSinceMs;
+      if (nowMs - sinceMs < options.sendStallTimeoutMs) continue;
+      counters.streamsStalled += 1;
+      stream.reset(ErrorCode.enhanceYourCalm);
+    }
+  }
+
+  #checkKeepalive(nowMs: number): void {
+    const { keepaliveIntervalMs } = this.#session.options;
+    if (keepaliveIntervalMs === 0 || this.#pingedAtMs > 0 || nowMs - this.receivedAtMs < keepaliveIntervalMs) return;
+    this.#pingedAtMs = nowMs;
+    this.#session.writer.ping(Flag.none, keepalivePing, 0);
+  }
+
+  #checkAge(nowMs: number): void {
+    const { counters, idleSinceMs, options, streams } = this.#session;
+    const isIdle = options.idleTimeoutMs > 0 && streams.size === 0 && nowMs - idleSinceMs >= options.idleTimeoutMs;
+    const isOld = options.maxAgeMs > 0 && nowMs >= this.#agesAtMs;
+    if (this.goawayAtMs === 0) {
+      if (!isIdle && !isOld) return;
+      if (isOld) counters.agedOut += 1;
+      else counters.idleTimeouts += 1;
+      this.#isAged = isOld;
+      this.#connection.goaway();
+      return;
+    }
+    if (nowMs - this.goawayAtMs >= goawayStepMs) this.#connection.finishGoaway();
+    if (this.#isAged && nowMs - this.goawayAtMs >= options.maxAgeGraceMs) this.#connection.drop();
+  }
+}
