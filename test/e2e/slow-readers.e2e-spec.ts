@@ -40,9 +40,14 @@ describe('a caller who does not read its answer', () => {
     socket.on('error', () => {});
     socket.pause();
     socket.write('GET /api/v1/files/large.bin HTTP/1.1\r\nhost: a\r\nrequest-timeout: 1\r\n\r\n');
+    const reasons: (string | undefined)[] = [];
+    const forget = requestEndChannel.subscribe(({ reason }) => reasons.push(reason));
     await eventually('the request is served', () => app.inFlight === 1);
     await eventually('nothing is in flight', () => app.inFlight === 0);
+    forget();
     socket.destroy();
+
+    expect(reasons).toEqual(['DEADLINE_EXCEEDED']);
   });
 });
 

@@ -177,7 +177,7 @@ function expectEnd(outcome: Outcome): void {
   expect(outcome.left).toBe(0);
 }
 
-describe('a connection that gets anything at all', { timeout: 300_000 }, () => {
+describe('a connection that gets anything at all', () => {
   it('ends with a code of the protocol on random bytes', async () => {
     await fc.assert(
       fc.asyncProperty(fc.uint8Array({ maxLength: 500 }), fc.nat(2), async (random, beginning) => {
@@ -186,7 +186,7 @@ describe('a connection that gets anything at all', { timeout: 300_000 }, () => {
 
         expectEnd(await feed([bytes]));
       }),
-      { numRuns: 25000 },
+      { numRuns: 2000 },
     );
   });
 
@@ -198,7 +198,7 @@ describe('a connection that gets anything at all', { timeout: 300_000 }, () => {
 
         expectEnd(await feed([Buffer.concat([clientPreface, settings(), ...sent])]));
       }),
-      { numRuns: 25000 },
+      { numRuns: 2000 },
     );
   });
 
@@ -207,7 +207,7 @@ describe('a connection that gets anything at all', { timeout: 300_000 }, () => {
       fc.asyncProperty(anyChoices, anyMutations, async (choices, mutations) => {
         expectEnd(await feed([mutate(session(choices), mutations)]));
       }),
-      { numRuns: 25000 },
+      { numRuns: 2000 },
     );
   });
 
@@ -222,7 +222,7 @@ describe('a connection that gets anything at all', { timeout: 300_000 }, () => {
         expect(parts).toEqual(whole);
         expectEnd(parts);
       }),
-      { numRuns: 25000 },
+      { numRuns: 1000 },
     );
   });
 });
