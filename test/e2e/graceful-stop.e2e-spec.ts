@@ -7,6 +7,7 @@ import { eventually } from '../support/eventually.js';
 import { GrpcCaller } from '../support/grpc-caller.js';
 import { http } from '../support/http-caller.js';
 import { Load } from '../support/load.js';
+import { RawConnection } from '../support/raw-connection.js';
 import { temporaryFolder, type TemporaryFolder } from '../support/temporary-folder.js';
 import { users } from '../support/trial-app.js';
 
@@ -100,6 +101,23 @@ describe('SIGTERM', () => {
 
     expect(received).toMatch(/^HTTP\/1\.1 401 /);
     expect(received).toMatch(/\r\nconnection: close\r\n/i);
+    expect(await service.exit).toMatchObject({ code: 0 });
+  });
+
+  it('answers a request that was on its way on a kept connection', async () => {
+    const service = await start({ ROOKERY_SERVER__IDLE_LINGER_MS: '5000' });
+    const connection = await RawConnection.open(service.port);
+    const request = 'GET /api/v1/users/1 HTTP/1.1\r\nhost: a\r\n\r\n';
+    connection.write(request);
+    await connection.sees('Alice');
+    service.kill('SIGTERM');
+    await service.line('draining');
+    await eventually('new connections are refused', () => refuses(service.port));
+    connection.write(request);
+    const answers = (await connection.closed).toString().split(/(?=HTTP\/1\.1 )/);
+
+    expect(answers).toHaveLength(2);
+    expect(answers[1]).toMatch(/^HTTP\/1\.1 200 [^]*\r\nconnection: close\r\n[^]*Alice/i);
     expect(await service.exit).toMatchObject({ code: 0 });
   });
 

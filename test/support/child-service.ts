@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { testSecret } from 'rookery/testing';
@@ -17,6 +18,15 @@ export interface Exit {
 /** A line of the service's log. */
 export type LogLine = Readonly<Record<string, unknown>>;
 
+/** What to run. */
+export interface Program {
+  readonly path: string;
+  readonly args: readonly string[];
+  readonly nodeOptions: readonly string[];
+}
+
+const reference: Program = { path: main, args: [], nodeOptions: [] };
+
 const defaults = {
   PORT: '0',
   HOST: '127.0.0.1',
@@ -25,7 +35,7 @@ const defaults = {
   DATABASE_URL: 'sqlite::memory:',
 };
 
-/** The reference service as it is built, in a process of its own. */
+/** A service in a process of its own: the reference service as it is built, unless another program is named. */
 export class ChildService {
   readonly exit: Promise<Exit>;
   readonly #child: ChildProcess;
@@ -36,13 +46,13 @@ export class ChildService {
   #stderr = '';
 
   /** @param environment over the defaults: a free port, SQLite in memory, the secret of tests; `''` takes one away */
-  constructor(environment: Readonly<Record<string, string>> = {}, options: readonly string[] = []) {
+  constructor(environment: Readonly<Record<string, string>> = {}, { path, args, nodeOptions }: Program = reference) {
     if (!existsSync(main)) throw new Error('dist/main.js is missing: run `npm run build`, or the tests by `npm test`');
     const { PATH = '', HOME = '' } = process.env;
-    this.#child = spawn(process.execPath, [...options, main], {
+    this.#child = spawn(process.execPath, [...nodeOptions, path, ...args], {
       cwd: root,
       env: { PATH, HOME, ...defaults, ...environment },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', 'pipe', 'pipe', ...(path === main ? [] : (['ipc'] as const))],
     });
     this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => this.#read(text));
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
@@ -55,11 +65,8 @@ export class ChildService {
   }
 
   /** Starts it and waits until it listens. */
-  static async start(
-    environment?: Readonly<Record<string, string>>,
-    options?: readonly string[],
-  ): Promise<ChildService> {
-    const child = new ChildService(environment, options);
+  static async start(environment?: Readonly<Record<string, string>>): Promise<ChildService> {
+    const child = new ChildService(environment);
     await child.line('listening');
     return child;
   }
@@ -106,6 +113,17 @@ export class ChildService {
       throw new Error(`ended with ${code ?? signal} before it logged "${message}":\n${this.#stderr}${this.#stdout}`);
     });
     return Promise.race([promise, ended]);
+  }
+
+  /** The next message of a program that sends some; `question` is sent to it first. Rejects when the process ends before. */
+  async message(question?: string): Promise<unknown> {
+    const answer = once(this.#child, 'message');
+    if (question !== undefined) this.#child.send(question);
+    const ended = this.exit.then(({ code, signal }) => {
+      throw new Error(`ended with ${code ?? signal}:\n${this.#stderr}${this.#stdout}`);
+    });
+    const [message] = (await Promise.race([answer, ended])) as [unknown];
+    return message;
   }
 
   kill(signal: NodeJS.Signals): void {
