@@ -85,7 +85,7 @@ function bearerToken(header: string | undefined): string | undefined {
   const token = header.slice(6).trim();
   const isSeparated = header.length === 6 || header[6] === ' ';
   if (!isSeparated) return undefined;
-  // A header sent twice arrives joined by a comma.
+  // Node keeps the first of several `authorization` headers; one that holds two credentials is no token.
   if (token === '' || token.includes(' ') || token.includes(',')) throw new TokenMalformedError();
   return token;
 }
