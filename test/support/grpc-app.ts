@@ -1,5 +1,5 @@
 import http2 from 'node:http2';
-import type { AddressInfo } from 'node:net';
+import net, { type AddressInfo } from 'node:net';
 import type { DescService } from '@bufbuild/protobuf';
 import {
   type ArgumentsHost,
@@ -14,6 +14,7 @@ import { Client, credentials } from '@grpc/grpc-js';
 import { throwError } from 'rxjs';
 import { type HealthSource, Lifecycle, LiveValue } from '../../src/framework/core/index.js';
 import { GrpcOptions, GrpcServer, GrpcStrategy } from '../../src/framework/grpc/index.js';
+import { Http2Connection, http2ConnectionOptions } from '../../src/framework/http2/index.js';
 import { LimitOptions, RequestGate } from '../../src/framework/pipeline/index.js';
 
 @Catch()
@@ -62,16 +63,17 @@ export async function startGrpcApp(init: GrpcAppInit): Promise<GrpcApp> {
     { strategy: new GrpcStrategy(grpc, init.services), logger: false, abortOnError: false },
   );
   await app.listen();
-  const server = http2.createServer();
-  const sessions = new Set<http2.Http2Session>();
-  server.on('session', (session) => {
-    sessions.add(session);
-    session.on('close', () => sessions.delete(session));
-    session.on('error', () => {});
-  });
-  server.on('stream', (stream, headers) => {
-    if (grpc.handles(headers['content-type'])) grpc.handleStream(stream, headers);
-    else stream.respond({ ':status': 415 }, { endStream: true });
+  const connections = new Set<Http2Connection>();
+  const http2Options = http2ConnectionOptions();
+  const server = net.createServer((socket) => {
+    const connection = new Http2Connection(socket, http2Options, {
+      onStream(stream, head) {
+        if (grpc.handles(head.headers.get('content-type'))) grpc.serve(stream, head);
+        else stream.respondOnly([{ name: ':status', value: '415' }]);
+      },
+      onClose: () => connections.delete(connection),
+    });
+    connections.add(connection);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = `127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -93,7 +95,7 @@ export async function startGrpcApp(init: GrpcAppInit): Promise<GrpcApp> {
     async [Symbol.asyncDispose]() {
       client.close();
       for (const session of raw) session.destroy();
-      for (const session of sessions) session.destroy();
+      for (const connection of connections) connection.destroy();
       await app.close();
       await new Promise((resolve) => server.close(resolve));
       await new Promise((resolve) => setImmediate(resolve));

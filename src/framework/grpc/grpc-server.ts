@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import type { DescMethod, DescService } from '@bufbuild/protobuf';
 import { DrainingError, type HealthSource, type Lifecycle, type Live, parseGrpcTimeout } from '../core/index.js';
+import { Http2Headers } from '../http2/index.js';
 import type { LimitOptions, RequestGate } from '../pipeline/index.js';
 import type { CallEnvironment } from './call-environment.js';
 import { acceptedEncodings, isEncoding } from './compression.js';
@@ -74,7 +75,14 @@ export class GrpcServer {
 
   /** Serves one stream of a `node:http2` session. */
   handleStream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
-    const head = { method: String(headers[':method']), path: String(headers[':path']), headers };
+    const flat = Object.entries(headers).flatMap(([name, value]) =>
+      name.startsWith(':') ? [] : [value ?? ''].flat().flatMap((each) => [name, each]),
+    );
+    const head = {
+      method: String(headers[':method']),
+      path: String(headers[':path']),
+      headers: new Http2Headers(flat),
+    };
     this.serve(new Http2ServerStream(stream), head);
   }
 
@@ -82,10 +90,7 @@ export class GrpcServer {
   serve(stream: ServerStream, head: RequestHead): void {
     const { gate } = this.#environment;
     const method = this.#methods.find(head.path);
-    const header = (name: string): string | undefined => {
-      const value = head.headers[name];
-      return value === undefined || typeof value === 'string' ? value : value.join(', ');
-    };
+    const header = (name: string): string | undefined => head.headers.get(name);
     const timeout = header('grpc-timeout');
     const timeoutMs = timeout === undefined ? undefined : parseGrpcTimeout(timeout);
     const context = gate.enter({
@@ -113,7 +118,7 @@ export class GrpcServer {
   #dispatch(call: ServerCall, method: BoundMethod<ServerCall> | undefined): void {
     const { head, context } = call;
     if (head.method !== 'POST') {
-      call.refuse(new NotPostError(head.method), { allow: 'POST' }, 405);
+      call.refuse(new NotPostError(head.method), { name: ':status', value: '405' }, [{ name: 'allow', value: 'POST' }]);
       return;
     }
     const contentType = context.header('content-type') ?? '';

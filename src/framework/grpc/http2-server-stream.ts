@@ -1,5 +1,6 @@
 import { constants, type Http2Session, type ServerHttp2Stream } from 'node:http2';
-import type { OutgoingHeaders, ServerStream, StreamListener } from './server-stream.js';
+import type { Http2Fields } from '../http2/index.js';
+import type { ServerStream, StreamListener } from './server-stream.js';
 
 interface Peer {
   readonly address: string;
@@ -24,9 +25,9 @@ export class Http2ServerStream implements ServerStream {
   readonly peerAddress: string;
   readonly peerPort: number;
   readonly #stream: ServerHttp2Stream;
-  #trailers: OutgoingHeaders | undefined;
+  #trailers: Http2Fields | undefined;
   #isRequestEnded = false;
-  #isClosed = false;
+  isClosed = false;
 
   constructor(stream: ServerHttp2Stream) {
     this.#stream = stream;
@@ -39,9 +40,9 @@ export class Http2ServerStream implements ServerStream {
     const stream = this.#stream;
     // 'aborted' comes at once when the caller resets the stream, 'close' only after what is buffered has been dealt with.
     const close = (): void => {
-      if (this.#isClosed) return;
-      this.#isClosed = true;
-      listener.onClose();
+      if (this.isClosed) return;
+      this.isClosed = true;
+      listener.onClose(0);
     };
     stream.on('data', (chunk: Buffer) => listener.onData(chunk));
     stream.on('end', () => {
@@ -62,15 +63,15 @@ export class Http2ServerStream implements ServerStream {
     this.#stream.resume();
   }
 
-  respond(headers: OutgoingHeaders): void {
+  respond(headers: Http2Fields): void {
     if (this.#isGone()) return;
-    this.#stream.respond({ ':status': 200, ...headers }, { waitForTrailers: true });
+    this.#stream.respond(recordOf(headers), { waitForTrailers: true });
     this.#stream.once('wantTrailers', () => this.#sendTrailers());
   }
 
-  respondOnly(headers: OutgoingHeaders, httpStatus = 200): void {
+  respondOnly(headers: Http2Fields): void {
     if (this.#isGone()) return;
-    this.#orReset(() => this.#stream.respond({ ':status': httpStatus, ...headers }, { endStream: true }));
+    this.#orReset(() => this.#stream.respond(recordOf(headers), { endStream: true }));
     this.#releaseRequest();
   }
 
@@ -78,7 +79,7 @@ export class Http2ServerStream implements ServerStream {
     return this.#isGone() || this.#stream.write(data);
   }
 
-  end(trailers: OutgoingHeaders, data?: Uint8Array): void {
+  end(trailers?: Http2Fields, data?: Uint8Array): void {
     if (this.#isGone()) return;
     this.#trailers = trailers;
     if (data === undefined) this.#stream.end();
@@ -96,7 +97,7 @@ export class Http2ServerStream implements ServerStream {
 
   #sendTrailers(): void {
     if (this.#stream.destroyed || this.#stream.closed) return;
-    this.#orReset(() => this.#stream.sendTrailers(this.#trailers ?? {}));
+    this.#orReset(() => this.#stream.sendTrailers(recordOf(this.#trailers ?? [])));
     this.#releaseRequest();
   }
 
@@ -118,4 +119,15 @@ export class Http2ServerStream implements ServerStream {
       if (!this.#isRequestEnded && !this.#stream.destroyed) this.#stream.close(constants.NGHTTP2_NO_ERROR);
     });
   }
+}
+
+function recordOf(fields: Http2Fields): Record<string, string | string[]> {
+  // The one block that is made beforehand is the trailers of success.
+  if (fields instanceof Uint8Array) return { 'grpc-status': '0' };
+  const record: Record<string, string | string[]> = {};
+  for (const { name, value } of fields) {
+    const before = record[name];
+    record[name] = before === undefined ? value : [before, value].flat();
+  }
+  return record;
 }

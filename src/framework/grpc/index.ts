@@ -22,8 +22,7 @@ export { GRPC_OPTIONS, GrpcOptions } from './grpc.options.js';
 export { GrpcServer, type GrpcServerInit } from './grpc-server.js';
 export { GrpcStrategy } from './grpc.strategy.js';
 export {
-  type HeaderRecord,
-  type OutgoingHeaders,
+  type OutgoingFields,
   type RequestHead,
   type ServerStream,
   type StreamListener,

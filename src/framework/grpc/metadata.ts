@@ -1,4 +1,5 @@
-import type { HeaderRecord, OutgoingHeaders } from './server-stream.js';
+import type { Http2Headers } from '../http2/index.js';
+import type { OutgoingFields } from './server-stream.js';
 
 /** A value of a metadata entry: bytes where the key ends in `-bin`, else printable ASCII. */
 export type MetadataValue = string | Buffer;
@@ -45,11 +46,11 @@ function check(key: string, value: MetadataValue): void {
  * It has the usual methods of the class of that name in other gRPC libraries for Node.
  */
 export class Metadata {
-  #headers: HeaderRecord | undefined;
+  #headers: Http2Headers | undefined;
   #entries: Map<string, MetadataValue[]> | undefined;
 
   /** The metadata among the headers of a request. Nothing is read until somebody asks. */
-  static fromHeaders(headers: HeaderRecord): Metadata {
+  static fromHeaders(headers: Http2Headers): Metadata {
     const metadata = new Metadata();
     metadata.#headers = headers;
     return metadata;
@@ -105,20 +106,23 @@ export class Metadata {
     return Object.fromEntries([...this.#map()].map(([key, values]) => [key, [...values]]));
   }
 
-  /** Writes the entries into `headers`; binary values as base64 without padding. Reserved names are left out. */
-  writeTo(headers: OutgoingHeaders): void {
-    for (const [key, values] of this.#map()) {
-      if (isReserved(key) || key in headers) continue;
-      const encoded = values.map((value) => (typeof value === 'string' ? value : encodeBinary(value)));
-      headers[key] = encoded.length === 1 ? (encoded[0] as string) : encoded;
+  /** Appends the entries to `fields`; binary values as base64 without padding. Reserved names, and those that are there, are left out. */
+  writeTo(fields: OutgoingFields): void {
+    const own = fields.length;
+    for (const [name, values] of this.#map()) {
+      if (isReserved(name) || isAmong(fields, own, name)) continue;
+      for (const value of values) fields.push({ name, value: typeof value === 'string' ? value : encodeBinary(value) });
     }
   }
 
   #map(): Map<string, MetadataValue[]> {
     if (this.#entries === undefined) {
       this.#entries = new Map();
-      for (const [key, value] of Object.entries(this.#headers ?? {})) {
-        if (value !== undefined && !isReserved(key)) this.#entries.set(key, parse(key, value));
+      for (const [name, value] of this.#headers ?? []) {
+        if (isReserved(name)) continue;
+        const values = this.#entries.get(name);
+        if (values === undefined) this.#entries.set(name, parse(name, value));
+        else values.push(...parse(name, value));
       }
       this.#headers = undefined;
     }
@@ -126,11 +130,15 @@ export class Metadata {
   }
 }
 
-function parse(key: string, value: string | readonly string[]): MetadataValue[] {
-  const values = typeof value === 'string' ? [value] : value;
-  if (!key.endsWith('-bin')) return [...values];
+function isAmong(fields: OutgoingFields, count: number, name: string): boolean {
+  for (let i = 0; i < count; i += 1) if (fields[i]?.name === name) return true;
+  return false;
+}
+
+function parse(key: string, value: string): MetadataValue[] {
+  if (!key.endsWith('-bin')) return [value];
   // Binary values may be joined by commas, which base64 does not have. Node reads it with and without padding.
-  return values.flatMap((joined) => joined.split(',')).map((encoded) => Buffer.from(encoded.trim(), 'base64'));
+  return value.split(',').map((encoded) => Buffer.from(encoded.trim(), 'base64'));
 }
 
 /** Base64 without padding, as the protocol asks of a sender. */

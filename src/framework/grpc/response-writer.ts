@@ -3,7 +3,8 @@ import { compress, type Encoding } from './compression.js';
 import { frameOf } from './frame.js';
 import { ResponseTooLargeError, SlowReaderError } from './grpc.errors.js';
 import type { GrpcOptions } from './grpc.options.js';
-import type { OutgoingHeaders, ServerStream } from './server-stream.js';
+import type { Http2Fields } from '../http2/index.js';
+import type { ServerStream } from './server-stream.js';
 
 // `frame` is missing while the message is being compressed.
 interface Pending {
@@ -24,7 +25,7 @@ export class ResponseWriter {
   #queuedBytes = 0;
   #isBlocked = false;
   #isClosed = false;
-  #trailers: OutgoingHeaders | undefined;
+  #trailers: Http2Fields | undefined;
   #drained: PromiseWithResolvers<void> | undefined;
 
   constructor(stream: ServerStream, output: DescMessage, options: GrpcOptions, encoding: Encoding | undefined) {
@@ -65,7 +66,7 @@ export class ResponseWriter {
   }
 
   /** Sends the trailers after everything that waits. */
-  finish(trailers: OutgoingHeaders): void {
+  finish(trailers: Http2Fields): void {
     this.#trailers = trailers;
     this.#flush();
   }

@@ -1,4 +1,5 @@
 import type { Message } from '@bufbuild/protobuf';
+import { ErrorCode, type HeaderField } from '../http2/index.js';
 import { CancelledError, type RequestContext, runInContext, Status } from '../core/index.js';
 import type { Failure, Outcome } from '../pipeline/index.js';
 import type { CallEnvironment } from './call-environment.js';
@@ -11,8 +12,7 @@ import { RequestReader, SingleRequestReader } from './request-reader.js';
 import { encode, ResponseWriter } from './response-writer.js';
 import { deliver, isThenable, type ResultSink } from './result-pump.js';
 import { type CallBase, CallHandle } from './rpc-call.js';
-import { type OutgoingHeaders, type RequestHead, resetCancel, type ServerStream } from './server-stream.js';
-import type { StreamListener } from './server-stream.js';
+import type { OutgoingFields, RequestHead, ServerStream, StreamListener } from './server-stream.js';
 import { answerHeaders, failureTrailers, okTrailers } from './status-trailers.js';
 
 // Time for a caller to read what came before the status, once the deadline has passed.
@@ -57,9 +57,9 @@ export class ServerCall implements StreamListener, ResultSink, CallBase {
   }
 
   /** Answers without asking any handler. */
-  refuse(error: unknown, headers?: OutgoingHeaders, httpStatus?: number): void {
+  refuse(error: unknown, status?: HeaderField, headers?: OutgoingFields): void {
     this.stream.listen(this);
-    this.#finish(failureOf(error), headers, httpStatus);
+    this.#finish(failureOf(error), status, headers);
   }
 
   serve(method: BoundMethod<ServerCall>): void {
@@ -145,7 +145,7 @@ export class ServerCall implements StreamListener, ResultSink, CallBase {
     if (this.#areHeadersSent || this.#isEnded) return;
     const headers = answerHeaders(this.context);
     const encoding = this.#answerEncoding();
-    if (encoding !== undefined) headers['grpc-encoding'] = encoding;
+    if (encoding !== undefined) headers.push({ name: 'grpc-encoding', value: encoding });
     metadata?.writeTo(headers);
     this.stream.respond(headers);
     this.#areHeadersSent = true;
@@ -239,7 +239,7 @@ export class ServerCall implements StreamListener, ResultSink, CallBase {
     if (!this.#isEnded && result !== answeredByHandler) deliver(result, this.#method as BoundMethod<ServerCall>, this);
   }
 
-  #finish(failure: Failure, headers?: OutgoingHeaders, httpStatus = 200): void {
+  #finish(failure: Failure, status?: HeaderField, headers: OutgoingFields = []): void {
     this.#isEnded = true;
     const { domain } = this.#environment;
     const trailers = failureTrailers(failure, this.context.requestId, domain, this.handle.trailersIfAny);
@@ -248,7 +248,7 @@ export class ServerCall implements StreamListener, ResultSink, CallBase {
       this.#settle(outcomeOf(failure));
     } else {
       // Headers alone are not held back by flow control.
-      this.stream.respondOnly({ ...answerHeaders(this.context), ...headers, ...trailers }, httpStatus);
+      this.stream.respondOnly([...answerHeaders(this.context, status), ...headers, ...trailers]);
       this.#leave(outcomeOf(failure));
     }
     this.#releaseResult();
@@ -257,6 +257,10 @@ export class ServerCall implements StreamListener, ResultSink, CallBase {
 
   // An answer may lie unread here or in the engine: the call is over when its stream is, or else at its deadline.
   #settle(outcome: Outcome): void {
+    if (this.stream.isClosed) {
+      this.#leave(outcome);
+      return;
+    }
     this.#unsettled = outcome;
     const { reason } = this.context.deadline;
     if (reason === undefined) return;
@@ -266,7 +270,7 @@ export class ServerCall implements StreamListener, ResultSink, CallBase {
 
   #breakOff(error: unknown): void {
     this.#leave(outcomeOf(failureOf(error)));
-    this.stream.reset(resetCancel);
+    this.stream.reset(ErrorCode.cancel);
   }
 
   #leave(outcome: Outcome): void {

@@ -12,26 +12,31 @@ import type { RequestContext } from '../core/index.js';
 import type { Failure } from '../pipeline/index.js';
 import { acceptedEncodings } from './compression.js';
 import { encodeBinary, type Metadata } from './metadata.js';
-import type { OutgoingHeaders } from './server-stream.js';
+import { type HeaderField, type Http2Fields, precompute } from '../http2/index.js';
+import type { OutgoingFields } from './server-stream.js';
 
 // Clients built on the C core refuse 16 KiB of metadata: details and message together stay well below, base64 included.
 const maxDetailsBytes = 6144;
 const maxMessageLength = 1024;
 
-/** The headers of every answer. */
-export function answerHeaders(context: RequestContext): OutgoingHeaders {
+// Header values that never change.
+const okStatus: HeaderField = { name: ':status', value: '200' };
+const plainType: HeaderField = { name: 'content-type', value: 'application/grpc' };
+const protoType: HeaderField = { name: 'content-type', value: 'application/grpc+proto' };
+const accepted: HeaderField = { name: 'grpc-accept-encoding', value: acceptedEncodings };
+const okTrailersBlock = precompute([{ name: 'grpc-status', value: '0' }]);
+
+/** The headers of every answer, `:status` first. */
+export function answerHeaders(context: RequestContext, status: HeaderField = okStatus): OutgoingFields {
   const isPlain = context.header('content-type') === 'application/grpc';
-  return {
-    'content-type': isPlain ? 'application/grpc' : 'application/grpc+proto',
-    'grpc-accept-encoding': acceptedEncodings,
-    'x-request-id': context.requestId,
-  };
+  return [status, isPlain ? plainType : protoType, accepted, { name: 'x-request-id', value: context.requestId }];
 }
 
 /** The trailers of a call that succeeded. */
-export function okTrailers(custom: Metadata | undefined): OutgoingHeaders {
-  const trailers: OutgoingHeaders = { 'grpc-status': '0' };
-  custom?.writeTo(trailers);
+export function okTrailers(custom: Metadata | undefined): Http2Fields {
+  if (custom === undefined) return okTrailersBlock;
+  const trailers: OutgoingFields = [{ name: 'grpc-status', value: '0' }];
+  custom.writeTo(trailers);
   return trailers;
 }
 
@@ -41,14 +46,17 @@ export function failureTrailers(
   requestId: string,
   domain: string,
   custom: Metadata | undefined,
-): OutgoingHeaders {
+): OutgoingFields {
   const message =
     failure.message.length > maxMessageLength ? `${failure.message.slice(0, maxMessageLength)}…` : failure.message;
-  const trailers: OutgoingHeaders = {
-    'grpc-status': String(failure.status),
-    'grpc-message': percentEncode(message),
-    'grpc-status-details-bin': encodeBinary(details({ ...failure, message }, requestId, domain)),
-  };
+  const trailers: OutgoingFields = [
+    { name: 'grpc-status', value: String(failure.status) },
+    { name: 'grpc-message', value: percentEncode(message) },
+    {
+      name: 'grpc-status-details-bin',
+      value: encodeBinary(details({ ...failure, message }, requestId, domain)),
+    },
+  ];
   custom?.writeTo(trailers);
   return trailers;
 }
