@@ -5,6 +5,16 @@ import type { OutgoingFields } from './server-stream.js';
 import { percentEncode } from './status-trailers.js';
 
 describe('Metadata', () => {
+  it('leaves out the white space around a text that HTTP/2 cannot carry', () => {
+    const metadata = new Metadata();
+    metadata.set('key', '  two words ');
+    const fields: OutgoingFields = [];
+
+    metadata.writeTo(fields);
+
+    expect(fields).toEqual([{ name: 'key', value: 'two words' }]);
+  });
+
   it('reads what a caller sent, and not what HTTP and gRPC need themselves', () => {
     const metadata = Metadata.fromHeaders(
       new Http2Headers(
@@ -76,6 +86,7 @@ describe('percentEncode', () => {
     ['100%', '100%25'],
     ['a\nb\u007f', 'a%0Ab%7F'],
     ['\u00e4\u20ac\ud83d\ude00', '%C3%A4%E2%82%AC%F0%9F%98%80'],
+    [' at the ends ', '%20at the ends%20'],
     ['', ''],
   ])('encodes %j', (text, encoded) => {
     expect(percentEncode(text)).toBe(encoded);

@@ -106,12 +106,16 @@ export class Metadata {
     return Object.fromEntries([...this.#map()].map(([key, values]) => [key, [...values]]));
   }
 
-  /** Appends the entries to `fields`; binary values as base64 without padding. Reserved names, and those that are there, are left out. */
+  /**
+   * Appends the entries to `fields`; binary values as base64 without padding, text without the white space at its ends,
+   * which HTTP/2 cannot carry. Reserved names, and those that are there, are left out.
+   */
   writeTo(fields: OutgoingFields): void {
     const own = fields.length;
     for (const [name, values] of this.#map()) {
       if (isReserved(name) || isAmong(fields, own, name)) continue;
-      for (const value of values) fields.push({ name, value: typeof value === 'string' ? value : encodeBinary(value) });
+      for (const value of values)
+        fields.push({ name, value: typeof value === 'string' ? value.trim() : encodeBinary(value) });
     }
   }
 

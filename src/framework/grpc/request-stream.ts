@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import type { Message } from '@bufbuild/protobuf';
 import { Observable, type Observer, type Operator, Subscriber, type Subscription } from 'rxjs';
 import type { ServerCall } from './server-call.js';
@@ -72,7 +73,8 @@ class GuardedObservable<T> extends Observable<T> {
 }
 
 // Reads the source for all subscribers at once. The first message comes a turn after the first subscriber, so that a
-// handler can subscribe several times and each subscriber sees every message. Without subscribers nothing is read.
+// handler can subscribe several times and each subscriber sees every message, and so that Nest has subscribed to what
+// the handler returned: a Subject forgets what it is given before. Without subscribers nothing is read.
 class MessageHub<T> {
   readonly source: MessageSource<T>;
   readonly #subscribers = new Set<Subscriber<T>>();
@@ -98,6 +100,7 @@ class MessageHub<T> {
 
   async #read(): Promise<void> {
     try {
+      await turn();
       while (this.#subscribers.size > 0) {
         const result = await (this.#held ?? this.source.next());
         this.#held = this.#subscribers.size === 0 ? result : undefined;

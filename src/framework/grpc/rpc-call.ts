@@ -71,6 +71,11 @@ export class CallHandle implements RpcCall {
     return this.#trailers;
   }
 
+  /** Takes back all that was added to the trailers. */
+  dropTrailers(): void {
+    this.#trailers = undefined;
+  }
+
   get signal(): AbortSignal {
     return this.#base.context.signal;
   }

@@ -164,10 +164,14 @@ export class ServerCall implements StreamListener, ResultSink, CallBase {
   complete(): void {
     if (this.#isEnded) return;
     this.sendHeaders(undefined);
-    this.#isEnded = true;
-    this.#responses().finish(okTrailers(this.handle.trailersIfAny));
-    this.#settle(answered);
-    this.#requests?.fail(new CancelledError());
+    try {
+      this.#isEnded = true;
+      this.#responses().finish(okTrailers(this.handle.trailersIfAny));
+      this.#settle(answered);
+      this.#requests?.fail(new CancelledError());
+    } catch (error) {
+      this.#failAfterAll(error);
+    }
   }
 
   answer(value: unknown): void {
@@ -190,7 +194,7 @@ export class ServerCall implements StreamListener, ResultSink, CallBase {
       this.#settle(answered);
       this.#requests?.fail(new CancelledError());
     } catch (error) {
-      this.fail(error);
+      this.#failAfterAll(error);
     }
   }
 
@@ -200,6 +204,13 @@ export class ServerCall implements StreamListener, ResultSink, CallBase {
     const failure = failureOf(error);
     this.#environment.gate.report(this.context, error, failure);
     this.#finish(failure);
+  }
+
+  // Trailers that HTTP/2 cannot carry are refused before anything of them is sent: the call can still end otherwise.
+  #failAfterAll(error: unknown): void {
+    this.#isEnded = false;
+    this.handle.dropTrailers();
+    this.fail(error);
   }
 
   onRelease(release: () => void): void {

@@ -103,15 +103,18 @@ function upperSnake(rule: string): string {
 }
 
 /**
- * Percent-encodes for `grpc-message`: all bytes of UTF-8 but the printable ASCII ones, and the percent sign.
+ * Percent-encodes for `grpc-message`: all bytes of UTF-8 but the printable ASCII ones, the percent sign, and a space at
+ * either end, which HTTP/2 does not carry.
  *
  * @see https://github.com/grpc/grpc/blob/v1.71.0/doc/PROTOCOL-HTTP2.md#responses
  */
 export function percentEncode(message: string): string {
-  if (/^[ -$&-~]*$/.test(message)) return message;
+  if (/^(?:[!-$&-~](?:[ -$&-~]*[!-$&-~])?)?$/.test(message)) return message;
   let encoded = '';
-  for (const byte of Buffer.from(message)) {
-    const isPlain = byte >= 0x20 && byte <= 0x7e && byte !== 0x25;
+  const bytes = Buffer.from(message);
+  for (const [at, byte] of bytes.entries()) {
+    const isAtEnd = at === 0 || at === bytes.length - 1;
+    const isPlain = byte >= (isAtEnd ? 0x21 : 0x20) && byte <= 0x7e && byte !== 0x25;
     encoded += isPlain ? String.fromCharCode(byte) : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
   }
   return encoded;
