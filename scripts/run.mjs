@@ -1,4 +1,4 @@
-// Behind `npm start`, `npm test`, `npm run build` and `npm run check`: brings Node 24, the packages, the generated and the compiled
+// Behind `npm start`, `npm test`, `npm run build`, `npm run check` and `npm run bench`: brings Node 24, the packages, the generated and the compiled
 // code up to date, then does what was asked. Starts on any Node from 20 on, so what it imports is plain JavaScript without dependencies.
 import { join } from 'node:path';
 import { prepare } from './prepare.mjs';
@@ -22,6 +22,13 @@ const commands = {
     await prepare({ build: true });
     restoreSignals();
     become(process.execPath, [toolPath('vitest', 'vitest'), 'run', ...args], toolEnvironment(), ROOT);
+  },
+
+  async bench(args) {
+    await prepare({ build: true });
+    restoreSignals();
+    const [file, rest] = args[0] === 'profile' ? ['profile.mjs', args.slice(1)] : ['run.mjs', args];
+    become(process.execPath, [join(ROOT, 'bench', file), ...rest], toolEnvironment(), ROOT);
   },
 
   async check(args) {

@@ -1,0 +1,141 @@
+// wrk for HTTP/1.1, h2load for HTTP/2 and gRPC: both cost less per request than the servers they load.
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+
+/**
+ * @typedef {import('./loads.mjs').Load} Load
+ * @typedef {import('./probe.mjs').Request} Request
+ */
+
+/**
+ * @typedef {object} Volley what a generator counted
+ * @property {number} requests answered, all of them rightly
+ * @property {number} seconds
+ */
+
+/** @type {Record<Load['protocol'], { program: string, package: string }>} */
+export const generators = {
+  http1: { program: 'wrk', package: 'wrk' },
+  http2: { program: 'h2load', package: 'nghttp2-client' },
+};
+
+/**
+ * Loads one kind of request onto one server after the other.
+ */
+export class Generator {
+  #scratch = mkdtempSync(join(tmpdir(), 'rookery-bench-'));
+  /** @type {Load} */
+  #load;
+  /** @type {Request} */
+  #request;
+  /** @type {string} */
+  #core;
+
+  /**
+   * @param {Load} load
+   * @param {Request} request
+   * @param {string} core
+   */
+  constructor(load, request, core) {
+    this.#load = load;
+    this.#request = request;
+    this.#core = core;
+  }
+
+  /**
+   * @param {number} port
+   * @param {{ requests: number, seconds: number }} amount HTTP/2 goes by the requests, HTTP/1.1 by the time
+   * @param {{ bodyBytes: number, wireBytes: number }} size of one right answer
+   * @returns {Promise<Volley>}
+   * @throws Error when an answer was wrong, or the bytes do not add up
+   */
+  async fire(port, { requests, seconds }, size) {
+    return this.#load.protocol === 'http1'
+      ? this.#wrk(port, seconds, size.wireBytes)
+      : this.#h2load(port, requests, size.bodyBytes);
+  }
+
+  close() {
+    rmSync(this.#scratch, { recursive: true, force: true });
+  }
+
+  /**
+   * @param {string} program
+   * @param {string[]} args
+   */
+  async #pinned(program, args) {
+    const { stdout } = await run('taskset', ['-c', this.#core, program, ...args], { maxBuffer: 2 ** 24 });
+    return stdout;
+  }
+
+  /**
+   * @param {number} port
+   * @param {number} requests
+   * @param {number} bodyBytes
+   */
+  async #h2load(port, requests, bodyBytes) {
+    const { method, path, headers, body } = this.#request;
+    const { connections, streams } = this.#load;
+    const args = ['-t1', `-c${connections}`, `-m${streams}`, `-n${requests}`];
+    for (const [name, value] of Object.entries(headers)) args.push('-H', `${name}: ${value}`);
+    if (body) {
+      const file = join(this.#scratch, 'body');
+      writeFileSync(file, body);
+      args.push('-d', file);
+    } else if (method !== 'GET') throw new Error(`${method} without a body: not what h2load can send`);
+    const output = await this.#pinned('h2load', [...args, `http://127.0.0.1:${port}${path}`]);
+    const [, succeeded, failed] = /(\d+) succeeded, (\d+) failed/.exec(output) ?? [];
+    const dataBytes = Number(/\((\d+)\) data/.exec(output)?.[1]);
+    const ok = Number(/status codes: (\d+) 2xx/.exec(output)?.[1]);
+    if (Number(succeeded) !== requests || Number(failed) !== 0 || ok !== requests)
+      throw new Error(`h2load: not all of ${requests} requests were answered with 2xx:\n${output}`);
+    if (dataBytes !== requests * bodyBytes)
+      throw new Error(`h2load: ${dataBytes} data bytes (expected: ${requests} × ${bodyBytes})\n${output}`);
+    const [, time, unit] = /finished in ([\d.]+)(us|ms|s)\b/.exec(output) ?? [];
+    const scale = { us: 1e-6, ms: 1e-3, s: 1 }[/** @type {'us' | 'ms' | 's'} */ (unit)];
+    return { requests, seconds: Number(time) * scale };
+  }
+
+  /**
+   * @param {number} port
+   * @param {number} seconds
+   * @param {number} wireBytes
+   */
+  async #wrk(port, seconds, wireBytes) {
+    const { path } = this.#request;
+    const { connections } = this.#load;
+    const file = join(this.#scratch, 'load.lua');
+    writeFileSync(file, luaFor(this.#request));
+    const args = ['-t1', `-c${connections}`, `-d${Math.ceil(seconds)}s`, '-s', file];
+    const output = await this.#pinned('wrk', [...args, `http://127.0.0.1:${port}${path}`]);
+    const report = JSON.parse(/^\{.*\}$/m.exec(output)?.[0] ?? '{}');
+    const errors = report.connect + report.read + report.write + report.status + report.timeout;
+    if (errors !== 0) throw new Error(`wrk: the load met failures:\n${output}`);
+    // What was on its way when the time was over is in the bytes and not in the requests.
+    const surplus = report.bytes - report.requests * wireBytes;
+    if (!(surplus >= 0 && surplus <= connections * wireBytes))
+      throw new Error(`wrk: ${report.bytes} bytes (expected: about ${report.requests} × ${wireBytes})\n${output}`);
+    return { requests: report.requests, seconds: report.duration / 1e6 };
+  }
+}
+
+/** @param {Request} request */
+function luaFor({ method, headers, body }) {
+  const lines = [`wrk.method = ${JSON.stringify(method)}`];
+  if (body) lines.push(`wrk.body = ${JSON.stringify(body.toString())}`);
+  for (const [name, value] of Object.entries(headers))
+    lines.push(`wrk.headers[${JSON.stringify(name)}] = ${JSON.stringify(value)}`);
+  lines.push(`
+done = function(summary, latency, requests)
+  local e = summary.errors
+  io.write(string.format(
+    '\\n{"requests":%d,"bytes":%d,"duration":%d,"connect":%d,"read":%d,"write":%d,"status":%d,"timeout":%d}\\n',
+    summary.requests, summary.bytes, summary.duration, e.connect, e.read, e.write, e.status, e.timeout))
+end`);
+  return `${lines.join('\n')}\n`;
+}
