@@ -136,6 +136,14 @@ const cases: readonly (readonly [name: string, flood: Flood, answer: string])[] 
 
 const connectionCases: readonly (readonly [name: string, flood: Flood, answer: string])[] = [
   ['no HTTP', { kind: 'raw', bytes: Buffer.from('\0\u0001\u0002\r\n\r\n'), until: 'answer' }, '400'],
+  ['no host', { kind: 'raw', bytes: 'GET / HTTP/1.1\r\n\r\n', until: 'answer' }, '400'],
+  [
+    'an unknown expectation',
+    { kind: 'raw', bytes: 'GET / HTTP/1.1\r\nhost: a\r\nexpect: a\r\n\r\n', until: 'answer' },
+    '417',
+  ],
+  ['CONNECT', { kind: 'raw', bytes: 'CONNECT a:1 HTTP/1.1\r\nhost: a\r\n\r\n', until: 'answer' }, '501'],
+  ['an unknown method', { kind: 'raw', bytes: 'BREW / HTTP/1.1\r\nhost: a\r\n\r\n', until: 'answer' }, '404'],
   ['half a preface, and then nobody', { kind: 'raw', bytes: 'PRI * HTTP/2', until: 'leave' }, 'left'],
   [
     'a body that is too large',

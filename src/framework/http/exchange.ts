@@ -1,3 +1,4 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { RequestContext } from '../core/index.js';
 import type { Failure, RequestGate } from '../pipeline/index.js';
 
@@ -21,4 +22,22 @@ export function keepExchange(raw: object, exchange: Exchange): void {
 /** The exchange of a request, or `undefined` when it was refused before one was opened. */
 export function exchangeOf(raw: object): Exchange | undefined {
   return (raw as { [exchangeKey]?: Exchange })[exchangeKey];
+}
+
+/** The request that came last on a connection of HTTP/1.1. */
+export interface LatestRequest {
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+}
+
+const latestKey = Symbol('rookery.latest');
+
+/** Remembers the request at work on a connection of HTTP/1.1; `undefined` when it is over, body and answer. */
+export function keepLatest(socket: object, latest: LatestRequest | undefined): void {
+  (socket as { [latestKey]?: LatestRequest | undefined })[latestKey] = latest;
+}
+
+/** The request that a connection of HTTP/1.1 is at, or was cut off in; `undefined` between two requests. */
+export function latestOn(socket: object): LatestRequest | undefined {
+  return (socket as { [latestKey]?: LatestRequest })[latestKey];
 }

@@ -1,27 +1,24 @@
-import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { type Live, newRequestId } from '../core/index.js';
-import { type LimitOptions, type RequestGate, toFailure } from '../pipeline/index.js';
-import { errorEnvelope } from './envelope.js';
-import {
-  HeadersTooLargeError,
-  MalformedRequestError,
-  MethodNotAllowedError,
-  RequestTimeoutError,
-  RouteNotFoundError,
-} from './http.errors.js';
+import type { Live, RookeryError } from '../core/index.js';
+import type { LimitOptions, RequestGate } from '../pipeline/index.js';
+import { exchangeOf } from './exchange.js';
+import { MalformedBodyError } from './http.errors.js';
 import { parseJsonBody } from './json-body.js';
 import { replyFailure } from './reply-failure.js';
 import { openExchange, resumeExchange } from './request-hooks.js';
 import { RouteTable } from './route-table.js';
+import { securityHeaders } from './security-headers.js';
+import { WireRefusals } from './wire-refusals.js';
 
 /** What the adapter needs of the application around it. */
 export interface HttpAdapterInit {
   readonly gate: RequestGate;
   readonly limits: Live<LimitOptions>;
   readonly trustProxy: boolean;
+  /** Whether every answer has the headers of helmet. */
+  readonly securityHeaders: boolean;
 }
 
 /**
@@ -29,49 +26,58 @@ export interface HttpAdapterInit {
  * every answer that is not a handler's own (broken body, unknown route, refused request) has the envelope's form.
  */
 export class HttpAdapter extends FastifyAdapter {
-  readonly #routes = new RouteTable();
+  readonly #routes: RouteTable;
+  readonly #open: (request: FastifyRequest, reply: FastifyReply) => RookeryError | undefined;
   #hasParser = false;
 
   constructor(init: HttpAdapterInit) {
     const limits = init.limits.value;
+    const routes = new RouteTable();
+    const headers = init.securityHeaders ? securityHeaders() : {};
+    const { maxHeaderBytes } = limits;
+    const wire = new WireRefusals({ gate: init.gate, maxHeaderBytes, headers, routes });
+    const open = (request: FastifyRequest, reply: FastifyReply): RookeryError | undefined => {
+      void reply.headers(headers);
+      return openExchange(init.gate, request, reply);
+    };
     super({
       bodyLimit: limits.maxBodyBytes,
       trustProxy: init.trustProxy,
       // The path is decoded by the router; longer parameters than a header block can hold cannot arrive.
-      routerOptions: { maxParamLength: limits.maxHeaderBytes },
-      http: { maxHeaderSize: limits.maxHeaderBytes, connectionsCheckingInterval: 1000 },
+      routerOptions: { maxParamLength: maxHeaderBytes },
+      // Node would refuse without `host` by an empty answer; `brokenRule()` sees to it.
+      http: { maxHeaderSize: maxHeaderBytes, connectionsCheckingInterval: 1000, requireHostHeader: false },
       requestTimeout: limits.headersTimeoutMs + limits.bodyTimeoutMs,
-      clientErrorHandler: (error: Error & { code?: string }, socket: Socket) =>
-        answerRaw(error, socket, limits.maxHeaderBytes),
+      clientErrorHandler: (error: Error, socket: Socket) => wire.onClientError(error, socket),
       frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) => {
         // Refused by the router, before any hook: the exchange is opened here so that the request is counted and logged.
-        openExchange(init.gate, request, reply);
+        open(request, reply);
         replyFailure(request, reply, error);
       },
     });
+    this.#routes = routes;
+    this.#open = open;
     const fastify = this.getInstance<FastifyInstance>();
-    fastify.server.headersTimeout = limits.headersTimeoutMs;
-    fastify.addHook('onRoute', (route) => {
-      for (const method of [route.method].flat()) this.#routes.add(method, route.url);
-    });
-    fastify.addHook('onRequest', (request, reply, done) => {
-      const refusal = openExchange(init.gate, request, reply);
-      if (refusal === undefined) resumeExchange(request, done);
-      else replyFailure(request, reply, refusal);
-    });
-    // Reading a body loses the asynchronous context: its events belong to the connection, not to the request.
-    fastify.addHook('preValidation', (request, _reply, done) => resumeExchange(request, done));
+    const { server } = fastify;
+    server.headersTimeout = limits.headersTimeoutMs;
+    // Node would answer both by itself, with nothing in the answer. An expectation goes the way of every request.
+    server.on('checkExpectation', (request, response) => server.emit('request', request, response));
+    server.on('connect', wire.onConnect);
+    this.#addHooks(fastify);
   }
 
   override setErrorHandler(): FastifyInstance {
-    return this.getInstance<FastifyInstance>().setErrorHandler((error, request, reply) =>
-      replyFailure(request, reply, error),
-    );
+    return this.getInstance<FastifyInstance>().setErrorHandler((error, request, reply) => {
+      // A method that Fastify's router has no table for comes here past all hooks.
+      if (exchangeOf(request.raw) === undefined) this.#open(request, reply);
+      const isMoot = request.is404 && isAboutBody(error);
+      replyFailure(request, reply, isMoot ? this.#routes.refusal(request.method, pathOf(request)) : error);
+    });
   }
 
   override setNotFoundHandler(): FastifyInstance {
     return this.getInstance<FastifyInstance>().setNotFoundHandler((request, reply) => {
-      const path = request.url.split('?', 1)[0] as string;
+      const path = pathOf(request);
       const methods = this.#routes.methodsOf(path);
       if (request.method === 'OPTIONS' && methods.length > 0) {
         void reply
@@ -80,11 +86,7 @@ export class HttpAdapter extends FastifyAdapter {
           .send();
         return;
       }
-      const error =
-        methods.length > 0
-          ? new MethodNotAllowedError(request.method, path, methods)
-          : new RouteNotFoundError(request.method, path);
-      replyFailure(request, reply, error);
+      replyFailure(request, reply, this.#routes.refusal(request.method, path));
     });
   }
 
@@ -105,26 +107,26 @@ export class HttpAdapter extends FastifyAdapter {
       },
     );
   }
+
+  #addHooks(fastify: FastifyInstance): void {
+    fastify.addHook('onRoute', (route) => {
+      for (const method of [route.method].flat()) this.#routes.add(method, route.url);
+    });
+    fastify.addHook('onRequest', (request, reply, done) => {
+      const refusal = this.#open(request, reply);
+      if (refusal === undefined) resumeExchange(request, done);
+      else replyFailure(request, reply, refusal);
+    });
+    // Reading a body loses the asynchronous context: its events belong to the connection, not to the request.
+    fastify.addHook('preValidation', (request, _reply, done) => resumeExchange(request, done));
+  }
 }
 
-// No request object exists yet: the answer is written by hand, once, and the connection ends with it.
-function answerRaw(error: Error & { code?: string }, socket: Socket, maxHeaderBytes: number): void {
-  if (error.code === 'ECONNRESET' || socket.destroyed) return;
-  if (!socket.writable || socket.bytesWritten > 0) {
-    socket.destroy();
-    return;
-  }
-  const failure = toFailure(
-    error.code === 'HPE_HEADER_OVERFLOW'
-      ? new HeadersTooLargeError(maxHeaderBytes)
-      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
-        ? new RequestTimeoutError()
-        : new MalformedRequestError(),
-  );
-  const body = JSON.stringify(errorEnvelope(failure, newRequestId()));
-  socket.end(
-    `HTTP/1.1 ${failure.httpStatus} ${STATUS_CODES[failure.httpStatus]}\r\nconnection: close\r\ncontent-type: application/json; charset=utf-8\r\n` +
-      `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-    () => socket.destroy(),
-  );
+// Where there is no route, nobody would have read the body: what is wrong with it is no matter.
+function isAboutBody(error: unknown): boolean {
+  return error instanceof MalformedBodyError || String((error as { code?: unknown }).code).startsWith('FST_ERR_');
+}
+
+function pathOf(request: FastifyRequest): string {
+  return request.url.split('?', 1)[0] as string;
 }

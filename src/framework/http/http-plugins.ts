@@ -1,13 +1,11 @@
 import compress from '@fastify/compress';
-import helmet from '@fastify/helmet';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { Live } from '../core/index.js';
 import type { HttpOptions } from './http.options.js';
 
-/** Puts compression, security headers and CORS in front of the routes. Call before `app.init()`. */
+/** Puts compression and CORS in front of the routes. Call before `app.init()`. */
 export async function registerHttpPlugins(app: NestFastifyApplication, options: Live<HttpOptions>): Promise<void> {
-  const { compression, compressionMinBytes, securityHeaders, cors } = options.value;
-  if (securityHeaders) await app.register(helmet);
+  const { compression, compressionMinBytes, cors } = options.value;
   if (compression) {
     await app.register(compress, {
       threshold: compressionMinBytes,

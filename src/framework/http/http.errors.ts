@@ -61,13 +61,34 @@ export class MalformedRequestTimeoutError extends RookeryError {
   }
 }
 
-/** The bytes on the connection are not HTTP. */
+/** The bytes on the connection are not HTTP, or a header that HTTP requires, `host`, is missing or there twice. */
 export class MalformedRequestError extends RookeryError {
   static override readonly reason = 'MALFORMED_REQUEST';
   static override readonly status = Status.InvalidArgument;
 
+  constructor(message = 'the request is not valid HTTP') {
+    super(message);
+  }
+}
+
+/** The request has an `expect` header that asks for something else than `100-continue`. */
+export class ExpectationFailedError extends RookeryError {
+  static override readonly reason = 'EXPECTATION_FAILED';
+  static override readonly status = Status.InvalidArgument;
+  static override readonly httpStatus = 417;
+
   constructor() {
-    super('the request is not valid HTTP');
+    super('the expect header cannot be met (expected: 100-continue)');
+  }
+}
+
+/** The request is CONNECT: it asks for a tunnel, and this is no proxy. */
+export class TunnelNotOfferedError extends RookeryError {
+  static override readonly reason = 'TUNNEL_NOT_OFFERED';
+  static override readonly status = Status.Unimplemented;
+
+  constructor() {
+    super('CONNECT is not offered: this is no proxy');
   }
 }
 

@@ -14,6 +14,7 @@ export { registerHttpPlugins } from './http-plugins.js';
 export { Raw } from './raw.decorator.js';
 export { type ApiDocsOptions, registerApiDocs } from './openapi/register-api-docs.js';
 export {
+  ExpectationFailedError,
   HeadersTooLargeError,
   MalformedBodyError,
   MalformedRequestError,
@@ -22,5 +23,6 @@ export {
   MethodNotAllowedError,
   RequestTimeoutError,
   RouteNotFoundError,
+  TunnelNotOfferedError,
   UnsupportedContentTypeError,
 } from './http.errors.js';

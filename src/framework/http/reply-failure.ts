@@ -2,12 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { CancelledError, newRequestId, RookeryError } from '../core/index.js';
 import { type Failure, RequestTooLargeError, toFailure } from '../pipeline/index.js';
 import { errorEnvelope, problem } from './envelope.js';
-import {
-  MalformedBodyError,
-  MalformedUrlError,
-  UnsupportedContentTypeError,
-  RouteNotFoundError,
-} from './http.errors.js';
+import { MalformedBodyError, MalformedUrlError, UnsupportedContentTypeError } from './http.errors.js';
 import { exchangeOf } from './exchange.js';
 
 /** Sends `error` as an envelope or, to who asks for it, as a problem document. Never throws. */
@@ -59,8 +54,6 @@ function asOurs(request: FastifyRequest, error: unknown): unknown {
       return new UnsupportedContentTypeError(request.headers['content-type']);
     case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
       return new MalformedBodyError('the body is not as long as content-length says');
-    case 'FST_ERR_NOT_FOUND':
-      return new RouteNotFoundError(request.method, request.url.split('?', 1)[0] as string);
     case 'FST_ERR_BAD_URL':
       return new MalformedUrlError();
     default:

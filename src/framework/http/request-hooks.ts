@@ -1,12 +1,16 @@
+import { METHODS } from 'node:http';
 import { constants, Http2ServerResponse } from 'node:http2';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { CancelledError, parseRequestTimeout, type RookeryError, runInContext, statusOfHttp } from '../core/index.js';
 import { type RequestGate, toFailure } from '../pipeline/index.js';
-import { type Exchange, exchangeOf, keepExchange } from './exchange.js';
+import { type Exchange, exchangeOf, keepExchange, keepLatest, latestOn } from './exchange.js';
 import { MalformedRequestTimeoutError } from './http.errors.js';
+import { brokenRule } from './request-rules.js';
 
 // The paths of the probes are part of the contract (`health/`).
 const probePrefix = '/health/';
+
+const knownMethods: ReadonlySet<string> = new Set(METHODS);
 
 // Time that the answer to a passed deadline has to reach the caller, in ms.
 const lastWordMs = 1000;
@@ -22,7 +26,7 @@ export function openExchange(
   const timeoutMs = typeof timeout === 'string' ? parseRequestTimeout(timeout) : undefined;
   const context = gate.enter({
     face: 'http',
-    operation: `${request.method} ${request.routeOptions?.url ?? '(no route)'}`,
+    operation: operationOf(request),
     peer: request.ip,
     header: (name) => {
       const value = headers[name];
@@ -34,12 +38,35 @@ export function openExchange(
   });
   const exchange: Exchange = { context, gate, failure: undefined, isCut: false };
   keepExchange(request.raw, exchange);
+  const isHttp1 = request.raw.httpVersionMajor === 1;
+  if (isHttp1) keepLatest(request.raw.socket, { request, reply });
   void reply.header('x-request-id', context.requestId);
   // 'close' comes after the last byte as well as when the caller goes away.
-  reply.raw.once('close', () => endExchange(exchange, reply));
+  reply.raw.once('close', () => {
+    if (isHttp1) forget(request);
+    endExchange(exchange, reply);
+  });
   cutAtDeadline(exchange, reply);
+  const broken = brokenRule(request.raw);
+  if (broken !== undefined) {
+    // Where the next request begins is not sure: a body may follow or not.
+    if (isHttp1) void reply.header('connection', 'close');
+    return broken;
+  }
   if (timeout !== undefined && timeoutMs === undefined) return new MalformedRequestTimeoutError(String(timeout));
   return context.isProbe ? undefined : gate.refusal();
+}
+
+// A method that is on no list may be anything: what is logged and counted by it would have no end.
+function operationOf(request: FastifyRequest): string {
+  const url = request.routeOptions?.url;
+  if (url !== undefined) return `${request.method} ${url}`;
+  return knownMethods.has(request.method) ? `${request.method} (no route)` : '(no route)';
+}
+
+// Kept where the body is still to come: its end, or what breaks it, is no new request.
+function forget({ raw }: FastifyRequest): void {
+  if (raw.complete && latestOn(raw.socket)?.request.raw === raw) keepLatest(raw.socket, undefined);
 }
 
 // A caller who does not read must not keep the request open: what has not been sent by the deadline is cut off.

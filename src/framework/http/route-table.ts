@@ -1,3 +1,6 @@
+import type { RookeryError } from '../core/index.js';
+import { MethodNotAllowedError, RouteNotFoundError } from './http.errors.js';
+
 /** The routes of the application by path: asked only when a request found none, to tell 405 from 404. */
 export class RouteTable {
   readonly #rows: { readonly segments: readonly string[]; readonly method: string }[] = [];
@@ -14,6 +17,12 @@ export class RouteTable {
     const segments = path.split('/');
     const methods = this.#rows.filter((row) => matches(row.segments, segments)).map((row) => row.method);
     return [...new Set(methods)].sort();
+  }
+
+  /** Why a request that found no route is refused: the path is unknown, or has other methods. */
+  refusal(method: string, path: string): RookeryError {
+    const methods = this.methodsOf(path);
+    return methods.length > 0 ? new MethodNotAllowedError(method, path, methods) : new RouteNotFoundError(method, path);
   }
 }
 

@@ -54,7 +54,8 @@ async function build(application: Type | DynamicModule, options: CreateServiceOp
   const bound = bindOptions(store);
   const lifecycle = new Lifecycle();
   const gate = new RequestGate(lifecycle, bound.limits);
-  const adapter = new HttpAdapter({ gate, limits: bound.limits, trustProxy: bound.http.value.trustProxy });
+  const { trustProxy, securityHeaders } = bound.http.value;
+  const adapter = new HttpAdapter({ gate, limits: bound.limits, trustProxy, securityHeaders });
   const module = RookeryModule.forRoot({ application, store, options: bound, lifecycle });
   // No logger until there is ours: of a start that fails Nest would write the error with its stack and all it carries.
   const nestOptions = { bufferLogs: true, abortOnError: false, logger: false } as const;

@@ -47,7 +47,12 @@ async function start(
 ): Promise<NestFastifyApplication> {
   const { registerApiDocs } = await import('./register-api-docs.js');
   const limits = constant(new LimitOptions());
-  const adapter = new HttpAdapter({ gate: new RequestGate(new Lifecycle(), limits), limits, trustProxy: false });
+  const adapter = new HttpAdapter({
+    gate: new RequestGate(new Lifecycle(), limits),
+    limits,
+    trustProxy: false,
+    securityHeaders: true,
+  });
   const module = await Test.createTestingModule({ imports: [AppModule] }).compile();
   app = module.createNestApplication<NestFastifyApplication>(adapter, { logger: false });
   await registerHttpPlugins(app, constant(new HttpOptions()));
