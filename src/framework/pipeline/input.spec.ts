@@ -34,11 +34,13 @@ function http(body: unknown, query: object = {}, params: object = {}) {
   return { body, query, params };
 }
 
-async function violationsOf(work: Promise<unknown>): Promise<string[]> {
-  const error = await work.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
+async function violationsOf(read: () => unknown): Promise<string[]> {
+  const error: unknown = await Promise.resolve()
+    .then(read)
+    .then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
   if (!(error instanceof ValidationError)) throw new Error(`expected a ValidationError, got ${String(error)}`);
   return error.violations.map(({ field, rule, message }) => `${field} ${rule}: ${message}`);
 }
@@ -54,8 +56,8 @@ describe('InputReader with a message type', () => {
   });
 
   it('reports a missing field alike on both faces', async () => {
-    const onHttp = await violationsOf(reader.fromHttp(http({ displayName: 'Ann', role: 'viewer' })));
-    const onGrpc = await violationsOf(
+    const onHttp = await violationsOf(() => reader.fromHttp(http({ displayName: 'Ann', role: 'viewer' })));
+    const onGrpc = await violationsOf(() =>
       reader.fromMessage(create(CreateUserRequestSchema, { displayName: 'Ann', role: 'viewer' })),
     );
 
@@ -64,7 +66,7 @@ describe('InputReader with a message type', () => {
   });
 
   it('names every wrong field once, by its type before its rules', async () => {
-    const violations = await violationsOf(
+    const violations = await violationsOf(() =>
       reader.fromHttp(http({ displayName: 5, email: 'x', role: 'viewer', age: 151, nick: 1 })),
     );
 
@@ -77,7 +79,9 @@ describe('InputReader with a message type', () => {
   });
 
   it.each([[], 'text', 5, true])('refuses the body %j', async (body) => {
-    expect(await violationsOf(reader.fromHttp(http(body)))).toEqual([' type: the request body must be a JSON object']);
+    expect(await violationsOf(() => reader.fromHttp(http(body)))).toEqual([
+      ' type: the request body must be a JSON object',
+    ]);
   });
 
   it('accepts what the JSON mapping accepts: null for absent, numbers as text, proto names', async () => {
@@ -114,7 +118,9 @@ describe('InputReader with a message type', () => {
       http({ updateMask: 'displayName,age' }, {}, { id: '7' }),
     );
     const entry = await new InputReader(EntryInput, LogEntrySchema).fromHttp(http({ time: '2026-01-02T03:04:05.5Z' }));
-    const wrong = await violationsOf(new InputReader(EntryInput, LogEntrySchema).fromHttp(http({ time: 'yesterday' })));
+    const wrong = await violationsOf(() =>
+      new InputReader(EntryInput, LogEntrySchema).fromHttp(http({ time: 'yesterday' })),
+    );
 
     expect(update).toMatchObject({ id: '7', updateMask: { paths: ['display_name', 'age'] } });
     expect(entry).toMatchObject({ time: { seconds: 1767323045n, nanos: 500_000_000 } });
@@ -132,7 +138,9 @@ describe('InputReader with a message type', () => {
       Object.assign(new Narrow(), { displayName: 'x' }),
     );
     expect(
-      await violationsOf(narrow.fromMessage(create(CreateUserRequestSchema, { displayName: 'x', role: 'viewer' }))),
+      await violationsOf(() =>
+        narrow.fromMessage(create(CreateUserRequestSchema, { displayName: 'x', role: 'viewer' })),
+      ),
     ).toEqual(['role unknownField: role is not a known field']);
   });
 
@@ -155,21 +163,23 @@ describe('InputReader with a message type', () => {
     expect(await new InputReader(Info, ErrorInfoSchema).fromHttp(http({ metadata: { a: 'b' } }))).toMatchObject({
       metadata: { a: 'b' },
     });
-    expect(await violationsOf(new InputReader(Info, ErrorInfoSchema).fromHttp(http({ metadata: { a: 1 } })))).toEqual([
-      'metadata.a type: metadata.a must be a string',
-    ]);
+    expect(
+      await violationsOf(() => new InputReader(Info, ErrorInfoSchema).fromHttp(http({ metadata: { a: 1 } }))),
+    ).toEqual(['metadata.a type: metadata.a must be a string']);
     expect(
       await new InputReader(Change, UserChangeSchema).fromHttp(http({ kind: 'KIND_DELETED', user: { id: 5 } })),
     ).toMatchObject({ kind: 2, user: { id: '5', displayName: '' } });
     expect(
-      await violationsOf(new InputReader(Change, UserChangeSchema).fromHttp(http({ kind: 'NO', user: { id: 'x' } }))),
+      await violationsOf(() =>
+        new InputReader(Change, UserChangeSchema).fromHttp(http({ kind: 'NO', user: { id: 'x' } })),
+      ),
     ).toEqual([
       'kind type: kind must be one of KIND_UNSPECIFIED, KIND_UPSERTED, KIND_DELETED',
       'user.id type: user.id must be an integer between -9223372036854775808 and 9223372036854775807',
     ]);
   });
 
-  it('tells a refusal only after the request proved valid', async () => {
+  it('tells a refusal only after the request proved valid', () => {
     class Denied extends RookeryError {
       static override readonly status = Status.PermissionDenied;
     }
@@ -182,8 +192,8 @@ describe('InputReader with a message type', () => {
     });
     context.denial = new Denied('no');
 
-    await expect(runInContext(context, () => reader.fromHttp(http({})))).rejects.toBeInstanceOf(ValidationError);
-    await expect(runInContext(context, () => reader.fromHttp(http(valid)))).rejects.toBeInstanceOf(Denied);
+    expect(() => runInContext(context, () => reader.fromHttp(http({})))).toThrow(ValidationError);
+    expect(() => runInContext(context, () => reader.fromHttp(http(valid)))).toThrow(Denied);
   });
 });
 
@@ -211,10 +221,10 @@ describe('InputReader without a message type', () => {
   it('gives paths into arrays', async () => {
     const items = [{ name: 'a' }, { name: 'b' }, { name: '' }];
 
-    expect(await violationsOf(orders.fromHttp(http({ page: 1, items })))).toEqual([
+    expect(await violationsOf(() => orders.fromHttp(http({ page: 1, items })))).toEqual([
       'items[2].name isLength: items[2].name must be longer than or equal to 1 characters',
     ]);
-    expect(await violationsOf(orders.fromHttp(http({ page: 1, items: [{ name: 'a', extra: 1 }] })))).toEqual([
+    expect(await violationsOf(() => orders.fromHttp(http({ page: 1, items: [{ name: 'a', extra: 1 }] })))).toEqual([
       'items[0].extra unknownField: items[0].extra is not a known field',
     ]);
   });

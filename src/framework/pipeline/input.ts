@@ -3,8 +3,9 @@ import type { DescMessage } from '@bufbuild/protobuf';
 import { currentContext, type FieldViolation } from '../core/index.js';
 import type { Origin } from './json-values.js';
 import { MessageJsonReader } from './message-json.js';
-import { isRecord, plainMessage, type PlainMessage } from './plain-message.js';
+import { isRecord, type PlainMessage } from './plain-message.js';
 import { ValidationError } from './pipeline.errors.js';
+import { Refused } from './compiled-validation/index.js';
 import { type DtoClass, DtoChecker } from './validation.js';
 
 /** The parts of an HTTP request that an input is merged from. */
@@ -35,8 +36,11 @@ export class InputReader {
     );
   }
 
-  /** @throws ValidationError */
-  async fromHttp(input: HttpInput): Promise<object> {
+  /**
+   * @returns the input, or a promise of it where only class-validator can check the class
+   * @throws ValidationError
+   */
+  fromHttp(input: HttpInput): object | Promise<object> {
     const violations: FieldViolation[] = [];
     const plain: PlainMessage = {};
     if (input.body !== undefined && input.body !== null) {
@@ -48,12 +52,16 @@ export class InputReader {
     this.#read(plain, input.query ?? {}, 'text', violations);
     this.#read(plain, input.params ?? {}, 'text', violations);
     this.#json?.fillDefaults(plain);
-    return this.#finish(plain, violations);
+    return finished(this.#checker.read(plain), violations);
   }
 
-  /** @throws ValidationError */
-  async fromMessage(message: object): Promise<object> {
-    return this.#finish(plainMessage(message), []);
+  /**
+   * @param message a message of protobuf-es
+   * @returns the input, or a promise of it where only class-validator can check the class
+   * @throws ValidationError
+   */
+  fromMessage(message: object): object | Promise<object> {
+    return finished(this.#checker.readMessage(message), []);
   }
 
   #read(target: PlainMessage, source: object, origin: Origin, violations: FieldViolation[]): void {
@@ -66,32 +74,23 @@ export class InputReader {
       target[key] = origin === 'text' ? fromText(value, this.#textTypes.get(key)) : value;
     }
   }
-
-  async #finish(plain: PlainMessage, violations: readonly FieldViolation[]): Promise<object> {
-    this.#dropUndeclaredDefaults(plain);
-    const checked = await this.#checker.check(plain);
-    // A field of the wrong type was left out above, so a rule may also miss it: the type is the better answer.
-    const told = new Set(violations.map((violation) => violation.field.split(/[.[]/, 1)[0]));
-    const all = [...violations, ...checked.violations.filter((one) => !told.has(one.field.split(/[.[]/, 1)[0]))];
-    if (all.length > 0) throw new ValidationError(all);
-    const denial = currentContext()?.denial;
-    if (denial !== undefined) throw denial;
-    return checked.instance;
-  }
-
-  // A message field that the DTO does not speak of is unknown to it: refused when set, and no matter when it is not.
-  #dropUndeclaredDefaults(plain: PlainMessage): void {
-    for (const [name, value] of Object.entries(plain)) {
-      if (!this.#checker.declared.has(name) && isZero(value)) delete plain[name];
-    }
-  }
 }
 
-function isZero(value: unknown): boolean {
-  if (value === undefined || value === '' || value === 0 || value === false || value === 0n || value === '0')
-    return true;
-  if (Array.isArray(value) || Buffer.isBuffer(value)) return value.length === 0;
-  return isRecord(value) && Object.values(value).every((entry) => entry === undefined);
+type Read = ReturnType<DtoChecker['read']>;
+
+function finished(read: Read, violations: readonly FieldViolation[]): object | Promise<object> {
+  if (read instanceof Promise) return read.then((settled) => finished(settled, violations));
+  if (read instanceof Refused || violations.length > 0) throw refusal(read, violations);
+  const denial = currentContext()?.denial;
+  if (denial !== undefined) throw denial;
+  return read;
+}
+
+function refusal(read: object, violations: readonly FieldViolation[]): ValidationError {
+  // A field of the wrong type was left out before, so a rule may also miss it: the type is the better answer.
+  const told = new Set(violations.map((violation) => violation.field.split(/[.[]/, 1)[0]));
+  const broken = read instanceof Refused ? read.violations : [];
+  return new ValidationError([...violations, ...broken.filter((one) => !told.has(one.field.split(/[.[]/, 1)[0]))]);
 }
 
 function fromText(value: unknown, type: unknown): unknown {

@@ -10,7 +10,8 @@ export function plainMessage(message: object): PlainMessage {
   return plain;
 }
 
-function plainValue(value: unknown): unknown {
+/** Takes one value of a message down to plain properties. */
+export function plainValue(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
   if (value instanceof Uint8Array) return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
   return Array.isArray(value) ? value.map(plainValue) : plainMessage(value);

@@ -1,10 +1,11 @@
 import { Readable } from 'node:stream';
 import { type ArgumentMetadata, Injectable, ValidationPipe } from '@nestjs/common';
 import { isObservable, map, mergeMap, type Observable } from 'rxjs';
+import { type CompiledDto, pipeSource, Refused } from './compiled-validation/index.js';
 import { isRecord, plainMessage } from './plain-message.js';
 import { isMessageStream } from './message-stream.js';
 import { ValidationError } from './pipeline.errors.js';
-import { flatten } from './validation.js';
+import { compiled, type DtoClass, flatten, isValidated } from './validation.js';
 
 /**
  * Nest's validation for Nest's own parameter decorators (`@Body`, `@Param`, `@Query`, `@Payload`, undecorated gRPC
@@ -12,6 +13,9 @@ import { flatten } from './validation.js';
  */
 @Injectable()
 export class StrictValidationPipe extends ValidationPipe {
+  /** By class; null where class-validator does the work. */
+  readonly #compiled = new WeakMap<DtoClass, CompiledDto | null>();
+
   constructor() {
     super({
       transform: true,
@@ -23,7 +27,12 @@ export class StrictValidationPipe extends ValidationPipe {
     });
   }
 
-  override async transform(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
+  /** The value itself, not a promise of it, where the class is compiled; Nest waits for either. */
+  override transform(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
+    return this.#transform(value, metadata) as Promise<unknown>;
+  }
+
+  #transform(value: unknown, metadata: ArgumentMetadata): unknown {
     // The call itself, as `@GrpcStreamCall` handlers get it: a Node stream, whose `map` makes another stream of it.
     if (value instanceof Readable) return value;
     // A stream is not a value to convert; its messages are checked one by one. (plainToInstance on an Observable hangs.)
@@ -33,9 +42,29 @@ export class StrictValidationPipe extends ValidationPipe {
     return this.#message(value, metadata);
   }
 
-  async #message(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
+  #message(value: unknown, metadata: ArgumentMetadata): unknown {
     const plain = isRecord(value) && '$typeName' in value ? plainMessage(value) : value;
-    const result: unknown = await super.transform(plain, metadata);
+    const read = this.#readCompiled(plain, metadata);
+    if (read === undefined) return this.#byLibrary(plain, metadata);
+    if (read instanceof Refused) throw new ValidationError(read.violations);
+    return read;
+  }
+
+  #readCompiled(value: unknown, metadata: ArgumentMetadata): object | undefined {
+    const dto = metadata.metatype as DtoClass | undefined;
+    if (typeof dto !== 'function' || !isRecord(value) || !pipeSource.isRecord(value)) return undefined;
+    let found = this.#compiled.get(dto);
+    if (found === undefined) {
+      // What the pipe passes on unchecked has no rules to compile, and nothing to say in the log.
+      const isChecked = this.toValidate(metadata) && isValidated(dto);
+      found = isChecked ? (compiled(dto, { source: pipeSource, refusesBinary: true }) ?? null) : null;
+      this.#compiled.set(dto, found);
+    }
+    return found?.read(value);
+  }
+
+  async #byLibrary(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
+    const result: unknown = await super.transform(value, metadata);
     if (typeof result === 'number' && Number.isNaN(result) && metadata.metatype === Number) {
       const field = metadata.data ?? '';
       throw new ValidationError([{ field, rule: 'isNumber', message: `${field} must be a number` }]);
@@ -50,7 +79,7 @@ export class StrictValidationPipe extends ValidationPipe {
   ): Observable<unknown> {
     const checked: Observable<unknown> & { drainBuffer?: () => void } = source.pipe(
       map((message) => this.#message(message, metadata)),
-      mergeMap((message) => message, 1),
+      mergeMap(async (message) => await message, 1),
     );
     if (source.drainBuffer !== undefined) checked.drainBuffer = source.drainBuffer.bind(source);
     return checked;

@@ -1,3 +1,4 @@
+import { Logger } from '@nestjs/common';
 import { plainToInstance } from 'class-transformer';
 import {
   getMetadataStorage,
@@ -6,17 +7,21 @@ import {
   type ValidatorOptions,
 } from 'class-validator';
 import type { FieldViolation } from '../core/index.js';
+import {
+  CompiledDto,
+  type CompileOptions,
+  messageSource,
+  NotCompilable,
+  plainSource,
+  Refused,
+} from './compiled-validation/index.js';
+import { pathOf, violation } from './field-violation.js';
+import { isRecord, type PlainMessage, plainMessage, plainValue } from './plain-message.js';
 
 /** A class that class-validator and class-transformer can work on. */
 export type DtoClass = new () => object;
 
-/** What became of a value: the instance, and what is wrong with it. */
-export interface Checked {
-  readonly instance: object;
-  readonly violations: readonly FieldViolation[];
-}
-
-const options: ValidatorOptions = {
+const validatorOptions: ValidatorOptions = {
   whitelist: true,
   forbidNonWhitelisted: true,
   forbidUnknownValues: true,
@@ -25,10 +30,17 @@ const options: ValidatorOptions = {
   validationError: { target: false, value: false },
 };
 
-/** Turns plain values into instances of one class and checks them. Made once per class. */
+/**
+ * Turns plain values into instances of one class and checks them. Made once per class.
+ *
+ * Properties that no rule speaks of are refused when they are set, and count as absent when they are zero: a message
+ * field that the class leaves out is always there.
+ */
 export class DtoChecker {
   readonly #dto: DtoClass;
   readonly #hasRules: boolean;
+  readonly #plain: CompiledDto | undefined;
+  readonly #message: CompiledDto | undefined;
   /** The properties that some rule speaks of; all others are unknown. */
   readonly declared: ReadonlySet<string>;
 
@@ -37,22 +49,64 @@ export class DtoChecker {
     const rules = getMetadataStorage().getTargetValidationMetadatas(dto, '', false, false);
     this.#hasRules = rules.length > 0;
     this.declared = new Set(rules.map((rule) => rule.propertyName));
+    this.#plain = compiled(dto, { source: plainSource, isMissing: isZero });
+    this.#message =
+      this.#plain && compiled(dto, { source: messageSource, isMissing: (value) => isZero(plainValue(value)) });
   }
 
-  async check(plain: Record<string, unknown>): Promise<Checked> {
+  /** @returns the instance or what is wrong with it, at once if the class is compiled and the value is nothing unusual */
+  read(plain: PlainMessage): object | Refused | Promise<object | Refused> {
+    return this.#plain?.read(plain) ?? this.#readByLibrary(plain);
+  }
+
+  /** The same for a message of protobuf-es, as `plainMessage` would have it, and without the copy. */
+  readMessage(message: object): object | Refused | Promise<object | Refused> {
+    return this.#message?.read(message) ?? this.#readByLibrary(plainMessage(message));
+  }
+
+  async #readByLibrary(plain: PlainMessage): Promise<object | Refused> {
+    for (const [name, value] of Object.entries(plain)) {
+      if (!this.declared.has(name) && isZero(value)) delete plain[name];
+    }
     const instance = plainToInstance(this.#dto, plain, { exposeDefaultValues: true });
     // class-validator takes an object without any rule for a mistake; here it is an empty message.
-    if (!this.#hasRules) return { instance, violations: unknownProperties(instance) };
-    return { instance, violations: flatten(await validate(instance, options), '') };
+    const violations = this.#hasRules
+      ? flatten(await validate(instance, validatorOptions), '')
+      : unknownProperties(instance);
+    return violations.length === 0 ? instance : new Refused(instance, violations);
   }
 }
 
+const told = new WeakSet<DtoClass>();
+
+/** The functions made for a class; undefined, and a line in the log, for a class that only class-validator can check. */
+export function compiled(dto: DtoClass, options: CompileOptions): CompiledDto | undefined {
+  try {
+    return new CompiledDto(dto, options);
+  } catch (error) {
+    if (!(error instanceof NotCompilable)) throw error;
+    if (!told.has(dto)) {
+      told.add(dto);
+      new Logger('Validation').log(`${dto.name} is checked by class-validator, not compiled: ${error.message}`);
+    }
+    return undefined;
+  }
+}
+
+/** Whether any rule speaks of `dto`. */
+export function isValidated(dto: DtoClass): boolean {
+  return getMetadataStorage().getTargetValidationMetadatas(dto, '', false, false).length > 0;
+}
+
 function unknownProperties(instance: object): FieldViolation[] {
-  return Object.keys(instance).map((key) => ({
-    field: key,
-    rule: 'unknownField',
-    message: `${key} is not a known field`,
-  }));
+  return Object.keys(instance).map((key) => violation(key, key, 'whitelistValidation', ''));
+}
+
+function isZero(value: unknown): boolean {
+  if (value === undefined || value === '' || value === 0 || value === false || value === 0n || value === '0')
+    return true;
+  if (Array.isArray(value) || Buffer.isBuffer(value)) return value.length === 0;
+  return isRecord(value) && Object.values(value).every((entry) => entry === undefined);
 }
 
 /** Brings class-validator's tree into a list, in the order of the fields, with paths such as `items[2].name`. */
@@ -64,17 +118,4 @@ export function flatten(errors: readonly ClassValidatorError[], parent: string):
     );
     return [...own, ...flatten(error.children ?? [], path)];
   });
-}
-
-function pathOf(parent: string, property: string): string {
-  if (parent === '') return property;
-  return /^\d+$/.test(property) ? `${parent}[${property}]` : `${parent}.${property}`;
-}
-
-function violation(path: string, property: string, rule: string, message: string): FieldViolation {
-  if (rule === 'whitelistValidation')
-    return { field: path, rule: 'unknownField', message: `${path} is not a known field` };
-  // The built-in messages begin with the property's own name; a nested field is told by its whole path.
-  const text = message.startsWith(`${property} `) ? `${path}${message.slice(property.length)}` : message;
-  return { field: path, rule, message: text };
 }

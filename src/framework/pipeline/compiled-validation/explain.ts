@@ -1,0 +1,121 @@
+import { getMetadataStorage, ValidationTypes } from 'class-validator';
+import type { FieldViolation } from '../../core/index.js';
+import { pathOf, violation } from '../field-violation.js';
+import { type DtoPlan, NotCompilable, planOf, type PropertyPlan } from './dto-plan.js';
+import { notHere, type Rule, type ValidationRule } from './rule.js';
+import { ruleMessage } from './rule-message.js';
+
+/**
+ * Says which rules an instance breaks, in class-validator's order: unknown properties, then property by property the
+ * first broken rule, with the nested ones at their place. An instance that breaks none gives an empty list.
+ */
+export class Explanation {
+  readonly #plans: Map<DtoPlan['dto'], DtoPlan>;
+  readonly #refusesBinary: boolean;
+
+  /** @param refusesBinary leave binary values in the place of nested objects to the library (Nest's pipe has a rule for them) */
+  constructor(plans: Map<DtoPlan['dto'], DtoPlan>, refusesBinary: boolean) {
+    this.#plans = plans;
+    this.#refusesBinary = refusesBinary;
+  }
+
+  /** @throws notHere the instance holds what only class-validator can check */
+  of(plan: DtoPlan, instance: object): FieldViolation[] {
+    const violations: FieldViolation[] = [];
+    this.#object(plan, instance, '', violations);
+    return violations;
+  }
+
+  #object(plan: DtoPlan, object: object, path: string, violations: FieldViolation[]): void {
+    for (const key of Object.keys(object)) {
+      if (plan.known.has(key)) continue;
+      const message = `property ${key} should not exist`;
+      violations.push(violation(pathOf(path, key), key, ValidationTypes.WHITELIST, message));
+    }
+    for (const property of plan.properties) this.#property(property, object, path, violations);
+  }
+
+  #property(property: PropertyPlan, object: object, parent: string, violations: FieldViolation[]): void {
+    const value = (object as Record<string, unknown>)[property.name];
+    let counts: unknown = true;
+    for (const condition of property.conditions) counts = condition(object, value) && counts;
+    if (!counts) return;
+    const path = pathOf(parent, property.name);
+    for (const rule of property.rules) {
+      const broken = brokenConstraint(rule, object, value);
+      if (broken === undefined) continue;
+      const instance = broken.instance();
+      const told = { targetName: object.constructor.name, object, value };
+      const message = ruleMessage(rule.metadata, told, instance.defaultMessage?.bind(instance));
+      violations.push(violation(path, property.name, broken.name, message));
+      return;
+    }
+    this.#nested(property.nested, value, property.name, path, violations);
+  }
+
+  #nested(
+    rules: readonly ValidationRule[],
+    value: unknown,
+    property: string,
+    path: string,
+    violations: FieldViolation[],
+  ): void {
+    if (value === undefined) return;
+    for (const rule of rules) {
+      if (Array.isArray(value)) {
+        // Not `for of`: a hole is no element.
+        // oxlint-disable-next-line unicorn/no-array-for-each
+        value.forEach((element: unknown, index) => {
+          this.#nested(rules, element, String(index), pathOf(path, String(index)), violations);
+        });
+      } else if (value instanceof Object) {
+        this.#nestedObject(value, path, violations);
+      } else {
+        const told = { targetName: rule.target.constructor.name, object: rule.target, value };
+        violations.push(violation(path, property, rule.type, ruleMessage(rule, told, undefined)));
+        return;
+      }
+    }
+  }
+
+  #nestedObject(value: object, path: string, violations: FieldViolation[]): void {
+    if (value instanceof Set || value instanceof Map) throw notHere;
+    if (this.#refusesBinary && (ArrayBuffer.isView(value) || value instanceof ArrayBuffer)) throw notHere;
+    const plan = this.#planOf(value.constructor as DtoPlan['dto']);
+    if (plan !== undefined) {
+      this.#object(plan, value, path, violations);
+      return;
+    }
+    const message = 'an unknown value was passed to the validate function';
+    // class-validator gives this error no property.
+    const property = undefined as unknown as string;
+    violations.push(violation(pathOf(path, property), property, 'unknownValue', message));
+  }
+
+  /** Undefined for a class without rules, such as Object. A default value may be of any class. */
+  #planOf(dto: DtoPlan['dto']): DtoPlan | undefined {
+    const known = this.#plans.get(dto);
+    if (known !== undefined) return known.known.size === 0 ? undefined : known;
+    if (typeof dto !== 'function') throw notHere;
+    if (getMetadataStorage().getTargetValidationMetadatas(dto, '', false, false).length === 0) return undefined;
+    try {
+      // Not into the map at hand: of a plan that fails, half would stay there.
+      const plan = planOf(dto);
+      this.#plans.set(dto, plan);
+      return plan;
+    } catch (error) {
+      throw error instanceof NotCompilable ? notHere : error;
+    }
+  }
+}
+
+function brokenConstraint(rule: Rule, object: object, value: unknown): Rule['constraints'][number] | undefined {
+  const { each, validateIf } = rule.metadata;
+  if (validateIf !== undefined && !validateIf(object, value)) return undefined;
+  if (each && (value instanceof Set || value instanceof Map)) throw notHere;
+  return rule.constraints.find((constraint) =>
+    each && Array.isArray(value)
+      ? value.map((element: unknown) => constraint.accepts(object, value, element)).includes(false)
+      : !constraint.accepts(object, value, value),
+  );
+}
