@@ -1,5 +1,6 @@
-// Behind `npm start`, `npm test`, `npm run build`, `npm run check` and `npm run bench`: brings Node 24, the packages, the generated and the compiled
-// code up to date, then does what was asked. Starts on any Node from 20 on, so what it imports is plain JavaScript without dependencies.
+// Behind the commands of package.json (`npm start`, `npm test`, `npm run check` …): brings Node 24, the packages, the generated
+// and the compiled code up to date, then does what was asked. Starts on any Node from 20 on, so what it imports is plain
+// JavaScript without dependencies.
 import { join } from 'node:path';
 import { prepare } from './prepare.mjs';
 import { StepError, endChildrenOnSignal, say } from './progress.mjs';
@@ -36,6 +37,12 @@ const commands = {
     // Loaded late: it may use what only the newer Node has.
     const { runChecks } = await import('./checks.mjs');
     process.exitCode = (await runChecks(args)) ? 0 : 1;
+  },
+
+  async conformance(args) {
+    await prepare({ build: true });
+    const { runConformance } = await import('./conformance.mjs');
+    process.exitCode = (await runConformance(args)) ? 0 : 1;
   },
 };
 

@@ -50,7 +50,7 @@ export function isNewEnough(version, minimum = MINIMUM_NODE) {
 }
 
 /** @returns {string} the folder that holds what every checkout on this machine can share */
-function cacheFolder() {
+export function cacheFolder() {
   const own = process.env['ROOKERY_CACHE'];
   if (own) return join(own, 'rookery');
   const system = process.platform === 'win32' ? process.env['LOCALAPPDATA'] : process.env['XDG_CACHE_HOME'];

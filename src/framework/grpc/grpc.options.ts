@@ -8,6 +8,13 @@ export class GrpcOptions {
   @IsBoolean()
   readonly reflection: boolean = true;
 
+  /**
+   * Send reason, wrong fields, time to wait and request id with each error, as details of google.rpc. Without, callers get
+   * code and message only; the details of a `StatusError` are sent in any case. Live.
+   */
+  @IsBoolean()
+  readonly errorDetails: boolean = true;
+
   /** Largest message sent, in bytes. The default is what clients take unless told otherwise. Live. */
   @IsInt()
   @Min(1)

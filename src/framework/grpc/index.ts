@@ -40,6 +40,7 @@ export {
   UnsupportedCodecError,
   UnsupportedEncodingError,
 } from './grpc.errors.js';
+export { type StatusDetail, StatusError } from './status-error.js';
 export { UnknownServiceError } from './health-service.js';
 export { createGrpcClient, type GrpcCallOptions, type GrpcClient, type GrpcClientOptions } from './client.js';
 export { RemoteError } from './client.errors.js';

@@ -5,7 +5,7 @@ import type { Failure, Outcome } from '../pipeline/index.js';
 import type { CallEnvironment } from './call-environment.js';
 import { type Encoding, isEncoding, negotiate } from './compression.js';
 import { frameOf } from './frame.js';
-import { failureOf } from './handler-failure.js';
+import { type CallFailure, failureOf } from './handler-failure.js';
 import type { Metadata } from './metadata.js';
 import { answeredByHandler, type BoundMethod } from './method-table.js';
 import { RequestReader, SingleRequestReader } from './request-reader.js';
@@ -250,10 +250,11 @@ export class ServerCall implements StreamListener, ResultSink, CallBase {
     if (!this.#isEnded && result !== answeredByHandler) deliver(result, this.#method as BoundMethod<ServerCall>, this);
   }
 
-  #finish(failure: Failure, status?: HeaderField, headers: OutgoingFields = []): void {
+  #finish(failure: CallFailure, status?: HeaderField, headers: OutgoingFields = []): void {
     this.#isEnded = true;
-    const { domain } = this.#environment;
-    const trailers = failureTrailers(failure, this.context.requestId, domain, this.handle.trailersIfAny);
+    const { domain, options } = this.#environment;
+    const told = options.value.errorDetails ? failure : { details: [], ...failure };
+    const trailers = failureTrailers(told, this.context.requestId, domain, this.handle.trailersIfAny);
     if (this.#areHeadersSent) {
       this.#responses().finish(trailers);
       this.#settle(outcomeOf(failure));

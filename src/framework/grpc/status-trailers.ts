@@ -1,4 +1,4 @@
-import { anyPack } from '@bufbuild/protobuf/wkt';
+import { anyPack, AnySchema } from '@bufbuild/protobuf/wkt';
 import { create, toBinary } from '@bufbuild/protobuf';
 import {
   type BadRequest,
@@ -9,11 +9,12 @@ import {
 } from '../../gen/google/rpc/error_details_pb.js';
 import { StatusSchema } from '../../gen/google/rpc/status_pb.js';
 import type { RequestContext } from '../core/index.js';
-import type { Failure } from '../pipeline/index.js';
 import { acceptedEncodings } from './compression.js';
+import type { CallFailure } from './handler-failure.js';
 import { encodeBinary, type Metadata } from './metadata.js';
 import { type HeaderField, type Http2Fields, precompute } from '../http2/index.js';
 import type { OutgoingFields } from './server-stream.js';
+import type { StatusDetail } from './status-error.js';
 
 // Clients built on the C core refuse 16 KiB of metadata: details and message together stay well below, base64 included.
 const maxDetailsBytes = 6144;
@@ -40,9 +41,9 @@ export function okTrailers(custom: Metadata | undefined): Http2Fields {
   return trailers;
 }
 
-/** The trailers that tell `failure`: status, message, and the google.rpc details. */
+/** The trailers that tell `failure`: status, message, and details: its own, or else those of google.rpc. */
 export function failureTrailers(
-  failure: Failure,
+  failure: CallFailure,
   requestId: string,
   domain: string,
   custom: Metadata | undefined,
@@ -52,16 +53,15 @@ export function failureTrailers(
   const trailers: OutgoingFields = [
     { name: 'grpc-status', value: String(failure.status) },
     { name: 'grpc-message', value: percentEncode(message) },
-    {
-      name: 'grpc-status-details-bin',
-      value: encodeBinary(details({ ...failure, message }, requestId, domain)),
-    },
   ];
+  const bytes = details({ ...failure, message }, requestId, domain);
+  if (bytes !== undefined) trailers.push({ name: 'grpc-status-details-bin', value: encodeBinary(bytes) });
   custom?.writeTo(trailers);
   return trailers;
 }
 
-function details(failure: Failure, requestId: string, domain: string): Uint8Array {
+function details(failure: CallFailure, requestId: string, domain: string): Uint8Array | undefined {
+  if (failure.details !== undefined) return ownDetails(failure, failure.details);
   for (let violations = failure.violations.length; ; violations >>= 1) {
     const bytes = detailsWith(failure, violations, requestId, domain);
     if (bytes.length <= maxDetailsBytes) return bytes;
@@ -69,7 +69,19 @@ function details(failure: Failure, requestId: string, domain: string): Uint8Arra
   }
 }
 
-function detailsWith(failure: Failure, violationCount: number, requestId: string, domain: string): Uint8Array {
+function ownDetails(failure: CallFailure, all: readonly StatusDetail[]): Uint8Array | undefined {
+  for (let count = all.length; count > 0; count -= 1) {
+    const packed = all.slice(0, count).map(({ typeUrl, value }) => create(AnySchema, { typeUrl, value }));
+    const bytes = toBinary(
+      StatusSchema,
+      create(StatusSchema, { code: failure.status, message: failure.message, details: packed }),
+    );
+    if (bytes.length <= maxDetailsBytes) return bytes;
+  }
+  return undefined;
+}
+
+function detailsWith(failure: CallFailure, violationCount: number, requestId: string, domain: string): Uint8Array {
   const { reason, metadata, retryAfterMs } = failure;
   const packed = [anyPack(ErrorInfoSchema, create(ErrorInfoSchema, { reason, domain, metadata: { ...metadata } }))];
   if (violationCount > 0) packed.push(anyPack(BadRequestSchema, badRequest(failure, violationCount)));
@@ -85,7 +97,7 @@ function detailsWith(failure: Failure, violationCount: number, requestId: string
   );
 }
 
-function badRequest(failure: Failure, count: number): BadRequest {
+function badRequest(failure: CallFailure, count: number): BadRequest {
   return create(BadRequestSchema, {
     fieldViolations: failure.violations.slice(0, count).map(({ field, rule, message }) => ({
       field: field,
