@@ -1,5 +1,14 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
-import { currentContext, type Principal, type RequestContext, type RookeryError } from '../core/index.js';
+import {
+  currentContext,
+  type HandlerTarget,
+  type PreparedCheck,
+  type PreparedGuard,
+  prepareGuard,
+  type Principal,
+  type RequestContext,
+  type RookeryError,
+} from '../core/index.js';
 import { type AccessRule, accessRuleOf } from './access-rule.js';
 import { RoleMissingError, ScopeMissingError, TokenMalformedError, TokenMissingError } from './auth.errors.js';
 import { AuthKeys } from './auth-keys.js';
@@ -13,7 +22,7 @@ import { TokenVerifier } from './token-verifier.js';
  * `RequestContext.denial`; all other refusals are thrown at once.
  */
 @Injectable()
-export class AuthGuard implements CanActivate {
+export class AuthGuard implements CanActivate, PreparedGuard {
   readonly #verifier: TokenVerifier;
   readonly #keys: AuthKeys;
   readonly #rules = new WeakMap<object, WeakMap<object, AccessRule>>();
@@ -23,9 +32,17 @@ export class AuthGuard implements CanActivate {
     this.#keys = keys;
   }
 
+  [prepareGuard]({ controller, handler }: HandlerTarget): PreparedCheck | undefined {
+    const rule = accessRuleOf(controller, handler);
+    return rule.isProbe ? undefined : () => this.#check(rule);
+  }
+
   canActivate(execution: ExecutionContext): boolean | Promise<boolean> {
     const rule = this.#ruleOf(execution);
-    if (rule.isProbe) return true;
+    return rule.isProbe || this.#check(rule);
+  }
+
+  #check(rule: AccessRule): boolean | Promise<boolean> {
     const context = currentContext();
     if (context === undefined)
       throw new Error('AuthGuard: no request context (expected: a request of the http or grpc face)');

@@ -32,6 +32,14 @@ export { type Probe, type ProbeKind, ProbeRegistry } from './probes.js';
 export { HealthSource } from './health-source.js';
 export { metadataKeys } from './metadata.js';
 export {
+  type HandlerTarget,
+  onlyOnFace,
+  type PreparedCheck,
+  type PreparedGuard,
+  prepareGuard,
+  wordOf,
+} from './enhancers.js';
+export {
   ConfigPrefix,
   configPrefixes,
   configPrefixOf,

@@ -1,11 +1,13 @@
 import type { DescMethod, DescService } from '@bufbuild/protobuf';
 import { type BaseRpcContext, type MessageHandler, Server, ServerGrpc, Transport } from '@nestjs/microservices';
 import { isObservable, lastValueFrom } from 'rxjs';
+import type { HandlerSource } from '../pipeline/index.js';
 import { answerCallback, DuplexCall } from './duplex-call.js';
 import type { GrpcServer } from './grpc-server.js';
 import { answeredByHandler } from './method-table.js';
 import { checkStreaming, type Pattern, PatternResolver } from './pattern-resolver.js';
 import { GrpcRequestStream } from './request-stream.js';
+import { composeRpc, type RpcChain } from './rpc-chain.js';
 import { rpcExtra } from './rpc.decorator.js';
 import type { Invoke, ServerCall } from './server-call.js';
 
@@ -18,7 +20,10 @@ interface Registration {
   readonly pattern: Pattern;
   /** Set by `@GrpcService`; Nest's own decorators name the method only. */
   readonly method: DescMethod | undefined;
+  /** Nest's closure. */
   readonly handler: Handler;
+  /** What serves instead of it, where it can. */
+  readonly chain: RpcChain | undefined;
 }
 
 /**
@@ -30,12 +35,18 @@ export class GrpcStrategy extends Server<never, never> {
   readonly #server: GrpcServer;
   readonly #resolver = new PatternResolver();
   readonly #registrations: Registration[] = [];
+  readonly #handlers: HandlerSource | undefined;
   #hasHooks = false;
 
-  /** @param services descriptors for handlers that name their service by Nest's own decorators */
-  constructor(server: GrpcServer, services: readonly DescService[] = []) {
+  /**
+   * @param services descriptors for handlers that name their service by Nest's own decorators
+   * @param handlers of the application it is connected to with `inheritAppConfig`, or that is the microservice itself:
+   *   each handler's chain is then put together once; without, handlers run by Nest's closures
+   */
+  constructor(server: GrpcServer, services: readonly DescService[] = [], handlers?: HandlerSource) {
     super();
     this.#server = server;
+    this.#handlers = handlers;
     this.addServices(...services);
   }
 
@@ -55,7 +66,9 @@ export class GrpcStrategy extends Server<never, never> {
     // A handler of another transport that was declared without one; gRPC has no such messages.
     if (!isPattern(pattern)) return;
     const method = extras[rpcExtra] as DescMethod | undefined;
-    this.#registrations.push({ pattern, method, handler: callback as Handler });
+    // Now, as Nest does: what the application adds to itself later does not concern this handler.
+    const chain = isEventHandler ? undefined : this.#compose(pattern);
+    this.#registrations.push({ pattern, method, handler: callback as Handler, chain });
   }
 
   override listen(callback: (error?: unknown) => void): void {
@@ -93,10 +106,15 @@ export class GrpcStrategy extends Server<never, never> {
     super.setOnProcessingEndHook(hook);
   }
 
-  #bind({ pattern, method, handler }: Registration): void {
+  #compose(pattern: Pattern): RpcChain | undefined {
+    if (this.#handlers === undefined || pattern.streaming === 'pt_stream') return undefined;
+    return composeRpc(this.#handlers, pattern);
+  }
+
+  #bind({ pattern, method, handler, chain }: Registration): void {
     const desc = method ?? this.#resolver.resolve(pattern);
     if (method !== undefined) checkStreaming(method, pattern.streaming, `@Rpc() ${method.localName}`);
-    const invoke = invokers[pattern.streaming](handler, desc);
+    const invoke = chain === undefined ? invokers[pattern.streaming](handler, desc) : composed(pattern, chain);
     this.#server.bind(desc, this.#hasHooks ? this.#withHooks(invoke) : invoke);
   }
 
@@ -132,6 +150,11 @@ const invokers: Readonly<Record<Pattern['streaming'], (handler: Handler, method:
     return settled(result);
   },
 };
+
+function composed(pattern: Pattern, chain: RpcChain): Invoke {
+  if (pattern.streaming === 'rx_stream') return (call) => chain(streamOf(call), call.handle);
+  return (call) => chain(call.handle.request, call.handle);
+}
 
 function streamOf(call: ServerCall): GrpcRequestStream<unknown> {
   return new GrpcRequestStream<unknown>({ next: () => call.nextRequest(), fail: (error) => call.fail(error) });

@@ -10,7 +10,7 @@ import {
 } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { Observable } from 'rxjs';
-import { currentContext, type Live, metadataKeys } from '../core/index.js';
+import { currentContext, type Live, metadataKeys, onlyOnFace } from '../core/index.js';
 import { LIMIT_OPTIONS, type LimitOptions } from '../pipeline/index.js';
 import { successEnvelope } from './envelope.js';
 
@@ -38,6 +38,10 @@ export class EnvelopeInterceptor implements NestInterceptor {
 
   constructor(@Inject(LIMIT_OPTIONS) limits: Live<LimitOptions>) {
     this.#limits = limits;
+  }
+
+  get [onlyOnFace](): 'http' {
+    return 'http';
   }
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {

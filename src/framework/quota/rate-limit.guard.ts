@@ -5,7 +5,16 @@ import {
   Injectable,
   type OnApplicationShutdown,
 } from '@nestjs/common';
-import { currentContext, type Live, metadataKeys, type RequestContext } from '../core/index.js';
+import {
+  currentContext,
+  type HandlerTarget,
+  type Live,
+  metadataKeys,
+  type PreparedCheck,
+  type PreparedGuard,
+  prepareGuard,
+  type RequestContext,
+} from '../core/index.js';
 import { RateLimitedError } from './quota.errors.js';
 import { QUOTA_OPTIONS, type QuotaKey, type QuotaOptions } from './quota.options.js';
 import { RateLimiter } from './rate-limiter.js';
@@ -15,7 +24,7 @@ import { RateLimiter } from './rate-limiter.js';
  * which says who the caller is. Probes are not counted. Changed limits hold at once, and counting starts afresh.
  */
 @Injectable()
-export class RateLimitGuard implements CanActivate, OnApplicationShutdown {
+export class RateLimitGuard implements CanActivate, PreparedGuard, OnApplicationShutdown {
   readonly #options: Live<QuotaOptions>;
   readonly #unsubscribe: () => void;
   readonly #probes = new WeakMap<object, boolean>();
@@ -29,9 +38,17 @@ export class RateLimitGuard implements CanActivate, OnApplicationShutdown {
     });
   }
 
+  [prepareGuard]({ controller, handler }: HandlerTarget): PreparedCheck | undefined {
+    return isProbe(controller, handler) ? undefined : () => this.#check();
+  }
+
   canActivate(execution: ExecutionContext): boolean | Promise<boolean> {
+    return this.#limiter === undefined || this.#isProbe(execution) || this.#check();
+  }
+
+  // Asked anew for each request: a limit may be switched on while the service runs.
+  #check(): boolean | Promise<boolean> {
     if (this.#limiter === undefined) return true;
-    if (this.#isProbe(execution)) return true;
     const context = currentContext();
     if (context === undefined)
       throw new Error('RateLimitGuard: no request context (expected: a request of the http or grpc face)');
@@ -45,15 +62,14 @@ export class RateLimitGuard implements CanActivate, OnApplicationShutdown {
 
   #isProbe(execution: ExecutionContext): boolean {
     const handler = execution.getHandler();
-    let isProbe = this.#probes.get(handler);
-    if (isProbe === undefined) {
-      isProbe = [handler, execution.getClass()].some(
-        (target) => Reflect.getMetadata(metadataKeys.probe, target) === true,
-      );
-      this.#probes.set(handler, isProbe);
-    }
-    return isProbe;
+    let known = this.#probes.get(handler);
+    if (known === undefined) this.#probes.set(handler, (known = isProbe(execution.getClass(), handler)));
+    return known;
   }
+}
+
+function isProbe(controller: object, handler: object): boolean {
+  return [handler, controller].some((target) => Reflect.getMetadata(metadataKeys.probe, target) === true);
 }
 
 async function count(limiter: RateLimiter, key: string): Promise<true> {

@@ -8,7 +8,7 @@ import type { ConfigStore } from '../config/index.js';
 import { HealthSource, type Lifecycle } from '../core/index.js';
 import { GrpcServer, GrpcStrategy } from '../grpc/index.js';
 import { registerApiDocs, registerHttpPlugins } from '../http/index.js';
-import type { RequestGate } from '../pipeline/index.js';
+import { HandlerSource, type RequestGate } from '../pipeline/index.js';
 import { bannerLines, type Samples } from './banner.js';
 import type { BoundOptions } from './bound-options.js';
 import { OnePort } from './one-port.js';
@@ -65,7 +65,9 @@ export class Service {
       health: app.get(HealthSource),
       domain: options.app.value.name,
     });
-    app.connectMicroservice({ strategy: new GrpcStrategy(grpc, parts.services) }, { inheritAppConfig: true });
+    const handlers = await HandlerSource.of(app, app.getHttpAdapter());
+    const strategy = new GrpcStrategy(grpc, parts.services, handlers);
+    app.connectMicroservice({ strategy }, { inheritAppConfig: true });
     const fastify = app.getHttpAdapter().getInstance();
     const port = new OnePort({
       server: fastify.server,
