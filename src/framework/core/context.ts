@@ -19,6 +19,8 @@ export interface RequestContextInit {
   readonly deadline: Deadline;
   /** A question about the process's health; false when left out. */
   readonly isProbe?: boolean;
+  /** On the clock of `performance.now()`; now when left out. */
+  readonly startedAtMs?: number;
 }
 
 // What a caller may choose as request id: it is copied to logs and answers, so nothing that could forge a line.
@@ -33,19 +35,19 @@ export class RequestContext {
   readonly deadline: Deadline;
   readonly header: (name: string) => string | undefined;
   /** On the clock of `performance.now()`. */
-  readonly startedAtMs: number = performance.now();
+  readonly startedAtMs: number;
   operation: string;
   /** A question about the process's health (`metadataKeys.probe`): it gets no line in the access log. */
   isProbe: boolean;
   /** Set by authentication; `undefined` for an anonymous caller. */
   principal: Principal | undefined;
-  /** The principal's tenant, or the caller's `x-tenant` where nobody is authenticated. */
-  tenant: string | undefined;
   /** A refusal that is to be told after validation (DESIGN: validation comes before authorisation). */
   denial: RookeryError | undefined;
   /** Resolves when a face that streams the answer can take more; `undefined` while it can. */
   backpressure: (() => Promise<void> | undefined) | undefined;
   #trace: TraceContext | undefined;
+  /** `null`: nobody has asked yet. */
+  #tenant: string | undefined | null = null;
 
   constructor(init: RequestContextInit) {
     const requestId = init.header('x-request-id');
@@ -56,7 +58,20 @@ export class RequestContext {
     this.header = init.header;
     this.deadline = init.deadline;
     this.isProbe = init.isProbe ?? false;
-    this.tenant = init.header('x-tenant');
+    this.startedAtMs = init.startedAtMs ?? performance.now();
+    this.principal = undefined;
+    this.denial = undefined;
+    this.backpressure = undefined;
+  }
+
+  /** The principal's tenant, or the caller's `x-tenant` where nobody is authenticated. */
+  get tenant(): string | undefined {
+    if (this.#tenant === null) this.#tenant = this.header('x-tenant');
+    return this.#tenant;
+  }
+
+  set tenant(tenant: string | undefined) {
+    this.#tenant = tenant;
   }
 
   /** The W3C trace position; continues the caller's trace where it sent one. */
@@ -84,6 +99,10 @@ export function currentSignal(): AbortSignal {
 }
 
 /** Runs `work` with `context` as the current one, also across everything it awaits. */
-export function runInContext<T>(context: RequestContext, work: () => T): T {
-  return storage.run(context, work);
+export function runInContext<A extends readonly unknown[], T>(
+  context: RequestContext,
+  work: (...args: A) => T,
+  ...args: A
+): T {
+  return storage.run(context, work, ...args);
 }

@@ -1,9 +1,14 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Deadline, parseGrpcTimeout, parseRequestTimeout } from './deadline.js';
+import { parseGrpcTimeout, parseRequestTimeout } from './deadline.js';
 
 describe('Deadline', () => {
-  beforeEach(() => {
+  let Deadline: typeof import('./deadline.js').Deadline;
+
+  beforeEach(async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+    // All deadlines share a timer; that of the clock before is gone.
+    vi.resetModules();
+    ({ Deadline } = await import('./deadline.js'));
   });
   afterEach(() => {
     vi.useRealTimers();
@@ -61,13 +66,30 @@ describe('Deadline', () => {
     expect(deadline.reason?.reason).toBe('DEADLINE_EXCEEDED');
   });
 
-  it('leaves no timer once closed', () => {
-    const deadline = new Deadline(1000);
+  it('never fires once closed, and wakes the process at most once more', () => {
+    const deadlines = Array.from({ length: 100 }, (_, index) => new Deadline(1000 + index));
+    expect(vi.getTimerCount()).toBe(1);
 
-    deadline.close();
-    deadline.close();
+    for (const deadline of deadlines) {
+      deadline.close();
+      deadline.close();
+    }
+    vi.advanceTimersByTime(1100);
 
+    expect(deadlines.every(({ reason }) => reason === undefined)).toBe(true);
     expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('tells who watches before who listens, also after the fact', () => {
+    const deadline = new Deadline(10);
+    const told: string[] = [];
+    deadline.onFire(() => told.push('listener'));
+    deadline.watch({ onFire: ({ reason }) => told.push(reason) });
+
+    vi.advanceTimersByTime(10);
+    deadline.watch({ onFire: () => told.push('late') });
+
+    expect(told).toEqual(['DEADLINE_EXCEEDED', 'listener', 'late']);
   });
 
   it('never fires without a limit', () => {

@@ -15,7 +15,14 @@ export {
   InternalError,
   TooManyRequestsInFlightError,
 } from './core.errors.js';
-export { Deadline, noDeadline, parseGrpcTimeout, parseRequestTimeout } from './deadline.js';
+export {
+  Deadline,
+  type DeadlineWatcher,
+  type FireReason,
+  noDeadline,
+  parseGrpcTimeout,
+  parseRequestTimeout,
+} from './deadline.js';
 export { newRequestId, type TraceContext, traceFrom, traceparentOf } from './trace.js';
 export type { Principal } from './principal.js';
 export {

@@ -45,7 +45,7 @@ export class Lifecycle {
 
   end(): void {
     this.#inFlight -= 1;
-    if (this.#inFlight > 0) return;
+    if (this.#inFlight > 0 || this.#idleWaiters.length === 0) return;
     const waiters = this.#idleWaiters;
     this.#idleWaiters = [];
     for (const waiter of waiters) waiter();

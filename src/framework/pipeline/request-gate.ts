@@ -5,6 +5,7 @@ import {
   type Lifecycle,
   type Live,
   RequestContext,
+  type RequestContextInit,
   requestEndChannel,
   requestFaultChannel,
   TooManyRequestsInFlightError,
@@ -33,6 +34,17 @@ export interface Outcome {
   readonly reason: string | undefined;
 }
 
+// What the gate knows of a request besides: a watch on health must neither use up the limit nor hold up the drain.
+class OpenRequest extends RequestContext {
+  isOpen = true;
+  readonly isCounted: boolean;
+
+  constructor(init: RequestContextInit, isCounted: boolean) {
+    super(init);
+    this.isCounted = isCounted;
+  }
+}
+
 /**
  * The first and the last room of the pipeline: counts requests, holds the concurrency limit, opens the context,
  * and tells the world when a request is over.
@@ -40,8 +52,6 @@ export interface Outcome {
 export class RequestGate {
   readonly #lifecycle: Lifecycle;
   readonly #limits: Live<LimitOptions>;
-  // The requests at work, and whether they count: a watch on health must neither use up the limit nor hold up the drain.
-  readonly #open = new WeakMap<RequestContext, { readonly isCounted: boolean }>();
 
   constructor(lifecycle: Lifecycle, limits: Live<LimitOptions>) {
     this.#lifecycle = lifecycle;
@@ -51,15 +61,15 @@ export class RequestGate {
   /** Opens the context of a request. Pair it with exactly one `leave()`; what refuses the request is `refusal()`. */
   enter(arrival: Arrival): RequestContext {
     const limits = this.#limits.value;
-    const ownMs = arrival.isStream ? limits.streamTimeoutMs : limits.requestTimeoutMs;
+    const startedAtMs = performance.now();
+    const { face, operation, peer, header, timeoutMs, isStream, isProbe } = arrival;
+    const ownMs = isStream ? limits.streamTimeoutMs : limits.requestTimeoutMs;
     const deadline =
-      arrival.timeoutMs === undefined
-        ? new Deadline(ownMs)
-        : new Deadline(Math.min(arrival.timeoutMs, limits.maxTimeoutMs), true);
-    const context = new RequestContext({ ...arrival, deadline });
-    this.#open.set(context, { isCounted: !arrival.isProbe });
-    if (!arrival.isProbe) this.#lifecycle.begin();
-    return context;
+      timeoutMs === undefined
+        ? new Deadline(ownMs, false, startedAtMs)
+        : new Deadline(Math.min(timeoutMs, limits.maxTimeoutMs), true, startedAtMs);
+    if (!isProbe) this.#lifecycle.begin();
+    return new OpenRequest({ face, operation, peer, header, deadline, isProbe, startedAtMs }, !isProbe);
   }
 
   /** Why a request that has just entered is not to be served, or `undefined`. Probes are served all the same. */
@@ -71,13 +81,14 @@ export class RequestGate {
 
   /** Closes the context. A second call changes nothing: answer, abort and error may all report the end. */
   leave(context: RequestContext, outcome: Outcome): void {
-    const entry = this.#open.get(context);
-    if (entry === undefined) return;
-    this.#open.delete(context);
+    if (!(context instanceof OpenRequest) || !context.isOpen) return;
+    context.isOpen = false;
     context.deadline.close();
-    if (entry.isCounted) this.#lifecycle.end();
+    if (context.isCounted) this.#lifecycle.end();
     if (!requestEndChannel.hasSubscribers) return;
-    requestEndChannel.publish({ context, ...outcome, durationMs: performance.now() - context.startedAtMs });
+    const { status, httpStatus, reason } = outcome;
+    const durationMs = performance.now() - context.startedAtMs;
+    requestEndChannel.publish({ context, status, httpStatus, durationMs, reason });
   }
 
   /** Reports what the caller is not told. */
