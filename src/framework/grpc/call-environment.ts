@@ -10,5 +10,5 @@ export interface CallEnvironment {
   /** `ErrorInfo.domain` of failures. */
   readonly domain: string;
   /** A call is over, and its stream needs nothing more. */
-  onEnd(call: object): void;
+  onEnd(): void;
 }

@@ -26,8 +26,8 @@ export function isEncoding(name: string): name is Encoding {
 }
 
 /** The encoding an answer may have: `wanted`, if the caller's `grpc-accept-encoding` has it. */
-export function negotiate(wanted: Encoding | 'identity', accepted: string | undefined): Encoding | undefined {
-  if (wanted === 'identity' || accepted === undefined) return undefined;
+export function negotiate(wanted: Encoding, accepted: string | undefined): Encoding | undefined {
+  if (accepted === undefined) return undefined;
   return accepted.split(',').some((name) => name.trim() === wanted) ? wanted : undefined;
 }
 

@@ -1,11 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { frameOf, MessageReader } from './frame.js';
+import { frameOf, isOneMessage, messageIn, MessageReader, type WireMessage } from './frame.js';
 import { RequestTooLargeError } from '../pipeline/index.js';
+
+function textOf({ bytes, start, end }: WireMessage): string {
+  return Buffer.from(bytes.subarray(start, end)).toString();
+}
 
 function readAll(reader: MessageReader): string[] {
   const all: string[] = [];
   for (let message = reader.next(); message !== undefined; message = reader.next()) {
-    all.push(`${message.isCompressed ? 'z' : ''}${Buffer.from(message.data).toString()}`);
+    all.push(`${message.isCompressed ? 'z' : ''}${textOf(message)}`);
   }
   return all;
 }
@@ -39,7 +43,7 @@ describe('MessageReader', () => {
       for (const byte of frameOf(Buffer.from('other'), false)) reader.push(Buffer.of(byte));
     readAll(reader);
 
-    expect(Buffer.from(first?.data ?? []).toString()).toBe('first');
+    expect(first === undefined ? '' : textOf(first)).toBe('first');
   });
 
   it('keeps no more than twice what came, whatever a prefix announces', () => {
@@ -63,5 +67,25 @@ describe('MessageReader', () => {
     reader.push(frameOf(Buffer.from('a'), true));
 
     expect(readAll(reader)).toEqual(['za']);
+  });
+});
+
+describe('isOneMessage', () => {
+  const frame = frameOf(Buffer.from('hello'), false);
+
+  it('knows a packet that is one message', () => {
+    expect(isOneMessage(frame, 5)).toBe(true);
+    expect(textOf(messageIn(frame))).toBe('hello');
+    expect(isOneMessage(frameOf(Buffer.alloc(0), false), 0)).toBe(true);
+  });
+
+  it.each([
+    ['a part of one', frame.subarray(0, 9)],
+    ['a part of a prefix', frame.subarray(0, 3)],
+    ['more than one', Buffer.concat([frame, frame])],
+    ['one over the limit', frameOf(Buffer.from('hello!'), false)],
+    ['one with unknown flags', Buffer.from([2, 0, 0, 0, 1, 0])],
+  ])('leaves %s to the reader', (_what, packet) => {
+    expect(isOneMessage(packet, 5)).toBe(false);
   });
 });

@@ -2,14 +2,38 @@ import { RequestTooLargeError } from '../pipeline/index.js';
 import { MalformedMessageError } from './grpc.errors.js';
 
 /** Length of what stands before each message: one byte of flags, four of length. */
-const prefixBytes = 5;
+export const prefixBytes = 5;
 
 const empty = new Uint8Array(0);
 
-/** A message as it came over the wire. */
+/** A message as it came over the wire: the bytes [start, end) of a packet, which are not copied. */
 export interface WireMessage {
   readonly isCompressed: boolean;
-  readonly data: Uint8Array;
+  readonly bytes: Uint8Array;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Whether `packet` is one message of at most `maxBytes` and nothing else, as nearly every unary request is. */
+export function isOneMessage(packet: Uint8Array, maxBytes: number): boolean {
+  const size = packet.length - prefixBytes;
+  return size >= 0 && size <= maxBytes && (packet[0] as number) <= 1 && sizeAt(packet, 1) === size;
+}
+
+/** The message of a packet that is one. */
+export function messageIn(packet: Uint8Array): WireMessage {
+  return { isCompressed: packet[0] === 1, bytes: packet, start: prefixBytes, end: packet.length };
+}
+
+function sizeAt(bytes: Uint8Array, at: number): number {
+  const buffer = bytes as Record<number, number>;
+  return (
+    (((buffer[at] ?? 0) << 24) |
+      ((buffer[at + 1] ?? 0) << 16) |
+      ((buffer[at + 2] ?? 0) << 8) |
+      (buffer[at + 3] ?? 0)) >>>
+    0
+  );
 }
 
 /**
@@ -59,31 +83,19 @@ export class MessageReader {
     if (this.#end - this.#start < prefixBytes) return undefined;
     const flags = this.#buffer[this.#start] as number;
     if (flags > 1) throw new MalformedMessageError(`message flags ${flags} (expected: 0 or 1)`);
-    const size = this.#size();
+    const size = sizeAt(this.#buffer, this.#start + 1);
     if (size > this.#maxBytes) throw new RequestTooLargeError(this.#maxBytes, `: ${size}`);
     const from = this.#start + prefixBytes;
     if (this.#end < from + size) return undefined;
     this.#start = from + size;
-    return { isCompressed: flags === 1, data: this.#buffer.subarray(from, from + size) };
-  }
-
-  #size(): number {
-    const at = this.#start + 1;
-    const buffer = this.#buffer as Record<number, number>;
-    return (
-      (((buffer[at] ?? 0) << 24) |
-        ((buffer[at + 1] ?? 0) << 16) |
-        ((buffer[at + 2] ?? 0) << 8) |
-        (buffer[at + 3] ?? 0)) >>>
-      0
-    );
+    return { isCompressed: flags === 1, bytes: this.#buffer, start: from, end: from + size };
   }
 
   // Twice what is there, so that many small packets are not copied over and over; never all that a prefix announces,
   // which costs the sender nothing. Bytes handed out stay where they are: a new buffer, never moved within the old.
   #grow(more: number): void {
     const have = this.#end - this.#start;
-    const announced = have < prefixBytes ? 0 : prefixBytes + this.#size();
+    const announced = have < prefixBytes ? 0 : prefixBytes + sizeAt(this.#buffer, this.#start + 1);
     const capacity = Math.max(have + more, Math.min(2 * (have + more), announced));
     const buffer = Buffer.allocUnsafeSlow(capacity);
     buffer.set(this.#buffer.subarray(this.#start, this.#end));

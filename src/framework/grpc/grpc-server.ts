@@ -33,13 +33,13 @@ export interface GrpcServerInit {
 export class GrpcServer {
   readonly #methods = new MethodTable<ServerCall>();
   readonly #environment: CallEnvironment;
-  readonly #active = new Set<object>();
+  #activeCalls = 0;
   readonly #closeListeners = new Set<() => void>();
   #isClosed = false;
   #isEndingWatches = false;
 
   constructor({ gate, lifecycle, limits, options, health, domain }: GrpcServerInit) {
-    this.#environment = { gate, limits, options, domain, onEnd: (call) => this.#active.delete(call) };
+    this.#environment = { gate, limits, options, domain, onEnd: () => (this.#activeCalls -= 1) };
     if (health !== undefined) bindHealth(this.#methods, health, (listener) => this.#onClose(listener));
     lifecycle.onChange(() => {
       if (lifecycle.isDraining) this.#endWatches();
@@ -49,7 +49,7 @@ export class GrpcServer {
 
   /** Calls that have begun and are not wholly answered. */
   get activeCalls(): number {
-    return this.#active.size;
+    return this.#activeCalls;
   }
 
   /** The services that have a handler, the built-in ones among them. */
@@ -89,22 +89,22 @@ export class GrpcServer {
   /** Serves one stream of any engine. */
   serve(stream: ServerStream, head: RequestHead): void {
     const { gate } = this.#environment;
+    const { headers } = head;
     const method = this.#methods.find(head.path);
-    const header = (name: string): string | undefined => head.headers.get(name);
-    const timeout = header('grpc-timeout');
+    const timeout = headers.get('grpc-timeout');
     const timeoutMs = timeout === undefined ? undefined : parseGrpcTimeout(timeout);
     const context = gate.enter({
       face: 'grpc',
       // Not the path of an unknown method: strangers would make up as many operations as they like.
-      operation: method?.operation ?? '(no rpc)',
+      operation: method === undefined ? '(no rpc)' : method.operation,
       peer: stream.peerAddress,
-      header,
+      header: (name) => headers.get(name),
       timeoutMs,
       isStream: method !== undefined && (method.takesStream || method.givesStream),
-      isProbe: method?.isProbe === true,
+      isProbe: method !== undefined && method.isProbe,
     });
-    const call = new ServerCall(this.#environment, stream, head, context);
-    this.#active.add(call);
+    const call = new ServerCall(this.#environment, stream, head, context, method);
+    this.#activeCalls += 1;
     if (timeout !== undefined && timeoutMs === undefined) call.refuse(new MalformedTimeoutError(timeout));
     else this.#dispatch(call, method);
   }
@@ -122,7 +122,7 @@ export class GrpcServer {
       return;
     }
     const contentType = context.header('content-type') ?? '';
-    if (!/^application\/grpc(\+proto)?($|;)/.test(contentType)) {
+    if (contentType !== 'application/grpc' && !/^application\/grpc(\+proto)?($|;)/.test(contentType)) {
       call.refuse(new UnsupportedCodecError(contentType));
       return;
     }
@@ -130,13 +130,13 @@ export class GrpcServer {
       call.refuse(this.#methods.explain(head.path));
       return;
     }
-    const encoding = context.header('grpc-encoding');
-    if (encoding !== undefined && encoding !== 'identity' && !isEncoding(encoding)) {
+    const encoding = context.header('grpc-encoding') ?? 'identity';
+    if (encoding !== 'identity' && !isEncoding(encoding)) {
       call.refuse(new UnsupportedEncodingError(encoding, acceptedEncodings));
       return;
     }
     const refusal = method.isProbe ? undefined : this.#refusal();
-    if (refusal === undefined) call.serve(method);
+    if (refusal === undefined) call.serve(encoding === 'identity' ? undefined : encoding);
     else call.refuse(refusal);
   }
 

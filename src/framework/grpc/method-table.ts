@@ -1,4 +1,5 @@
 import type { DescMethod, DescService } from '@bufbuild/protobuf';
+import { codecOf, type MessageCodec } from './message-codec.js';
 import { printable, RpcBindingError, UnknownRpcError } from './grpc.errors.js';
 
 /** Returned by an `invoke` that answers through the call itself. */
@@ -7,6 +8,8 @@ export const answeredByHandler: unique symbol = Symbol('answeredByHandler');
 /** A method and who serves it; made once, at the start. `C` is what a call is. */
 export interface BoundMethod<C> {
   readonly desc: DescMethod;
+  readonly input: MessageCodec;
+  readonly output: MessageCodec;
   /** `user.service.v1.UserService/GetUser` */
   readonly operation: string;
   readonly takesStream: boolean;
@@ -34,7 +37,10 @@ export class MethodTable<C> {
     const takesStream = desc.methodKind === 'client_streaming' || desc.methodKind === 'bidi_streaming';
     const givesStream = desc.methodKind === 'server_streaming' || desc.methodKind === 'bidi_streaming';
     this.#services.set(desc.parent.typeName, desc.parent);
-    this.#methods.set(`/${operation}`, { desc, operation, takesStream, givesStream, isProbe, invoke });
+    const input = codecOf(desc.input);
+    const output = codecOf(desc.output);
+    const method = { desc, input, output, operation, takesStream, givesStream, isProbe, invoke };
+    this.#methods.set(`/${operation}`, method);
   }
 
   find(path: string): BoundMethod<C> | undefined {

@@ -1,7 +1,10 @@
-import { type DescMessage, fromBinary, type Message } from '@bufbuild/protobuf';
+import type { Message } from '@bufbuild/protobuf';
+import { CancelledError } from '../core/index.js';
 import { decompress, type Encoding } from './compression.js';
 import { MessageReader, type WireMessage } from './frame.js';
 import { MalformedMessageError, MessageCountError, UnexpectedCompressionError } from './grpc.errors.js';
+import type { MessageCodec } from './message-codec.js';
+import type { BoundMethod } from './method-table.js';
 import type { ServerStream } from './server-stream.js';
 
 interface Waiter {
@@ -9,7 +12,15 @@ interface Waiter {
   readonly reject: (error: unknown) => void;
 }
 
-const end: IteratorReturnResult<undefined> = { done: true, value: undefined };
+/** How the request messages of one call are to be read. */
+export interface RequestFormat {
+  readonly method: Pick<BoundMethod<never>, 'desc' | 'input'>;
+  readonly encoding: Encoding | undefined;
+  /** The largest message taken, before and after decompression. */
+  readonly maxBytes: number;
+}
+
+const endOfMessages: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
 /**
  * The messages of one request, pulled: while nobody asks for the next one, the HTTP/2 stream is paused, so that flow
@@ -17,102 +28,106 @@ const end: IteratorReturnResult<undefined> = { done: true, value: undefined };
  */
 export class RequestReader {
   readonly #stream: ServerStream;
-  readonly #input: DescMessage;
-  readonly #encoding: Encoding | undefined;
-  readonly #maxBytes: number;
+  readonly #format: RequestFormat;
   readonly #frames: MessageReader;
   #hasEnded = false;
+  #isCancelled = false;
   #failure: { readonly error: unknown } | undefined;
   #waiter: Waiter | undefined;
 
-  constructor(stream: ServerStream, input: DescMessage, encoding: Encoding | undefined, maxBytes: number) {
+  constructor(stream: ServerStream, format: RequestFormat) {
     this.#stream = stream;
-    this.#input = input;
-    this.#encoding = encoding;
-    this.#maxBytes = maxBytes;
-    this.#frames = new MessageReader(maxBytes);
+    this.#format = format;
+    this.#frames = new MessageReader(format.maxBytes);
   }
 
   onData(chunk: Uint8Array): void {
     this.#frames.push(chunk);
-    this.#offer();
+    if (this.#waiter === undefined) this.#stream.pause();
+    else this.#serve(this.#waiter);
   }
 
   onEnd(): void {
     this.#hasEnded = true;
-    this.#offer();
+    if (this.#waiter !== undefined) this.#serve(this.#waiter);
   }
 
   /** No more messages: whoever waits for one, now or later, gets `error`. */
   fail(error: unknown): void {
     const waiter = this.#waiter;
     this.#waiter = undefined;
-    this.#fail(waiter, error);
+    this.#failure ??= { error };
+    waiter?.reject(this.#failure.error);
+  }
+
+  /** The same, as if the caller had gone away: the call is answered. */
+  cancel(): void {
+    if (this.#waiter === undefined) this.#isCancelled = true;
+    else this.fail(new CancelledError());
   }
 
   /** Asks for the next message. One call at a time. */
   next(): Promise<IteratorResult<Message, undefined>> {
     if (this.#waiter !== undefined)
       return Promise.reject(new Error('next(): called again before the previous call was answered'));
+    try {
+      const result = this.#advance();
+      if (result instanceof Promise) return result.catch((error: unknown) => this.#refuse(error));
+      if (result !== undefined) return Promise.resolve(result);
+    } catch (error) {
+      return this.#refuse(error);
+    }
     const { promise, resolve, reject } = Promise.withResolvers<IteratorResult<Message, undefined>>();
     this.#waiter = { resolve, reject };
-    this.#offer();
+    this.#stream.resume();
     return promise;
   }
 
-  #offer(): void {
-    const waiter = this.#waiter;
-    if (waiter === undefined) {
-      if (!this.#hasEnded) this.#stream.pause();
-      return;
-    }
+  #serve(waiter: Waiter): void {
     try {
       const result = this.#advance();
-      if (result === undefined) {
-        this.#stream.resume();
-        return;
-      }
+      if (result === undefined) return;
       this.#waiter = undefined;
-      if (result instanceof Promise) result.then(waiter.resolve, (error: unknown) => this.#fail(waiter, error));
-      else waiter.resolve(result);
+      if (result instanceof Promise) {
+        result.then(waiter.resolve, (error: unknown) => {
+          this.#failure ??= { error };
+          waiter.reject(this.#failure.error);
+        });
+      } else waiter.resolve(result);
     } catch (error) {
       this.fail(error);
     }
   }
 
-  #fail(waiter: Waiter | undefined, error: unknown): void {
+  // oxlint-disable-next-line typescript/require-await -- what it throws is to be a rejection
+  async #refuse(error: unknown): Promise<never> {
     this.#failure ??= { error };
-    waiter?.reject(this.#failure.error);
+    throw this.#failure.error;
   }
 
   #advance(): Promise<IteratorResult<Message, undefined>> | IteratorResult<Message, undefined> | undefined {
+    if (this.#isCancelled) this.#failure ??= { error: new CancelledError() };
     if (this.#failure !== undefined) throw this.#failure.error;
     const wire = this.#frames.next();
     if (wire !== undefined) return this.#read(wire);
     if (!this.#hasEnded) return undefined;
     if (!this.#frames.isEmpty) throw new MalformedMessageError('the request ends in the middle of a message');
-    return end;
+    return endOfMessages;
   }
 
   #read(wire: WireMessage): Promise<IteratorResult<Message, undefined>> | IteratorResult<Message, undefined> {
-    const message = decode(this.#input, wire, this.#encoding, this.#maxBytes);
+    const message = decode(wire, this.#format);
     if (message instanceof Promise) return message.then((value) => ({ done: false, value }));
     return { done: false, value: message };
   }
 }
 
-/** Collects the one message of a unary or server-streaming request. */
+/** Collects the one message of a unary or server-streaming request that does not come in one piece. */
 export class SingleRequestReader {
   readonly #frames: MessageReader;
-  readonly #input: DescMessage;
-  readonly #encoding: Encoding | undefined;
-  readonly #maxBytes: number;
   #message: WireMessage | undefined;
 
-  constructor(input: DescMessage, encoding: Encoding | undefined, maxBytes: number) {
-    this.#input = input;
-    this.#encoding = encoding;
-    this.#maxBytes = maxBytes;
+  constructor(maxBytes: number) {
     this.#frames = new MessageReader(maxBytes);
   }
 
@@ -125,30 +140,34 @@ export class SingleRequestReader {
     }
   }
 
-  /** Called at the end of the request. A promise only where there is something to decompress. */
-  message(): Message | Promise<Message> {
+  /** Called at the end of the request. @throws RookeryError it is not one message */
+  message(): WireMessage {
     if (!this.#frames.isEmpty) throw new MalformedMessageError('the request ends in the middle of a message');
     if (this.#message === undefined) throw new MessageCountError('none');
-    return decode(this.#input, this.#message, this.#encoding, this.#maxBytes);
+    return this.#message;
   }
 }
 
-function decode(
-  input: DescMessage,
-  wire: WireMessage,
-  encoding: Encoding | undefined,
-  maxBytes: number,
-): Message | Promise<Message> {
-  if (!wire.isCompressed) return parse(input, wire.data);
+/**
+ * The message in `wire`. A promise only where there is something to decompress.
+ *
+ * @throws RookeryError it cannot be read
+ */
+export function decode(wire: WireMessage, { method, encoding, maxBytes }: RequestFormat): Message | Promise<Message> {
+  const { desc, input } = method;
+  const { bytes, start, end } = wire;
+  if (!wire.isCompressed) return parse(input, bytes, start, end, desc.input.typeName);
   if (encoding === undefined) throw new UnexpectedCompressionError();
-  return decompress(encoding, wire.data, maxBytes).then((data) => parse(input, data));
+  return decompress(encoding, bytes.subarray(start, end), maxBytes).then((data) =>
+    parse(input, data, 0, data.length, desc.input.typeName),
+  );
 }
 
-function parse(input: DescMessage, data: Uint8Array): Message {
+function parse(codec: MessageCodec, bytes: Uint8Array, start: number, end: number, typeName: string): Message {
   try {
-    return fromBinary(input, data);
+    return codec.decode(bytes, start, end);
   } catch (cause) {
     // The decoder's own words would not help a caller: they speak of offsets and wire types.
-    throw new MalformedMessageError(`not a valid ${input.typeName}`, { cause });
+    throw new MalformedMessageError(`not a valid ${typeName}`, { cause });
   }
 }

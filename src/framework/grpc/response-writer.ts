@@ -1,10 +1,12 @@
-import { create, type DescMessage, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import { compress, type Encoding } from './compression.js';
-import { frameOf } from './frame.js';
-import { ResponseTooLargeError, SlowReaderError } from './grpc.errors.js';
+import { frameOf, prefixBytes } from './frame.js';
+import { SlowReaderError } from './grpc.errors.js';
 import type { GrpcOptions } from './grpc.options.js';
 import type { Http2Fields } from '../http2/index.js';
+import type { BoundMethod } from './method-table.js';
 import type { ServerStream } from './server-stream.js';
+
+type Output = Pick<BoundMethod<never>, 'desc' | 'output'>;
 
 // `frame` is missing while the message is being compressed.
 interface Pending {
@@ -18,7 +20,7 @@ interface Pending {
  */
 export class ResponseWriter {
   readonly #stream: ServerStream;
-  readonly #output: DescMessage;
+  readonly #output: Output;
   readonly #options: GrpcOptions;
   readonly #encoding: Encoding | undefined;
   #queue: Pending[] = [];
@@ -28,7 +30,7 @@ export class ResponseWriter {
   #trailers: Http2Fields | undefined;
   #drained: PromiseWithResolvers<void> | undefined;
 
-  constructor(stream: ServerStream, output: DescMessage, options: GrpcOptions, encoding: Encoding | undefined) {
+  constructor(stream: ServerStream, output: Output, options: GrpcOptions, encoding: Encoding | undefined) {
     this.#stream = stream;
     this.#output = output;
     this.#options = options;
@@ -48,12 +50,11 @@ export class ResponseWriter {
    */
   write(value: unknown): void {
     if (this.#isClosed) return;
-    const message = encode(this.#output, value, this.#options.maxSendBytes);
-    if (this.#encoding !== undefined && message.length >= this.#options.compressionMinBytes) {
-      this.#enqueueCompressed(this.#encoding, message);
+    const frame = encode(this.#output, value, this.#options.maxSendBytes);
+    if (this.#encoding !== undefined && frame.length - prefixBytes >= this.#options.compressionMinBytes) {
+      this.#enqueueCompressed(this.#encoding, frame);
       return;
     }
-    const frame = frameOf(message, false);
     if (this.isPending) this.#enqueue({ frame, bytes: frame.length });
     else this.#isBlocked = !this.#stream.write(frame);
   }
@@ -84,17 +85,17 @@ export class ResponseWriter {
     this.#release();
   }
 
-  #enqueueCompressed(encoding: Encoding, message: Uint8Array): void {
-    const pending: Pending = { frame: undefined, bytes: message.length };
+  #enqueueCompressed(encoding: Encoding, plain: Uint8Array): void {
+    const pending: Pending = { frame: undefined, bytes: plain.length };
     this.#enqueue(pending);
     const settle = (frame: Uint8Array): void => {
       pending.frame = frame;
       if (!this.#isClosed) this.#flush();
     };
     // Compression fails for want of memory at most; the message then goes as it is.
-    compress(encoding, message).then(
+    compress(encoding, plain.subarray(prefixBytes)).then(
       (data) => settle(frameOf(data, true)),
-      () => settle(frameOf(message, false)),
+      () => settle(plain),
     );
   }
 
@@ -132,16 +133,13 @@ export class ResponseWriter {
 }
 
 /**
- * Encodes a handler's result. Nothing at all is the empty message.
+ * Encodes a handler's result, with its prefix. Nothing at all is the empty message.
  *
  * @throws ResponseTooLargeError
  * @throws Error the value does not fit the message type
  */
-export function encode(output: DescMessage, value: unknown, maxBytes: number): Uint8Array {
+export function encode({ desc, output }: Output, value: unknown, maxBytes: number): Uint8Array {
   if (typeof value !== 'object' && value !== undefined)
-    throw new TypeError(`result of type ${typeof value} (expected: ${output.typeName})`);
-  const message = create(output, (value ?? undefined) as MessageInitShape<DescMessage> | undefined);
-  const bytes = toBinary(output, message);
-  if (bytes.length > maxBytes) throw new ResponseTooLargeError(maxBytes, bytes.length);
-  return bytes;
+    throw new TypeError(`result of type ${typeof value} (expected: ${desc.output.typeName})`);
+  return output.encodeFrame(value ?? {}, maxBytes);
 }

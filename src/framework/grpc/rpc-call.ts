@@ -36,28 +36,24 @@ export interface RpcCall {
   removeListener(event: CallEvent, listener: () => void): this;
 }
 
-/** What the handle needs of the call behind it. */
-export interface CallBase {
+/** The part of a call that handlers see; everything that costs is made when asked for. */
+export abstract class CallHandle implements RpcCall {
+  request: unknown = undefined;
   readonly context: RequestContext;
   readonly head: RequestHead;
   readonly stream: ServerStream;
-  sendHeaders(metadata: Metadata | undefined): void;
-}
-
-/** The one implementation; everything that costs is made when asked for. */
-export class CallHandle implements RpcCall {
-  request: unknown;
-  readonly #base: CallBase;
   #metadata: Metadata | undefined;
   #trailers: Metadata | undefined;
   #listeners: Map<() => void, () => void> | undefined;
 
-  constructor(base: CallBase) {
-    this.#base = base;
+  constructor(stream: ServerStream, head: RequestHead, context: RequestContext) {
+    this.stream = stream;
+    this.head = head;
+    this.context = context;
   }
 
   get metadata(): Metadata {
-    this.#metadata ??= Metadata.fromHeaders(this.#base.head.headers);
+    this.#metadata ??= Metadata.fromHeaders(this.head.headers);
     return this.#metadata;
   }
 
@@ -77,36 +73,34 @@ export class CallHandle implements RpcCall {
   }
 
   get signal(): AbortSignal {
-    return this.#base.context.signal;
+    return this.context.signal;
   }
 
   get cancelled(): boolean {
-    return this.#base.context.deadline.reason !== undefined;
+    return this.context.deadline.reason !== undefined;
   }
 
   getPath(): string {
-    return this.#base.head.path;
+    return this.head.path;
   }
 
   getPeer(): string {
-    const { peerAddress, peerPort } = this.#base.stream;
+    const { peerAddress, peerPort } = this.stream;
     return peerAddress.includes(':') ? `[${peerAddress}]:${peerPort}` : `${peerAddress}:${peerPort}`;
   }
 
   getDeadline(): Date | number {
-    const { deadline } = this.#base.context;
+    const { deadline } = this.context;
     if (deadline.atMs === Number.POSITIVE_INFINITY) return Number.POSITIVE_INFINITY;
     return new Date(performance.timeOrigin + deadline.atMs);
   }
 
-  sendMetadata(metadata: Metadata): void {
-    this.#base.sendHeaders(metadata);
-  }
+  abstract sendMetadata(metadata: Metadata): void;
 
   on(event: CallEvent, listener: () => void): this {
     if (event !== 'cancelled') return this;
     this.#listeners ??= new Map();
-    this.#listeners.set(listener, this.#base.context.deadline.onFire(listener));
+    this.#listeners.set(listener, this.context.deadline.onFire(listener));
     return this;
   }
 

@@ -1,19 +1,28 @@
 import type { Message } from '@bufbuild/protobuf';
 import { ErrorCode, type HeaderField } from '../http2/index.js';
-import { CancelledError, type RequestContext, runInContext, Status } from '../core/index.js';
+import {
+  CancelledError,
+  type DeadlineWatcher,
+  type FireReason,
+  type RequestContext,
+  runInContext,
+  Status,
+} from '../core/index.js';
 import type { Failure, Outcome } from '../pipeline/index.js';
+import { answerBlock, answerHeaders } from './answer-headers.js';
 import type { CallEnvironment } from './call-environment.js';
-import { type Encoding, isEncoding, negotiate } from './compression.js';
-import { frameOf } from './frame.js';
+import { type Encoding, negotiate } from './compression.js';
+import { isOneMessage, messageIn, type WireMessage } from './frame.js';
 import { type CallFailure, failureOf } from './handler-failure.js';
+import { MessageCountError } from './grpc.errors.js';
 import type { Metadata } from './metadata.js';
 import { answeredByHandler, type BoundMethod } from './method-table.js';
-import { RequestReader, SingleRequestReader } from './request-reader.js';
+import { decode, type RequestFormat, RequestReader, SingleRequestReader } from './request-reader.js';
 import { encode, ResponseWriter } from './response-writer.js';
 import { deliver, isThenable, type ResultSink } from './result-pump.js';
-import { type CallBase, CallHandle } from './rpc-call.js';
+import { CallHandle } from './rpc-call.js';
 import type { OutgoingFields, RequestHead, ServerStream, StreamListener } from './server-stream.js';
-import { answerHeaders, failureTrailers, okTrailers } from './status-trailers.js';
+import { failureTrailers, okTrailers } from './status-trailers.js';
 
 // Time for a caller to read what came before the status, once the deadline has passed.
 const lateStatusMs = 1000;
@@ -27,14 +36,16 @@ export type Invoke = BoundMethod<ServerCall>['invoke'];
 /**
  * One call from its first header to its status: reads the request, runs the handler inside the request context, sends
  * what it gives, and sees that every way to the end (answer, error, deadline, a caller that went away) is taken once.
+ *
+ * It is one object with what handlers see of it, as there is one for each request.
  */
-export class ServerCall implements StreamListener, ResultSink, CallBase {
-  readonly context: RequestContext;
-  readonly head: RequestHead;
-  readonly stream: ServerStream;
-  readonly handle = new CallHandle(this);
+export class ServerCall extends CallHandle implements StreamListener, ResultSink, DeadlineWatcher, RequestFormat {
   readonly #environment: CallEnvironment;
-  #method: BoundMethod<ServerCall> | undefined;
+  readonly #method: BoundMethod<ServerCall> | undefined;
+  encoding: Encoding | undefined;
+  maxBytes = 0;
+  // The request: one packet that is one message, or else a reader.
+  #packet: Uint8Array | undefined;
   #single: SingleRequestReader | undefined;
   #requests: RequestReader | undefined;
   #writer: ResponseWriter | undefined;
@@ -45,15 +56,30 @@ export class ServerCall implements StreamListener, ResultSink, CallBase {
   #unsettled: Outcome | undefined;
   #lingering: NodeJS.Timeout | undefined;
 
-  constructor(environment: CallEnvironment, stream: ServerStream, head: RequestHead, context: RequestContext) {
+  /** @param method `undefined`: all that can be done is to refuse the call */
+  constructor(
+    environment: CallEnvironment,
+    stream: ServerStream,
+    head: RequestHead,
+    context: RequestContext,
+    method: BoundMethod<ServerCall> | undefined,
+  ) {
+    super(stream, head, context);
     this.#environment = environment;
-    this.stream = stream;
-    this.head = head;
-    this.context = context;
+    this.#method = method;
+  }
+
+  /** What handlers see of the call. */
+  get handle(): CallHandle {
+    return this;
   }
 
   get isEnded(): boolean {
     return this.#isEnded;
+  }
+
+  get method(): BoundMethod<ServerCall> {
+    return this.#method as BoundMethod<ServerCall>;
   }
 
   /** Answers without asking any handler. */
@@ -62,25 +88,16 @@ export class ServerCall implements StreamListener, ResultSink, CallBase {
     this.#finish(failureOf(error), status, headers);
   }
 
-  serve(method: BoundMethod<ServerCall>): void {
-    this.#method = method;
-    this.context.deadline.onFire((reason) => {
-      this.#writer?.discard();
-      if (this.#unsettled === undefined) this.fail(reason);
-      else this.#breakOff(reason);
-    });
+  /** @param encoding of the request messages that are compressed */
+  serve(encoding: Encoding | undefined): void {
+    const { method } = this;
+    this.encoding = encoding;
+    this.maxBytes = this.#environment.limits.value.maxBodyBytes;
+    this.context.deadline.watch(this);
     if (method.givesStream) this.context.backpressure = () => this.drained();
-    const encoding = this.context.header('grpc-encoding');
-    const compression = encoding !== undefined && isEncoding(encoding) ? encoding : undefined;
-    const { maxBodyBytes } = this.#environment.limits.value;
-    if (method.takesStream) {
-      this.#requests = new RequestReader(this.stream, method.desc.input, compression, maxBodyBytes);
-      this.stream.listen(this);
-      this.#invoke();
-    } else {
-      this.#single = new SingleRequestReader(method.desc.input, compression, maxBodyBytes);
-      this.stream.listen(this);
-    }
+    if (method.takesStream) this.#requests = new RequestReader(this.stream, this);
+    this.stream.listen(this);
+    if (method.takesStream) runInContext(this.context, ServerCall.#invoke, this);
   }
 
   /** The next message of a streamed request. */
@@ -88,17 +105,19 @@ export class ServerCall implements StreamListener, ResultSink, CallBase {
     return (this.#requests as RequestReader).next();
   }
 
+  /** The deadline has passed, or the caller is gone. */
+  onFire(reason: FireReason): void {
+    this.#writer?.discard();
+    if (this.#unsettled === undefined) this.fail(reason);
+    else this.#breakOff(reason);
+  }
+
   onData(chunk: Uint8Array): void {
     if (this.#isEnded) return;
-    if (this.#requests !== undefined) {
-      this.#requests.onData(chunk);
-      return;
-    }
-    try {
-      this.#single?.onData(chunk);
-    } catch (error) {
-      this.#reject(error);
-    }
+    if (this.#requests !== undefined) this.#requests.onData(chunk);
+    else if (this.#packet === undefined && this.#single === undefined && isOneMessage(chunk, this.maxBytes))
+      this.#packet = chunk;
+    else this.#collect(chunk);
   }
 
   onEnd(): void {
@@ -110,7 +129,7 @@ export class ServerCall implements StreamListener, ResultSink, CallBase {
       return;
     }
     try {
-      const message = (this.#single as SingleRequestReader).message();
+      const message = decode(this.#wireMessage(), this);
       if (message instanceof Promise)
         message.then(
           (value) => this.#accept(value),
@@ -136,18 +155,24 @@ export class ServerCall implements StreamListener, ResultSink, CallBase {
     this.#writer?.discard();
     this.context.deadline.cancel();
     this.#releaseResult();
-    this.#requests?.fail(new CancelledError());
+    this.#requests?.cancel();
     this.#leave({ status: Status.Cancelled, httpStatus: 499, reason: CancelledError.reason });
+  }
+
+  override sendMetadata(metadata: Metadata): void {
+    this.sendHeaders(metadata);
   }
 
   /** Sends the response headers, once. */
   sendHeaders(metadata: Metadata | undefined): void {
     if (this.#areHeadersSent || this.#isEnded) return;
-    const headers = answerHeaders(this.context);
     const encoding = this.#answerEncoding();
-    if (encoding !== undefined) headers.push({ name: 'grpc-encoding', value: encoding });
-    metadata?.writeTo(headers);
-    this.stream.respond(headers);
+    if (metadata === undefined) this.stream.respond(answerBlock(this.context, encoding));
+    else {
+      const headers = answerHeaders(this.context, encoding);
+      metadata.writeTo(headers);
+      this.stream.respond(headers);
+    }
     this.#areHeadersSent = true;
   }
 
@@ -166,9 +191,9 @@ export class ServerCall implements StreamListener, ResultSink, CallBase {
     this.sendHeaders(undefined);
     try {
       this.#isEnded = true;
-      this.#responses().finish(okTrailers(this.handle.trailersIfAny));
+      this.#responses().finish(okTrailers(this.trailersIfAny));
       this.#settle(answered);
-      this.#requests?.fail(new CancelledError());
+      this.#requests?.cancel();
     } catch (error) {
       this.#failAfterAll(error);
     }
@@ -186,13 +211,12 @@ export class ServerCall implements StreamListener, ResultSink, CallBase {
         this.complete();
         return;
       }
-      const { desc } = this.#method as BoundMethod<ServerCall>;
-      const message = encode(desc.output, value, this.#environment.options.value.maxSendBytes);
+      const frame = encode(this.method, value, this.#environment.options.value.maxSendBytes);
       this.sendHeaders(undefined);
       this.#isEnded = true;
-      this.stream.end(okTrailers(this.handle.trailersIfAny), frameOf(message, false));
+      this.stream.end(okTrailers(this.trailersIfAny), frame);
       this.#settle(answered);
-      this.#requests?.fail(new CancelledError());
+      this.#requests?.cancel();
     } catch (error) {
       this.#failAfterAll(error);
     }
@@ -209,7 +233,7 @@ export class ServerCall implements StreamListener, ResultSink, CallBase {
   // Trailers that HTTP/2 cannot carry are refused before anything of them is sent: the call can still end otherwise.
   #failAfterAll(error: unknown): void {
     this.#isEnded = false;
-    this.handle.dropTrailers();
+    this.dropTrailers();
     this.fail(error);
   }
 
@@ -223,20 +247,37 @@ export class ServerCall implements StreamListener, ResultSink, CallBase {
     if (!this.#isEnded) this.#finish(failureOf(error));
   }
 
-  #accept(message: Message): void {
-    if (this.#isEnded) return;
-    this.handle.request = message;
-    this.#invoke();
+  // Not one message in one packet: in parts, too many, too large, or not as they should be.
+  #collect(chunk: Uint8Array): void {
+    try {
+      if (this.#single === undefined) {
+        this.#single = new SingleRequestReader(this.maxBytes);
+        if (this.#packet !== undefined) this.#single.onData(this.#packet);
+      }
+      this.#single.onData(chunk);
+    } catch (error) {
+      this.#reject(error);
+    }
   }
 
-  #invoke(): void {
-    runInContext(this.context, () => {
-      try {
-        this.#take((this.#method as BoundMethod<ServerCall>).invoke(this));
-      } catch (error) {
-        this.fail(error);
-      }
-    });
+  #wireMessage(): WireMessage {
+    if (this.#single !== undefined) return this.#single.message();
+    if (this.#packet === undefined) throw new MessageCountError('none');
+    return messageIn(this.#packet);
+  }
+
+  #accept(message: Message): void {
+    if (this.#isEnded) return;
+    this.request = message;
+    runInContext(this.context, ServerCall.#invoke, this);
+  }
+
+  static #invoke(this: void, call: ServerCall): void {
+    try {
+      call.#take(call.method.invoke(call));
+    } catch (error) {
+      call.fail(error);
+    }
   }
 
   #take(result: unknown): void {
@@ -247,24 +288,26 @@ export class ServerCall implements StreamListener, ResultSink, CallBase {
       );
       return;
     }
-    if (!this.#isEnded && result !== answeredByHandler) deliver(result, this.#method as BoundMethod<ServerCall>, this);
+    if (!this.#isEnded && result !== answeredByHandler) deliver(result, this.method, this);
   }
 
   #finish(failure: CallFailure, status?: HeaderField, headers: OutgoingFields = []): void {
     this.#isEnded = true;
     const { domain, options } = this.#environment;
     const told = options.value.errorDetails ? failure : { details: [], ...failure };
-    const trailers = failureTrailers(told, this.context.requestId, domain, this.handle.trailersIfAny);
+    const trailers = failureTrailers(told, this.context.requestId, domain, this.trailersIfAny);
     if (this.#areHeadersSent) {
       this.#responses().finish(trailers);
       this.#settle(outcomeOf(failure));
     } else {
       // Headers alone are not held back by flow control.
-      this.stream.respondOnly([...answerHeaders(this.context, status), ...headers, ...trailers]);
+      this.stream.respondOnly([...answerHeaders(this.context, undefined, status), ...headers, ...trailers]);
       this.#leave(outcomeOf(failure));
     }
     this.#releaseResult();
-    this.#requests?.fail(this.context.deadline.reason ?? new CancelledError());
+    const { reason } = this.context.deadline;
+    if (reason === undefined) this.#requests?.cancel();
+    else this.#requests?.fail(reason);
   }
 
   // An answer may lie unread here or in the engine: the call is over when its stream is, or else at its deadline.
@@ -287,9 +330,9 @@ export class ServerCall implements StreamListener, ResultSink, CallBase {
 
   #leave(outcome: Outcome): void {
     this.#unsettled = undefined;
-    clearTimeout(this.#lingering);
+    if (this.#lingering !== undefined) clearTimeout(this.#lingering);
     this.#environment.gate.leave(this.context, outcome);
-    this.#environment.onEnd(this);
+    this.#environment.onEnd();
   }
 
   #releaseResult(): void {
@@ -301,7 +344,7 @@ export class ServerCall implements StreamListener, ResultSink, CallBase {
   #responses(): ResponseWriter {
     this.#writer ??= new ResponseWriter(
       this.stream,
-      (this.#method as BoundMethod<ServerCall>).desc.output,
+      this.method,
       this.#environment.options.value,
       this.#answerEncoding(),
     );
@@ -309,6 +352,7 @@ export class ServerCall implements StreamListener, ResultSink, CallBase {
   }
 
   #answerEncoding(): Encoding | undefined {
-    return negotiate(this.#environment.options.value.compression, this.context.header('grpc-accept-encoding'));
+    const { compression } = this.#environment.options.value;
+    return compression === 'identity' ? undefined : negotiate(compression, this.context.header('grpc-accept-encoding'));
   }
 }

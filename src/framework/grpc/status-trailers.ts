@@ -8,11 +8,9 @@ import {
   RetryInfoSchema,
 } from '../../gen/google/rpc/error_details_pb.js';
 import { StatusSchema } from '../../gen/google/rpc/status_pb.js';
-import type { RequestContext } from '../core/index.js';
-import { acceptedEncodings } from './compression.js';
 import type { CallFailure } from './handler-failure.js';
 import { encodeBinary, type Metadata } from './metadata.js';
-import { type HeaderField, type Http2Fields, precompute } from '../http2/index.js';
+import { type Http2Fields, precompute } from '../http2/index.js';
 import type { OutgoingFields } from './server-stream.js';
 import type { StatusDetail } from './status-error.js';
 
@@ -20,18 +18,7 @@ import type { StatusDetail } from './status-error.js';
 const maxDetailsBytes = 6144;
 const maxMessageLength = 1024;
 
-// Header values that never change.
-const okStatus: HeaderField = { name: ':status', value: '200' };
-const plainType: HeaderField = { name: 'content-type', value: 'application/grpc' };
-const protoType: HeaderField = { name: 'content-type', value: 'application/grpc+proto' };
-const accepted: HeaderField = { name: 'grpc-accept-encoding', value: acceptedEncodings };
 const okTrailersBlock = precompute([{ name: 'grpc-status', value: '0' }]);
-
-/** The headers of every answer, `:status` first. */
-export function answerHeaders(context: RequestContext, status: HeaderField = okStatus): OutgoingFields {
-  const isPlain = context.header('content-type') === 'application/grpc';
-  return [status, isPlain ? plainType : protoType, accepted, { name: 'x-request-id', value: context.requestId }];
-}
 
 /** The trailers of a call that succeeded. */
 export function okTrailers(custom: Metadata | undefined): Http2Fields {
