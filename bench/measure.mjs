@@ -26,6 +26,7 @@ const START_MS = 30_000;
 /**
  * @typedef {object} Sample
  * @property {number} round
+ * @property {'subject' | 'peer'} position
  * @property {string} server
  * @property {number} requests
  * @property {number} cpuUs of the server's process
@@ -61,11 +62,12 @@ export async function compare(loadName, names, plan) {
     /** @type {Sample[]} */
     const samples = [];
     for (let round = 1; round <= plan.rounds; round += 1) {
-      for (const { server, size, requests } of subjects) {
+      for (const [index, { server, size, requests }] of subjects.entries()) {
         const before = cpuTimeUs(server.pid);
         const volley = await generator.fire(server.port, { requests, seconds: plan.seconds }, size);
         const cpuUs = cpuTimeUs(server.pid) - before;
-        samples.push({ round, server: server.name, cpuUs, ...volley });
+        const position = index === 0 ? 'subject' : 'peer';
+        samples.push({ round, position, server: server.name, cpuUs, ...volley });
       }
     }
     for (const server of servers) await untilRight(server, load);
@@ -132,8 +134,8 @@ export async function warmUp(generator, server, load, size, { seconds, warmUpSha
  */
 function evaluate(samples, perRequest) {
   const cost = (/** @type {Sample} */ { cpuUs, requests }) => cpuUs / requests / perRequest;
-  const first = samples.filter((_, index) => index % 2 === 0).map(cost);
-  const second = samples.filter((_, index) => index % 2 === 1).map(cost);
+  const first = samples.filter(({ position }) => position === 'subject').map(cost);
+  const second = samples.filter(({ position }) => position === 'peer').map(cost);
   const ratios = first.map((one, index) => one / (second[index] ?? Number.NaN));
   return { samples, ratios, ratio: median(ratios), costs: [median(first), median(second)] };
 }

@@ -1,9 +1,17 @@
-// `npm run bench`: builds the peers, runs the pairs, writes RESULTS.md. `--only grpc` takes the cases whose names begin so,
-// `--quick` gives a rough ratio in seconds; neither writes anything.
+// `npm run bench`: builds what is measured, runs the pairs, and writes RESULTS.md, results/ratios.svg and results/rounds.csv.
+//   --quick          a rough ratio in seconds; writes nothing
+//   --only <name>    a case, all cases of one load, or `validation` or `idle`; may be repeated; writes nothing
+//   --rounds <n>     instead of 7
+//   --server-core, --load-core   instead of 0 and 1
 import { parseArgs } from 'node:util';
+import { StepError } from '../scripts/progress.mjs';
 import { build } from './build.mjs';
 import { cases } from './cases.mjs';
+import { idleCases, measureIdle } from './idle.mjs';
+import { assertTools, describeMachine } from './machine.mjs';
 import { compare } from './measure.mjs';
+import { verdictOf, writeReport } from './report.mjs';
+import { measureValidation } from './validation-case.mjs';
 
 const { values } = parseArgs({
   options: {
@@ -14,21 +22,90 @@ const { values } = parseArgs({
     'load-core': { type: 'string', default: '1' },
   },
 });
-const rounds = Number(values.rounds ?? (values.quick ? 3 : 7));
+
+/** @type {import('./measure.mjs').Plan} */
 const plan = {
-  rounds,
+  rounds: Number(values.rounds ?? (values.quick ? 3 : 7)),
   seconds: values.quick ? 1 : 2,
   warmUpShare: values.quick ? 0.5 : 1,
   serverCore: values['server-core'],
   loadCore: values['load-core'],
 };
-await build();
-const chosen = cases.filter(({ name }) => values.only.length === 0 || values.only.some((one) => name.startsWith(one)));
-for (const { name, load, subject, peer, target } of chosen) {
-  const { ratio, ratios, costs } = await compare(load, [subject, peer], plan);
-  const range = `${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)}`;
-  const verdict = target === undefined ? '' : `, target ${target}: ${ratio <= target ? 'met' : 'MISSED'}`;
-  console.log(
-    `${name}: ratio ${ratio.toFixed(3)} (${range}), ${costs.map((cost) => cost.toFixed(2)).join(' µs against ')} µs${verdict}`,
-  );
+const idleCount = values.quick ? 1000 : 10_000;
+const isWhole = values.only.length === 0 && !values.quick;
+
+/** @param {string} name */
+function isWanted(name) {
+  return values.only.length === 0 || values.only.some((one) => name === one || name.startsWith(`${one}/`));
+}
+
+/** @param {unknown} error */
+function messageOf(error) {
+  if (!(error instanceof Error)) return String(error);
+  const cause = error.cause instanceof Error ? `: ${error.cause.message}` : '';
+  return `${error.message}${cause}`.split('\n', 1)[0] ?? '';
+}
+
+/** @returns {Promise<import('./report.mjs').Result[]>} */
+async function comparePairs() {
+  const results = [];
+  for (const one of cases.filter(({ name }) => isWanted(name))) {
+    try {
+      const comparison = await compare(one.load, [one.subject, one.peer], plan);
+      const { ratio, ratios, costs } = comparison;
+      results.push({ ...one, comparison });
+      const range = `${Math.min(...ratios).toFixed(3)} to ${Math.max(...ratios).toFixed(3)}`;
+      const against = costs.map((cost) => cost.toFixed(2)).join(' µs against ');
+      const target = one.target === undefined ? '' : ` ≤ ${one.target}`;
+      console.log(
+        `${one.name}: ratio ${ratio.toFixed(3)} (${range}), ${against} µs, ${verdictOf({ ...one, comparison })}${target}`,
+      );
+    } catch (error) {
+      console.error(`${one.name}: not measured`, error);
+      results.push({ ...one, failure: messageOf(error) });
+    }
+  }
+  return results;
+}
+
+/** @returns {Promise<import('./report.mjs').IdleResult[]>} */
+async function measureIdleConnections() {
+  const results = [];
+  for (const one of idleCases.filter(({ server, load }) => isWanted(`idle/${server}/${load}`))) {
+    try {
+      const memory = await measureIdle(one, { count: idleCount, core: plan.serverCore });
+      results.push({ ...one, memory });
+      const shown = Object.entries(memory).map(([key, bytes]) => `${key} ${(bytes / 1024).toFixed(1)} KiB`);
+      console.log(`idle/${one.server}/${one.load}: ${shown.join(', ')} per connection`);
+    } catch (error) {
+      console.error(`idle/${one.server}/${one.load}: not measured`, error);
+      results.push({ ...one, failure: messageOf(error) });
+    }
+  }
+  return results;
+}
+
+async function main() {
+  assertTools();
+  const machine = describeMachine();
+  await build();
+  const results = await comparePairs();
+  const validation = isWanted('validation') ? await measureValidation(plan.serverCore) : { text: '', ok: true };
+  if (validation.text !== '') console.log(`validation: ${validation.text}`);
+  const idle = await measureIdleConnections();
+  if (isWhole) {
+    const date = new Date().toISOString().slice(0, 10);
+    writeReport({ machine, plan, results, idle, idleCount, validation, date });
+    console.log('written: bench/RESULTS.md, bench/results/');
+  }
+  // A missed target is a result; what could not be measured is a failure.
+  if (!validation.ok || [...results, ...idle].some(({ failure }) => failure !== undefined)) process.exitCode = 1;
+}
+
+try {
+  await main();
+} catch (error) {
+  if (error instanceof StepError && error.output) console.error(error.output);
+  console.error(`bench: ${/** @type {Error} */ (error).message}`);
+  process.exitCode = 1;
 }

@@ -47,10 +47,10 @@ export const programs = {
  * Starts a program on a free port; whether it answers is for a probe to find out.
  *
  * @param {string} name
- * @param {{ core: string, nodeArgs?: string[], env?: Record<string, string> }} options
+ * @param {{ core: string, nodeArgs?: string[], ipc?: boolean }} options `ipc` for a Node program that is asked questions
  * @returns {Promise<Server>}
  */
-export async function startServer(name, { core, nodeArgs = [], env = {} }) {
+export async function startServer(name, { core, nodeArgs = [], ipc = false }) {
   const program = programs[name];
   if (!program) throw new Error(`unknown server "${name}" (expected: ${Object.keys(programs).join(', ')})`);
   const port = await freePort();
@@ -64,14 +64,13 @@ export async function startServer(name, { core, nodeArgs = [], env = {} }) {
       PORT: String(port),
       BENCH_SECRET: secret,
       ...program.env,
-      ...env,
     },
-    stdio: ['ignore', 'inherit', 'pipe'],
+    stdio: ['ignore', 'inherit', 'pipe', ...(ipc ? [/** @type {const} */ ('ipc')] : [])],
   });
   await once(child, 'spawn');
   if (child.pid === undefined || !child.stderr) throw new Error(`${name}: not started`);
   // Of an inspected server it is the inspector's talk, which its client reads.
-  if (nodeArgs.length === 0) child.stderr.pipe(process.stderr, { end: false });
+  if (!nodeArgs.some((one) => one.startsWith('--inspect'))) child.stderr.pipe(process.stderr, { end: false });
   const stop = async () => {
     if (child.exitCode !== null || child.signalCode !== null) return;
     const ended = once(child, 'exit');

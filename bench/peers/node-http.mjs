@@ -21,5 +21,6 @@ const server = createServer((request, response) => {
   });
   response.end(body);
 });
+server.keepAliveTimeout = 75_000;
 server.listen(Number(process.env['PORT']), '127.0.0.1');
 process.on('SIGTERM', () => process.exit());

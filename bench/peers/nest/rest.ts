@@ -37,8 +37,7 @@ function userBody(id: string): object {
 @Module({ controllers: [UsersController], providers: pipeline })
 class RestModule {}
 
-const adapter =
-  process.env['HTTP2'] === '1' ? (new FastifyAdapter({ http2: true }) as FastifyAdapter) : new FastifyAdapter();
+const adapter = process.env['HTTP2'] === '1' ? new FastifyAdapter({ http2: true }) : new FastifyAdapter();
 const app = await NestFactory.create<NestFastifyApplication>(RestModule, adapter, { logger: ['error', 'warn'] });
 process.on('SIGTERM', () => process.exit());
 await app.listen(Number(process.env['PORT']), '127.0.0.1');
