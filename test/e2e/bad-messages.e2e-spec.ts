@@ -9,6 +9,9 @@ const maxBodyBytes = 2048;
 const placeOrder = methodOf(TrialService, 'PlaceOrder');
 const consume = methodOf(TrialService, 'Consume');
 const echo = methodOf(TrialService, 'Echo');
+// An item by its field of the order; and one, without, with the unknown field 9.
+const item = Buffer.from([0x12, 0x05, 0x0a, 0x01, 0x62, 0x10, 0x01]);
+const nested = Buffer.from([0x0a, 0x01, 0x62, 0x10, 0x01, 0x48, 0x01]);
 let app: TrialApp;
 
 beforeAll(async () => {
@@ -84,12 +87,53 @@ describe('a message', () => {
     );
   });
 
-  it('with a field that a newer contract has is taken', async () => {
-    const unknownField = Buffer.from([0x0a, 0x01, 0x61, 0xfa, 0x01, 0x01, 0x78]);
-    const { failure: failed, messages } = await app.caller.callBytes(pathOf(placeOrder), [unknownField]);
+  it.each([
+    ['', Buffer.from([0x0a, 0x01, 0x61, 0xfa, 0x01, 0x01, 0x78]), '#31'],
+    [
+      ' in the third of its items',
+      Buffer.concat([Buffer.from([0x0a, 0x01, 0x61]), item, item, Buffer.from([0x12, 0x07]), nested]),
+      'items[2].#9',
+    ],
+    [' in its gift', Buffer.concat([Buffer.from([0x0a, 0x01, 0x61, 0x1a, 0x07]), nested]), 'gift.#9'],
+  ])('with a field that its type does not have%s is refused by the number', async (_, bytes, field) => {
+    const { failure: failed, messages } = await app.caller.callBytes(pathOf(placeOrder), [bytes]);
+
+    const message = `${field} is not a known field`;
+    expect(failed).toEqual(
+      failure('INVALID_ARGUMENT', 'VALIDATION_FAILED', message, {
+        violations: [{ field, description: message, reason: 'UNKNOWN_FIELD' }],
+      }),
+    );
+    expect(messages).toEqual([]);
+  });
+
+  it('with such a field beside a wrong one tells both', async () => {
+    const { failure: failed } = await app.caller.callBytes(pathOf(placeOrder), [Buffer.from([0xfa, 0x01, 0x01, 0x78])]);
+
+    expect(failed?.violations?.map(({ field, reason }) => [field, reason])).toEqual([
+      ['#31', 'UNKNOWN_FIELD'],
+      ['title', 'IS_LENGTH'],
+    ]);
+  });
+
+  it('with such a field ends a stream when it is pulled', async () => {
+    const fine = Buffer.from([0x0a, 0x01, 0x61]);
+    const strange = Buffer.from([0x0a, 0x01, 0x61, 0x48, 0x01]);
+    const { failure: failed, messages } = await app.caller.callBytes(pathOf(echo), [fine, strange]);
+
+    expect(messages).toEqual([fine.toString('base64')]);
+    expect(failed).toMatchObject({ status: 'INVALID_ARGUMENT', violations: [{ field: '#9' }] });
+  });
+
+  it('with such a field is taken where the settings say so', async () => {
+    const lenient = await TrialApp.start(undefined, { set: { 'grpc.unknownFields': 'ignore' } });
+    const bytes = Buffer.concat([Buffer.from([0x0a, 0x01, 0x61, 0x48, 0x01, 0x1a, 0x07]), nested]);
+    const { failure: failed, messages } = await lenient.caller.callBytes(pathOf(placeOrder), [bytes]);
+    await lenient.close();
 
     expect(failed).toBeUndefined();
-    expect(messages).toEqual([Buffer.from([0x0a, 0x01, 0x61]).toString('base64')]);
+    const known = Buffer.concat([Buffer.from([0x0a, 0x01, 0x61, 0x1a, 0x05]), nested.subarray(0, 5)]);
+    expect(messages).toEqual([known.toString('base64')]);
   });
 
   it.each([
@@ -106,12 +150,9 @@ describe('a message', () => {
   });
 
   it('at the limit is taken', async () => {
-    const title = Buffer.concat([
-      Buffer.from([0x0a, 0x01, 0x61]),
-      Buffer.from([0xfa, 0x01]),
-      varint(maxBodyBytes - 7),
-      Buffer.alloc(maxBodyBytes - 7),
-    ]);
+    // The same title again and again: the last one counts. An empty one makes up the length.
+    const times = (maxBodyBytes - 2) / 3;
+    const title = Buffer.concat([Buffer.from([0x0a, 0x00]), Buffer.alloc(3 * times, Buffer.from([0x0a, 0x01, 0x61]))]);
     const { failure: failed } = await app.caller.callBytes(pathOf(placeOrder), [title]);
 
     expect(title).toHaveLength(maxBodyBytes);
@@ -295,7 +336,3 @@ describe('a gRPC request by hand', () => {
     expect(answer.headers['grpc-message']).toBe(`request larger than ${maxBodyBytes} bytes after decompression`);
   });
 });
-
-function varint(value: number): Buffer {
-  return Buffer.from([(value & 127) | 128, value >> 7]);
-}

@@ -5,7 +5,7 @@ import { CompatLog } from '../support/compat-log.js';
 import { CompatModule } from '../support/compat.module.js';
 import { expectError } from '../support/envelopes.js';
 import { eventually } from '../support/eventually.js';
-import { GrpcCaller, methodOf } from '../support/grpc-caller.js';
+import { GrpcCaller, methodOf, pathOf } from '../support/grpc-caller.js';
 import { http } from '../support/http-caller.js';
 import { TrialController } from '../support/trial.controller.js';
 import { TrialState } from '../support/trial-state.js';
@@ -175,6 +175,15 @@ describe("Nest's own gRPC decorators", () => {
 
     expect([one.messages, one.failure]).toEqual([[{ text: 'm' }], undefined]);
     expect([none.messages, none.failure]).toEqual([[{}], undefined]);
+  });
+
+  it('take fields that the type of the message does not have', async () => {
+    // Title, and field 9.
+    const bytes = Buffer.from([0x0a, 0x01, 0x61, 0x48, 0x01]);
+    const { messages, failure } = await caller.callBytes(pathOf(method('Order')), [bytes]);
+
+    expect(failure).toBeUndefined();
+    expect(messages).toHaveLength(1);
   });
 
   it('bind a nested message to a DTO, and report a wrong field as @Input() does', async () => {

@@ -1,10 +1,10 @@
-import type { JsonValue } from '@bufbuild/protobuf';
+import { type DescMethod, fromJson, type JsonValue, toBinary } from '@bufbuild/protobuf';
 import { Module } from '@nestjs/common';
 import { httpStatusOf, Status } from 'rookery/core';
 import { openResources, startTestService, type TestService, untilReleased } from 'rookery/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { AppModule } from '../../src/service/app.module.js';
-import { fullJson, GrpcCaller } from '../support/grpc-caller.js';
+import { fullJson, GrpcCaller, pathOf } from '../support/grpc-caller.js';
 import type { Failed } from '../support/grpc-failure.js';
 import { http, type HttpAnswer } from '../support/http-caller.js';
 import { type ParityOutcome, type ParityRequest, parityRequests } from '../support/parity-requests.js';
@@ -88,13 +88,27 @@ function toldByEnvelope(answer: HttpAnswer, { reason, message, errors }: Record<
 }
 
 async function askRpc({ rpc, token }: ParityRequest): Promise<Told> {
-  const { method, message, serverTimeoutMs } = rpc;
+  const { method, message, serverTimeoutMs, beyond } = rpc;
   const init = { token: token && tokens[token](), ...(serverTimeoutMs !== undefined && { serverTimeoutMs }) };
-  const { messages, failure } = await caller.call(method, [message], init);
-  if (failure !== undefined) return toldByDetails(failure);
+  const { messages, failure } =
+    beyond === undefined
+      ? await caller.call(method, [message], init)
+      : await caller.callBytes(pathOf(method), [bytesOf(method, message, beyond.bytes)], init);
+  if (failure !== undefined) return named(toldByDetails(failure), beyond?.names ?? {});
   expect(messages).toHaveLength(1);
   const isEmpty = method.output.typeName === 'google.protobuf.Empty';
   return { status: 'OK', data: isEmpty ? null : steady(fullJson(method.output, messages[0] ?? null)) };
+}
+
+function bytesOf({ input }: DescMethod, message: JsonValue, beyond: Buffer): Buffer {
+  return Buffer.concat([toBinary(input, fromJson(input, message)), beyond]);
+}
+
+// A field without a name on the wire is told by its number: the one thing in which the faces differ.
+function named(told: Told, names: Readonly<Record<string, string>>): Told {
+  let text = JSON.stringify(told);
+  for (const [number, name] of Object.entries(names)) text = text.replaceAll(number, name);
+  return JSON.parse(text) as Told;
 }
 
 function toldByDetails({ status, message, reason, violations, retryAfterMs }: Failed): Told {

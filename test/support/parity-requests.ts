@@ -21,7 +21,13 @@ export type ParityOutcome =
 export interface ParityRequest {
   readonly name: string;
   readonly rest: Pick<HttpRequest, 'method' | 'path' | 'body' | 'headers'>;
-  readonly rpc: { readonly method: DescMethod; readonly message: JsonValue; readonly serverTimeoutMs?: number };
+  readonly rpc: {
+    readonly method: DescMethod;
+    readonly message: JsonValue;
+    readonly serverTimeoutMs?: number;
+    /** What is sent behind the message: fields that the contract does not have, and the names REST gives them. */
+    readonly beyond?: { readonly bytes: Buffer; readonly names: Readonly<Record<string, string>> };
+  };
   readonly token?: TokenName;
   readonly outcome: ParityOutcome;
 }
@@ -291,6 +297,31 @@ export const parityRequests: readonly ParityRequest[] = [
   failing('httpNotFound', refused('NOT_FOUND', 'NOT_FOUND')),
   failing('httpConflict', refused('ALREADY_EXISTS', 'ALREADY_EXISTS')),
   failing('rpc:9', refused('FAILED_PRECONDITION', 'FAILED_PRECONDITION')),
+  {
+    name: 'an order with a field that the contract does not have',
+    rest: { method: 'POST', path: '/trial/orders', body: { title: 'a', colour: 'red' } },
+    // Field 15, a text.
+    rpc: {
+      method: placeOrder,
+      message: { title: 'a' },
+      beyond: { bytes: Buffer.from([0x7a, 0x03, 0x72, 0x65, 0x64]), names: { '#15': 'colour' } },
+    },
+    outcome: invalid('colour:UNKNOWN_FIELD'),
+  },
+  {
+    name: 'an order with such a field in a nested message',
+    rest: { method: 'POST', path: '/trial/orders', body: { title: 'a', gift: { name: 'b', quantity: 1, colour: 1 } } },
+    // Field 3, and in it name, quantity, and field 9, a number.
+    rpc: {
+      method: placeOrder,
+      message: { title: 'a' },
+      beyond: {
+        bytes: Buffer.from([0x1a, 0x07, 0x0a, 0x01, 0x62, 0x10, 0x01, 0x48, 0x01]),
+        names: { 'gift.#9': 'gift.colour' },
+      },
+    },
+    outcome: invalid('gift.colour:UNKNOWN_FIELD'),
+  },
   {
     name: 'a handler that never returns',
     rest: { method: 'POST', path: '/trial/fail', body: { mode: 'never' }, headers: { 'request-timeout': '0.2' } },

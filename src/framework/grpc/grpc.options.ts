@@ -1,9 +1,10 @@
 import { IsBoolean, IsIn, IsInt, Max, Min } from 'class-validator';
 import { ConfigPrefix } from '../core/index.js';
+import type { MessagePolicy } from '../pipeline/index.js';
 
 /** The gRPC side; the section `grpc` of the configuration. Limits of requests are in `server.limits`. */
 @ConfigPrefix('grpc')
-export class GrpcOptions {
+export class GrpcOptions implements MessagePolicy {
   /** Serve `grpc.reflection.v1` and `v1alpha`. Needs a restart. */
   @IsBoolean()
   readonly reflection: boolean = true;
@@ -14,6 +15,14 @@ export class GrpcOptions {
    */
   @IsBoolean()
   readonly errorDetails: boolean = true;
+
+  /**
+   * What a handler with `@Input()` does with a message that has fields its type does not know: refuse it, as unknown
+   * fields of JSON are refused, or ignore them. `ignore` lets callers with a newer contract come before the service has
+   * it. Live.
+   */
+  @IsIn(['refuse', 'ignore'])
+  readonly unknownFields: 'refuse' | 'ignore' = 'refuse';
 
   /** Largest message sent, in bytes. The default is what clients take unless told otherwise. Live. */
   @IsInt()

@@ -3,12 +3,15 @@ import {
   type ArgumentMetadata,
   createParamDecorator,
   type ExecutionContext,
+  Inject,
   Injectable,
+  Optional,
   type PipeTransform,
 } from '@nestjs/common';
-import { metadataKeys } from '../core/index.js';
+import { type Live, metadataKeys } from '../core/index.js';
 import { type HttpInput, InputReader } from './input.js';
 import { isMessageStream } from './message-stream.js';
+import { MESSAGE_POLICY, type MessagePolicy } from './pipeline.options.js';
 import type { DtoClass } from './validation.js';
 
 // What the factory below hands to the pipe: the pipe knows the parameter's type, the factory knows the handler.
@@ -48,29 +51,38 @@ function readerOf(handler: object, metadata: ArgumentMetadata): InputReader {
 /** Reads and checks what `@Input()` stands for. One reader per handler, made on its first request. */
 @Injectable()
 export class InputPipe implements PipeTransform<unknown, unknown> {
+  readonly #policy: Live<MessagePolicy> | undefined;
+
+  constructor(@Optional() @Inject(MESSAGE_POLICY) policy?: Live<MessagePolicy>) {
+    this.#policy = policy;
+  }
+
   transform(value: unknown, metadata: ArgumentMetadata): unknown {
     if (!(value instanceof RawInput)) return value;
     const reader = readerOf(value.handler, metadata);
     if (value.http !== undefined) return reader.fromHttp(value.http);
-    if (isMessageStream(value.message)) return value.message.map((message) => reader.fromMessage(message as object));
-    return reader.fromMessage(value.message as object);
+    return this.#read(value.message, reader);
   }
-}
 
-/**
- * What `@Input()` and its pipe do for one handler, in one step.
- *
- * @returns reads the input out of the request, or the message or the stream of messages
- */
-export function inputExtractor(
-  handler: object,
-  metadata: ArgumentMetadata,
-  isRpc: boolean,
-): (source: unknown) => unknown {
-  let reader: InputReader | undefined;
-  const read = (message: unknown): unknown => (reader ??= readerOf(handler, metadata)).fromMessage(message as object);
-  if (!isRpc) return (request) => (reader ??= readerOf(handler, metadata)).fromHttp(request as HttpInput);
-  return (message) => (isMessageStream(message) ? message.map(read) : read(message));
+  /**
+   * What the parameter's factory and `transform` do for one handler, in one step.
+   *
+   * @returns reads the input out of the request, or the message or the stream of messages
+   */
+  extractor(handler: object, metadata: ArgumentMetadata, isRpc: boolean): (source: unknown) => unknown {
+    let reader: InputReader | undefined;
+    if (!isRpc) return (request) => (reader ??= readerOf(handler, metadata)).fromHttp(request as HttpInput);
+    return (message) => this.#read(message, (reader ??= readerOf(handler, metadata)));
+  }
+
+  #read(message: unknown, reader: InputReader): unknown {
+    if (!isMessageStream(message)) return reader.fromMessage(message as object, this.#takesUnknown);
+    return message.map((element) => reader.fromMessage(element as object, this.#takesUnknown));
+  }
+
+  get #takesUnknown(): boolean {
+    return this.#policy?.value.unknownFields === 'ignore';
+  }
 }
 
 const decorate = createParamDecorator(extract);

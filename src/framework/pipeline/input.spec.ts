@@ -1,4 +1,5 @@
 import { create } from '@bufbuild/protobuf';
+import { WireType } from '@bufbuild/protobuf/wire';
 import { Type } from 'class-transformer';
 import { IsArray, IsEmail, IsIn, IsInt, IsOptional, Length, Matches, Max, Min, ValidateNested } from 'class-validator';
 import { describe, expect, it } from 'vitest';
@@ -63,6 +64,16 @@ describe('InputReader with a message type', () => {
 
     expect(onHttp).toEqual(['email isEmail: email must be an email']);
     expect(onGrpc).toEqual(onHttp);
+  });
+
+  it('refuses a field number that the message does not have, unless it is told to take them', async () => {
+    const message = create(CreateUserRequestSchema, valid);
+    message.$unknown = [{ no: 99, wireType: WireType.Varint, data: new Uint8Array([1]) }];
+
+    expect(await violationsOf(() => reader.fromMessage(message))).toEqual([
+      '#99 unknownField: #99 is not a known field',
+    ]);
+    expect(await reader.fromMessage(message, true)).toEqual(Object.assign(new CreateUserInput(), valid));
   });
 
   it('names every wrong field once, by its type before its rules', async () => {

@@ -1,11 +1,12 @@
 import 'reflect-metadata';
-import type { DescMessage } from '@bufbuild/protobuf';
+import type { DescMessage, Message } from '@bufbuild/protobuf';
 import { currentContext, type FieldViolation } from '../core/index.js';
 import type { Origin } from './json-values.js';
 import { MessageJsonReader } from './message-json.js';
 import { isRecord, type PlainMessage } from './plain-message.js';
 import { ValidationError } from './pipeline.errors.js';
 import { Refused } from './compiled-validation/index.js';
+import { UnknownFields } from './unknown-fields.js';
 import { type DtoClass, DtoChecker } from './validation.js';
 
 /** The parts of an HTTP request that an input is merged from. */
@@ -22,12 +23,14 @@ export interface HttpInput {
 export class InputReader {
   readonly #checker: DtoChecker;
   readonly #json: MessageJsonReader | undefined;
+  readonly #unknown: UnknownFields | undefined;
   readonly #textTypes: ReadonlyMap<string, unknown>;
 
   /** @param message the RPC's request type; without one the DTO's own types say how to read path and query */
   constructor(dto: DtoClass, message: DescMessage | undefined) {
     this.#checker = new DtoChecker(dto);
     this.#json = message === undefined ? undefined : MessageJsonReader.of(message);
+    this.#unknown = message === undefined ? undefined : new UnknownFields(message);
     this.#textTypes = new Map(
       [...this.#checker.declared].map((name) => [
         name,
@@ -57,11 +60,13 @@ export class InputReader {
 
   /**
    * @param message a message of protobuf-es
+   * @param takesUnknown whether fields that the message's type does not have are left out and not refused
    * @returns the input, or a promise of it where only class-validator can check the class
    * @throws ValidationError
    */
-  fromMessage(message: object): object | Promise<object> {
-    return finished(this.#checker.readMessage(message), []);
+  fromMessage(message: object, takesUnknown = false): object | Promise<object> {
+    const unknown = takesUnknown ? undefined : this.#unknown?.of(message as Message);
+    return finished(this.#checker.readMessage(message), unknown ?? noViolations);
   }
 
   #read(target: PlainMessage, source: object, origin: Origin, violations: FieldViolation[]): void {
@@ -77,6 +82,8 @@ export class InputReader {
 }
 
 type Read = ReturnType<DtoChecker['read']>;
+
+const noViolations: readonly FieldViolation[] = [];
 
 function finished(read: Read, violations: readonly FieldViolation[]): object | Promise<object> {
   if (read instanceof Promise) return read.then((settled) => finished(settled, violations));

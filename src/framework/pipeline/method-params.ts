@@ -1,6 +1,6 @@
 import type { PipeTransform } from '@nestjs/common';
 import { type HandlerCall, isThenable } from './handler-call.js';
-import { InputPipe, inputExtractor } from './input.decorator.js';
+import { InputPipe } from './input.decorator.js';
 import type { HandlerParam, HandlerParts } from './handler-parts.js';
 import { StrictValidationPipe } from './validation.pipe.js';
 
@@ -34,13 +34,13 @@ export function composeParams(parts: HandlerParts, handler: object, isRpc: boole
 
 function paramOf(param: HandlerParam, handler: object, isRpc: boolean): Param {
   const { index, metadata, isPiped } = param;
-  const isInput = param.ownPipes.some((pipe) => pipe.constructor === InputPipe);
+  const input = param.ownPipes.find((pipe) => pipe instanceof InputPipe);
   const argument = isRpc && metadata.data === undefined ? rpcArguments[param.type] : undefined;
   // The framework's validation lets pass what `@Input()` takes out, and what is neither a message nor a stream of them.
-  const isPassed = isInput || (argument !== undefined && argument > 0);
+  const isPassed = input !== undefined || (argument !== undefined && argument > 0);
   const pipes = isPassed ? param.pipes.filter((pipe) => pipe.constructor !== StrictValidationPipe) : param.pipes;
-  if (isInput && pipes.length === 1) {
-    const extract = inputExtractor(handler, metadata, isRpc);
+  if (input !== undefined && pipes.length === 1) {
+    const extract = input.extractor(handler, metadata, isRpc);
     return { index, metadata, waits: true, pipes: [], extract: (call) => extract(call.argument(0)) };
   }
   if (argument !== undefined)

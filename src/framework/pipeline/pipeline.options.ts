@@ -56,5 +56,13 @@ export class LimitOptions {
   readonly maxTimeoutMs: number = 86_400_000;
 }
 
+/** What `@Input()` makes of a message with fields that its type does not have; `grpc.unknownFields`. */
+export interface MessagePolicy {
+  readonly unknownFields: 'refuse' | 'ignore';
+}
+
+/** Token of the present `MessagePolicy`, as `Live<MessagePolicy>`; where nothing is provided, they are refused. */
+export const MESSAGE_POLICY: unique symbol = Symbol('MESSAGE_POLICY');
+
 /** Token of the present `LimitOptions`, as `Live<LimitOptions>`. */
 export const LIMIT_OPTIONS: unique symbol = Symbol('LIMIT_OPTIONS');

@@ -13,7 +13,7 @@ import { Lifecycle, ProbeRegistry } from '../core/index.js';
 import { GRPC_OPTIONS } from '../grpc/index.js';
 import { HEALTH_OPTIONS, HealthModule } from '../health/index.js';
 import { EnvelopeInterceptor, ErrorFilter, HTTP_OPTIONS } from '../http/index.js';
-import { LIMIT_OPTIONS, PolicyGuard, StrictValidationPipe } from '../pipeline/index.js';
+import { LIMIT_OPTIONS, MESSAGE_POLICY, PolicyGuard, StrictValidationPipe } from '../pipeline/index.js';
 import { QUOTA_OPTIONS, QuotaModule, RateLimitGuard } from '../quota/index.js';
 import { LOG_OPTIONS, TelemetryModule } from '../telemetry/index.js';
 import type { BoundOptions } from './bound-options.js';
@@ -54,6 +54,7 @@ export class RookeryModule {
       { provide: HEALTH_OPTIONS, useValue: health },
       { provide: HTTP_OPTIONS, useValue: http },
       { provide: LIMIT_OPTIONS, useValue: limits },
+      { provide: MESSAGE_POLICY, useValue: grpc },
       { provide: LOG_OPTIONS, useValue: log },
       { provide: QUOTA_OPTIONS, useValue: quota },
       { provide: SERVER_OPTIONS, useValue: server },
