@@ -1,6 +1,7 @@
 // `npm run conformance`: the public suite of the Connect project (gRPC and gRPC-Web) against a service built on this package.
 // `npm run conformance -- --run '**/unary/**' --trace` runs part of it and shows what went over the wire.
 import { appendFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { go, goTool } from './go-tools.mjs';
 import { StepError, execute, secondsSince, withHeartbeat } from './progress.mjs';
@@ -12,11 +13,14 @@ const PROGRAM = 'connectconformance';
 const DESCRIPTORS = 'descriptors.binpb';
 const NEEDED_FOR = 'the conformance suite';
 
+/** Of what the services log: they say little unless something is wrong. */
+const KEPT_LOG_CHARS = 64 * 1024;
+
 /** What test/conformance/config.yaml amounts to, 6 of them with client certificates: one that is left out shows here. */
 const EXPECTED_CASES = 1310;
 
 const SERVICE = join(ROOT, 'test/conformance');
-const COMPILED = join(ROOT, '.cache/conformance/service/serve.js');
+const COMPILED = join(ROOT, '.cache/conformance/service');
 
 /**
  * The messages and services of the suite, as the module of this very version describes them.
@@ -44,6 +48,37 @@ async function compileService() {
   if (code !== 0) throw new StepError(`tsc ended with ${code}`, output);
 }
 
+/**
+ * Starts the process that serves, for as long as `work` runs.
+ *
+ * @template T
+ * @param {NodeJS.ProcessEnv} env
+ * @param {(port: string) => Promise<T>} work
+ * @returns {Promise<T>}
+ */
+async function withServices(env, work) {
+  // It ends with its standard input, so also when this process is killed.
+  const child = spawn(process.execPath, [join(COMPILED, 'serve.js')], { cwd: ROOT, env, stdio: 'pipe' });
+  let log = '';
+  const keep = (/** @type {string} */ text) => {
+    log = (log + text).slice(-KEPT_LOG_CHARS);
+  };
+  child.stderr.setEncoding('utf8').on('data', keep);
+  try {
+    const port = await new Promise((resolve, reject) => {
+      child.stdout.setEncoding('utf8').once('data', (text) => {
+        child.stdout.on('data', keep);
+        resolve(text.trim());
+      });
+      child.once('exit', (code) => reject(new StepError(`the service under test ended with ${code}`, log)));
+    });
+    return await work(port);
+  } finally {
+    child.stdin.end();
+    if (log !== '') console.log(log);
+  }
+}
+
 /** @param {string} output of the suite */
 function totalsOf(output) {
   const total = /^Total cases: (\d+)$/m.exec(output);
@@ -67,11 +102,15 @@ export async function runConformance(args) {
   });
   await compileService();
   const flags = ['--mode', 'server', '--conf', join(SERVICE, 'config.yaml'), '--max-servers', '2', '--parallel', '4'];
+  const command = ['--', process.execPath, join(COMPILED, 'relay.js')];
+  const env = { ...toolEnvironment(), CONFORMANCE_DESCRIPTORS: join(home, DESCRIPTORS) };
   const { code, output } = await withHeartbeat('conformance', () =>
-    execute(join(home, PROGRAM), [...flags, ...args, '--', process.execPath, COMPILED], {
-      cwd: ROOT,
-      env: { ...toolEnvironment(), CONFORMANCE_DESCRIPTORS: join(home, DESCRIPTORS) },
-    }),
+    withServices(env, (port) =>
+      execute(join(home, PROGRAM), [...flags, ...args, ...command], {
+        cwd: ROOT,
+        env: { ...env, CONFORMANCE_PORT: port },
+      }),
+    ),
   );
   const { total, passed, failed } = totalsOf(output);
   const missing = args.length === 0 && total !== EXPECTED_CASES;

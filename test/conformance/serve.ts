@@ -1,6 +1,7 @@
-// Started by the suite once for every kind of server it wants to test: reads from standard input what is wanted, says on
-// standard output where it listens, and runs until the suite ends it.
+// The services under test, all in one process: the suite gives each ten seconds to start, which a process of its own may
+// exceed on a busy machine. `relay.ts` is what the suite starts. Writes its port to standard output when it is ready.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
@@ -13,26 +14,27 @@ import type { ServerCompatRequest } from './messages.js';
 @Module({ controllers: [ConformanceController] })
 class ConformanceModule {}
 
-/** The one message on standard input: four bytes of length before it. */
-async function readRequest(): Promise<ServerCompatRequest> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of process.stdin) {
-    chunks.push(chunk as Buffer);
-    const all = Buffer.concat(chunks);
-    if (all.length < 4 || all.length < 4 + all.readUInt32BE(0)) continue;
-    const message = fromBinary(messageType('ServerCompatRequest'), all.subarray(4, 4 + all.readUInt32BE(0)));
-    return message as unknown as ServerCompatRequest;
-  }
-  throw new Error('standard input ended before the request was whole');
+/** The one message of a connection: four bytes of length before it. */
+function readRequest(socket: Socket): Promise<ServerCompatRequest> {
+  const { promise, resolve, reject } = Promise.withResolvers<ServerCompatRequest>();
+  let seen = Buffer.alloc(0);
+  socket.on('data', (chunk) => {
+    seen = Buffer.concat([seen, chunk]);
+    if (seen.length < 4 || seen.length < 4 + seen.readUInt32BE(0)) return;
+    const message = fromBinary(messageType('ServerCompatRequest'), seen.subarray(4, 4 + seen.readUInt32BE(0)));
+    resolve(message as unknown as ServerCompatRequest);
+  });
+  socket.on('close', () => reject(new Error('the connection ended before the request was whole')));
+  return promise;
 }
 
-function respond(port: number, pemCert: Uint8Array | undefined): void {
+function encodeResponse(port: number, pemCert: Uint8Array | undefined): Buffer {
   const type = messageType('ServerCompatResponse');
   const init = { host: '127.0.0.1', port, ...(pemCert !== undefined && { pemCert }) };
   const message = toBinary(type, create(type, init));
   const length = Buffer.alloc(4);
   length.writeUInt32BE(message.length);
-  process.stdout.write(Buffer.concat([length, message]));
+  return Buffer.concat([length, message]);
 }
 
 function settingsFor(request: ServerCompatRequest, folder: string): Record<string, string | number> {
@@ -41,8 +43,8 @@ function settingsFor(request: ServerCompatRequest, folder: string): Record<strin
     'server.port': 0,
     'server.idleLingerMs': 0,
     'server.drainDelayMs': 0,
-    // Standard output belongs to the suite.
-    'log.level': 'silent',
+    'server.graceMs': 1000,
+    'log.level': 'warn',
     // The suite counts the details of errors that the framework answers.
     'grpc.errorDetails': 'false',
     'grpc.compression': 'gzip',
@@ -62,15 +64,37 @@ function settingsFor(request: ServerCompatRequest, folder: string): Record<strin
   return settings;
 }
 
-const request = await readRequest();
-const folder = mkdtempSync(join(tmpdir(), 'rookery-conformance-'));
-process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
-const service = await createService(ConformanceModule, {
-  config: {
-    directory: folder,
-    environment: { ROOKERY_ENV: 'test' },
-    argv: Object.entries(settingsFor(request, folder)).flatMap(([path, value]) => ['--set', `${path}=${value}`]),
-  },
+/** Runs a service for as long as the connection lasts. */
+async function serve(socket: Socket): Promise<void> {
+  const closed = new Promise((resolve) => socket.once('close', resolve));
+  const folder = mkdtempSync(join(tmpdir(), 'rookery-conformance-'));
+  try {
+    const request = await readRequest(socket);
+    const settings = settingsFor(request, folder);
+    const service = await createService(ConformanceModule, {
+      ownsProcess: false,
+      config: {
+        directory: folder,
+        environment: { ROOKERY_ENV: 'test' },
+        argv: Object.entries(settings).flatMap(([path, value]) => ['--set', `${path}=${value}`]),
+      },
+    });
+    await service.listen();
+    socket.write(
+      encodeResponse(Number(new URL(service.url).port), request.useTls ? request.serverCreds?.cert : undefined),
+    );
+    await closed;
+    await service.close();
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+    socket.destroy();
+  }
+}
+
+const server = createServer((socket) => {
+  socket.on('error', () => {});
+  serve(socket).catch((error: unknown) => process.stderr.write(`conformance: ${String(error)}\n`));
 });
-await service.listen();
-respond(Number(new URL(service.url).port), request.useTls ? request.serverCreds?.cert : undefined);
+server.listen(0, '127.0.0.1', () => process.stdout.write(`${(server.address() as AddressInfo).port}\n`));
+// Whoever started this has gone.
+process.stdin.resume().on('end', () => process.exit(0));

@@ -64,6 +64,11 @@ export class GrpcServer {
     return next === undefined || next === '+' || next === ';';
   }
 
+  /** The operation served at a path, such as `user.service.v1.UserService/GetUser`. */
+  operationAt(path: string): string | undefined {
+    return this.#methods.find(path)?.operation;
+  }
+
   /**
    * Has `invoke` serve `method`.
    *
@@ -75,15 +80,7 @@ export class GrpcServer {
 
   /** Serves one stream of a `node:http2` session. */
   handleStream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
-    const flat = Object.entries(headers).flatMap(([name, value]) =>
-      name.startsWith(':') ? [] : [value ?? ''].flat().flatMap((each) => [name, each]),
-    );
-    const head = {
-      method: String(headers[':method']),
-      path: String(headers[':path']),
-      headers: new Http2Headers(flat),
-    };
-    this.serve(new Http2ServerStream(stream), head);
+    this.serve(new Http2ServerStream(stream), http2Head(headers));
   }
 
   /** Serves one stream of any engine. */
@@ -154,4 +151,12 @@ export class GrpcServer {
     this.#closeListeners.add(listener);
     return () => this.#closeListeners.delete(listener);
   }
+}
+
+/** The head of a stream of a `node:http2` session. */
+export function http2Head(headers: IncomingHttpHeaders): RequestHead {
+  const flat = Object.entries(headers).flatMap(([name, value]) =>
+    name.startsWith(':') ? [] : [value ?? ''].flat().flatMap((each) => [name, each]),
+  );
+  return { method: String(headers[':method']), path: String(headers[':path']), headers: new Http2Headers(flat) };
 }

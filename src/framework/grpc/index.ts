@@ -20,6 +20,8 @@ export { type AnswerCallback, DuplexCall } from './duplex-call.js';
 export { GrpcRequestStream } from './request-stream.js';
 export { GRPC_OPTIONS, GrpcOptions } from './grpc.options.js';
 export { GrpcServer, type GrpcServerInit } from './grpc-server.js';
+export { type CorsRules } from './grpc-web/cors.js';
+export { GrpcWeb, type GrpcWebInit } from './grpc-web/grpc-web.js';
 export { GrpcStrategy } from './grpc.strategy.js';
 export {
   type OutgoingFields,

@@ -141,6 +141,10 @@ export class ServerCall extends CallHandle implements StreamListener, ResultSink
     }
   }
 
+  onMalformed(error: Error): void {
+    this.#reject(error);
+  }
+
   onDrain(): void {
     this.#writer?.onDrain();
   }

@@ -7,7 +7,10 @@ export type OutgoingFields = HeaderField[];
 export type RequestHead = Pick<Http2RequestHead, 'method' | 'path' | 'headers'>;
 
 /** Told of what happens on a stream, maybe before a call on the stream returns. */
-export type StreamListener = Http2StreamListener;
+export interface StreamListener extends Http2StreamListener {
+  /** The request body is not what its content type says; nothing more of it comes. Never called by the engine. */
+  onMalformed?(error: Error): void;
+}
 
 /**
  * One request and its answer, as far as the gRPC protocol needs it. On HTTP/2 it is the engine's own stream; what carries

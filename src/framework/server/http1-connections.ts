@@ -1,9 +1,15 @@
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Connection, ConnectionKeeper } from './connections.js';
 
 // An empty line after a body, which old clients send, is not the beginning of a request (RFC 9112 section 2.2).
 const emptyLineBytes = 2;
+
+/** gRPC-Web as the port sees it on HTTP/1.1. */
+export interface GrpcWebRequests {
+  handlesHttp1(request: IncomingMessage): boolean;
+  serveHttp1(request: IncomingMessage, response: ServerResponse): void;
+}
 
 /** Knows of one HTTP/1.1 connection whether it is in use, and ends it without cutting a request. */
 class Http1Connection implements ConnectionKeeper {
@@ -79,13 +85,22 @@ export class Http1Connections {
   readonly #connections = new WeakMap<Socket, Http1Connection>();
   #isLeaving = false;
 
-  /** Takes the server's 'connection' listeners over: they are called for the connections given to `serve`. */
-  constructor(server: Server) {
+  /**
+   * Takes the server's 'connection' listeners over: they are called for the connections given to `serve`.
+   *
+   * @param grpcWeb gets its requests before the application's own listeners, which then do not hear of them
+   */
+  constructor(server: Server, grpcWeb?: GrpcWebRequests) {
     this.#server = server;
     this.#serve = server.listeners('connection') as ((socket: Socket) => void)[];
     server.removeAllListeners('connection');
-    // Before the application's own listener, which may answer at once.
-    server.prependListener('request', (request, response) => this.#onRequest(request, response));
+    const answer = server.listeners('request') as RequestListener[];
+    server.removeAllListeners('request');
+    server.on('request', (request, response) => {
+      this.#connections.get(request.socket)?.begin(response);
+      if (grpcWeb?.handlesHttp1(request) === true) grpcWeb.serveHttp1(request, response);
+      else for (const listener of answer) listener.call(server, request, response);
+    });
   }
 
   serve(connection: Connection, socket: Socket): void {
@@ -101,9 +116,5 @@ export class Http1Connections {
   /** From now on every new connection is announced to as well. */
   announce(): void {
     this.#isLeaving = true;
-  }
-
-  #onRequest(request: IncomingMessage, response: ServerResponse): void {
-    this.#connections.get(request.socket)?.begin(response);
   }
 }

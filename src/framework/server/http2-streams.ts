@@ -10,12 +10,19 @@ export interface GrpcStreams {
   handleStream(stream: http2.ServerHttp2Stream, headers: http2.IncomingHttpHeaders): void;
 }
 
+/** gRPC-Web as the port sees it on HTTP/2. */
+export interface GrpcWebStreams {
+  handlesHttp2(headers: http2.IncomingHttpHeaders): boolean;
+  handleStream(stream: http2.ServerHttp2Stream, headers: http2.IncomingHttpHeaders): void;
+}
+
 /** The HTTP face as the port sees it: Fastify's routing function. */
 export type RequestHandler = (request: http2.Http2ServerRequest, response: http2.Http2ServerResponse) => void;
 
 /** What becomes of an HTTP/2 request. */
 export interface Http2StreamsInit {
   readonly grpc: GrpcStreams;
+  readonly grpcWeb?: GrpcWebStreams;
   readonly handleRequest: RequestHandler;
   readonly limits: Live<LimitOptions>;
   readonly log: (message: string, fields: object) => void;
@@ -45,6 +52,7 @@ export class Http2Streams {
       const isGrpc = this.#init.grpc.handles(headers['content-type']);
       if (isLarger(rawHeaders, maxHeaderBytes)) refuse(stream, isGrpc, new HeadersTooLargeError(maxHeaderBytes));
       else if (isGrpc) this.#init.grpc.handleStream(stream, headers);
+      else if (this.#init.grpcWeb?.handlesHttp2(headers) === true) this.#init.grpcWeb.handleStream(stream, headers);
       else this.#handleRequest(stream, headers, flags, rawHeaders);
     } catch (error) {
       // The faces answer their errors themselves: this is a defect, of which the connection's other streams know nothing.

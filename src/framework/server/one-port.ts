@@ -5,9 +5,9 @@ import { TLSSocket } from 'node:tls';
 import type { Live } from '../core/index.js';
 import type { LimitOptions } from '../pipeline/index.js';
 import { type Connection, type ConnectionStats, ConnectionTable } from './connections.js';
-import { Http1Connections } from './http1-connections.js';
+import { type GrpcWebRequests, Http1Connections } from './http1-connections.js';
 import { Http2Connections } from './http2-connections.js';
-import { type GrpcStreams, Http2Streams, type RequestHandler } from './http2-streams.js';
+import { type GrpcStreams, type GrpcWebStreams, Http2Streams, type RequestHandler } from './http2-streams.js';
 import { type Protocol, sniff, type SniffFailure } from './preface.js';
 import type { ServerOptions } from './server.options.js';
 import { TlsConnections } from './tls-connections.js';
@@ -20,6 +20,7 @@ export interface OnePortInit {
   readonly options: Live<ServerOptions>;
   readonly limits: Live<LimitOptions>;
   readonly grpc: GrpcStreams;
+  readonly grpcWeb?: GrpcWebRequests & GrpcWebStreams;
   /** Fastify's routing function; it gets what is not gRPC on HTTP/2. */
   readonly handleRequest: RequestHandler;
   readonly log: (message: string, fields: object) => void;
@@ -90,7 +91,7 @@ export class OnePort {
         ...(this.#init.tlsTiming !== undefined && { timing: this.#init.tlsTiming }),
       });
     }
-    this.#http1 = new Http1Connections(server);
+    this.#http1 = new Http1Connections(server, this.#init.grpcWeb);
     server.on('connection', (socket: Socket) => this.#accept(socket));
     this.#applyOptions();
     this.#unsubscribe = [options.subscribe(() => this.#applyOptions()), limits.subscribe(() => this.#applyOptions())];

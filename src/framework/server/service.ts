@@ -5,8 +5,8 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Logger } from 'nestjs-pino';
 import { DevelopmentToken } from '../auth/index.js';
 import type { ConfigStore } from '../config/index.js';
-import { HealthSource, type Lifecycle } from '../core/index.js';
-import { GrpcServer, GrpcStrategy } from '../grpc/index.js';
+import { HealthSource, type Lifecycle, project } from '../core/index.js';
+import { GrpcServer, GrpcStrategy, GrpcWeb } from '../grpc/index.js';
 import { registerApiDocs, registerHttpPlugins } from '../http/index.js';
 import { HandlerSource, type RequestGate } from '../pipeline/index.js';
 import { bannerLines, type Samples } from './banner.js';
@@ -74,6 +74,7 @@ export class Service {
       options: options.server,
       limits: options.limits,
       grpc,
+      grpcWeb: new GrpcWeb({ grpc, gate, cors: project(options.http, ({ cors }) => cors) }),
       handleRequest: (request, response) => fastify.routing(request as never, response as never),
       log: (message, fields) => logger.log({ ...fields, msg: message }),
     });

@@ -1,0 +1,113 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
+import { type Live, Status } from '../../core/index.js';
+import { Http2Headers } from '../../http2/index.js';
+import type { RequestGate } from '../../pipeline/index.js';
+import { type GrpcServer, http2Head } from '../grpc-server.js';
+import { Http2ServerStream } from '../http2-server-stream.js';
+import type { RequestHead, ServerStream } from '../server-stream.js';
+import { allowReading, type CorsRules, preflightAnswer } from './cors.js';
+import { http1Head, Http1ServerStream } from './http1-stream.js';
+import { isWebType, type WebFormat, webFormat } from './web-format.js';
+import { GrpcWebStream } from './web-stream.js';
+
+/** What gRPC-Web is built from. */
+export interface GrpcWebInit {
+  /** Who serves the calls. */
+  readonly grpc: GrpcServer;
+  readonly gate: RequestGate;
+  readonly cors: Live<CorsRules>;
+}
+
+const ignore = (): void => {};
+const deaf = { onData: ignore, onEnd: ignore, onDrain: ignore, onClose: ignore };
+
+/**
+ * gRPC for browsers: the same calls, served by the same `GrpcServer`, in bodies that need no trailers, on HTTP/1.1 and on
+ * HTTP/2, binary and text; and the preflights that browsers send before them.
+ *
+ * @see https://github.com/grpc/grpc/blob/v1.71.0/doc/PROTOCOL-WEB.md
+ */
+export class GrpcWeb {
+  readonly #grpc: GrpcServer;
+  readonly #gate: RequestGate;
+  readonly #cors: Live<CorsRules>;
+
+  constructor({ grpc, gate, cors }: GrpcWebInit) {
+    this.#grpc = grpc;
+    this.#gate = gate;
+    this.#cors = cors;
+  }
+
+  /** Whether a request on HTTP/2 is a gRPC-Web call, or a preflight of one. */
+  handles({ method, path, headers }: RequestHead): boolean {
+    if (method !== 'OPTIONS') return isWebType(headers.get('content-type'));
+    return (
+      headers.get('access-control-request-method') !== undefined &&
+      this.#isPreflight(path, headers.get('access-control-request-headers'))
+    );
+  }
+
+  /** The same of a request on HTTP/1.1. */
+  handlesHttp1({ method, url = '', headers }: IncomingMessage): boolean {
+    if (method !== 'OPTIONS') return isWebType(headers['content-type']);
+    return (
+      headers['access-control-request-method'] !== undefined &&
+      this.#isPreflight(url, headers['access-control-request-headers'])
+    );
+  }
+
+  /** Serves a request of Node's HTTP/1.1 server for which `handlesHttp1` holds. */
+  serveHttp1(request: IncomingMessage, response: ServerResponse): void {
+    this.serve(new Http1ServerStream(request, response), http1Head(request));
+  }
+
+  /** The same of a stream of a `node:http2` session. */
+  handlesHttp2(headers: IncomingHttpHeaders): boolean {
+    return this.handles(http2Head(headers));
+  }
+
+  /** Serves a stream of a `node:http2` session for which `handlesHttp2` holds. */
+  handleStream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
+    this.serve(new Http2ServerStream(stream), http2Head(headers));
+  }
+
+  /** Serves a request for which `handles` holds. */
+  serve(stream: ServerStream, head: RequestHead): void {
+    if (head.method === 'OPTIONS') {
+      this.#answerPreflight(stream, head);
+      return;
+    }
+    const format = webFormat(head.headers.get('content-type') ?? '', head.headers.get('accept'));
+    const origin = head.headers.get('origin');
+    const web = new GrpcWebStream(stream, format, (headers) => allowReading(headers, this.#cors.value, origin));
+    this.#grpc.serve(web, nativeHead(head, format));
+  }
+
+  // A page may ask for a method that is not served; it is to learn that from the call.
+  #isPreflight(path: string, requestHeaders: string | undefined): boolean {
+    return this.#grpc.operationAt(path) !== undefined || requestHeaders?.includes('x-grpc-web') === true;
+  }
+
+  #answerPreflight(stream: ServerStream, { path, headers }: RequestHead): void {
+    const header = (name: string): string | undefined => headers.get(name);
+    const context = this.#gate.enter({
+      face: 'grpc',
+      operation: `OPTIONS ${this.#grpc.operationAt(path) ?? '(no rpc)'}`,
+      peer: stream.peerAddress,
+      header,
+      timeoutMs: undefined,
+      isStream: false,
+      isProbe: false,
+    });
+    stream.listen(deaf);
+    stream.respondOnly(preflightAnswer(this.#cors.value, header('origin'), header('access-control-request-headers')));
+    this.#gate.leave(context, { status: Status.Ok, httpStatus: 204, reason: undefined });
+  }
+}
+
+function nativeHead({ method, path, headers }: RequestHead, { nativeType }: WebFormat): RequestHead {
+  const flat: string[] = [];
+  for (const [name, value] of headers) flat.push(name, name === 'content-type' ? nativeType : value);
+  return { method, path, headers: new Http2Headers(flat) };
+}

@@ -1,0 +1,120 @@
+import { fieldsOf, type Http2Fields } from '../../http2/index.js';
+import { MalformedMessageError } from '../grpc.errors.js';
+import type { OutgoingFields, ServerStream, StreamListener } from '../server-stream.js';
+import { Base64Reader, encodeBase64, MalformedBase64Error } from './base64.js';
+import { trailerFrame } from './trailer-frame.js';
+import { type WebFormat, webType } from './web-format.js';
+
+/**
+ * A gRPC-Web call, as the gRPC protocol sees it: what the server sends as trailers goes into the body, in the text form
+ * all of the body is base64, and the content type says so.
+ *
+ * @see https://github.com/grpc/grpc/blob/v1.71.0/doc/PROTOCOL-WEB.md
+ */
+export class GrpcWebStream implements ServerStream {
+  readonly peerAddress: string;
+  readonly peerPort: number;
+  readonly #inner: ServerStream;
+  readonly #format: WebFormat;
+  readonly #complete: (headers: OutgoingFields) => void;
+
+  /** @param complete adds what every answer carries besides */
+  constructor(inner: ServerStream, format: WebFormat, complete: (headers: OutgoingFields) => void) {
+    this.peerAddress = inner.peerAddress;
+    this.peerPort = inner.peerPort;
+    this.#inner = inner;
+    this.#format = format;
+    this.#complete = complete;
+  }
+
+  get isClosed(): boolean {
+    return this.#inner.isClosed;
+  }
+
+  listen(listener: StreamListener): void {
+    this.#inner.listen(this.#format.isRequestText ? new TextListener(listener) : listener);
+  }
+
+  pause(): void {
+    this.#inner.pause();
+  }
+
+  resume(): void {
+    this.#inner.resume();
+  }
+
+  respond(fields: Http2Fields): void {
+    this.#inner.respond(this.#headers(fields));
+  }
+
+  respondOnly(fields: Http2Fields): void {
+    this.#inner.respondOnly(this.#headers(fields));
+  }
+
+  write(data: Uint8Array): boolean {
+    return this.#inner.write(this.#body(data));
+  }
+
+  end(trailers: Http2Fields = [], data?: Uint8Array): void {
+    const frame = trailerFrame(trailers);
+    this.#inner.end(undefined, this.#body(data === undefined ? frame : Buffer.concat([data, frame])));
+  }
+
+  reset(code: number): void {
+    this.#inner.reset(code);
+  }
+
+  #headers(fields: Http2Fields): OutgoingFields {
+    const headers = fieldsOf(fields).map((field) =>
+      field.name === 'content-type' ? { ...field, value: webType(field.value, this.#format.isAnswerText) } : field,
+    );
+    this.#complete(headers);
+    return headers;
+  }
+
+  #body(data: Uint8Array): Uint8Array {
+    return this.#format.isAnswerText ? encodeBase64(data) : data;
+  }
+}
+
+/** Takes the base64 off a request body. */
+class TextListener implements StreamListener {
+  readonly #listener: StreamListener;
+  readonly #reader = new Base64Reader();
+  #isMalformed = false;
+
+  constructor(listener: StreamListener) {
+    this.#listener = listener;
+  }
+
+  onData(chunk: Uint8Array): void {
+    this.#pass(() => this.#reader.read(chunk));
+  }
+
+  onEnd(): void {
+    this.#pass(() => this.#reader.end());
+    if (!this.#isMalformed) this.#listener.onEnd();
+  }
+
+  onDrain(): void {
+    this.#listener.onDrain();
+  }
+
+  onClose(code: number): void {
+    this.#listener.onClose(code);
+  }
+
+  #pass(decode: () => Buffer): void {
+    if (this.#isMalformed) return;
+    let data: Buffer;
+    try {
+      data = decode();
+    } catch (cause) {
+      if (!(cause instanceof MalformedBase64Error)) throw cause;
+      this.#isMalformed = true;
+      this.#listener.onMalformed?.(new MalformedMessageError('the body is not base64', { cause }));
+      return;
+    }
+    if (data.length > 0) this.#listener.onData(data);
+  }
+}
