@@ -3,15 +3,18 @@ import http from 'node:http';
 import type http2 from 'node:http2';
 import net, { type AddressInfo } from 'node:net';
 import { vi } from 'vitest';
-import { LiveValue } from '../../src/framework/core/index.js';
-import { LimitOptions } from '../../src/framework/pipeline/index.js';
+import { Lifecycle, LiveValue } from '../../src/framework/core/index.js';
+import { Http2Requests } from '../../src/framework/http/index.js';
+import type { HeaderField } from '../../src/framework/http2/index.js';
+import { LimitOptions, RequestGate } from '../../src/framework/pipeline/index.js';
 import type { ConnectionStats } from '../../src/framework/server/connections.js';
 import { OnePort } from '../../src/framework/server/one-port.js';
 import { Http2Options, ServerOptions, TlsOptions } from '../../src/framework/server/server.options.js';
 import type { TlsFilesTiming } from '../../src/framework/server/tls-files.js';
 
-export type AnyRequest = http.IncomingMessage | http2.Http2ServerRequest;
-export type AnyResponse = http.ServerResponse | http2.Http2ServerResponse;
+/** Those of HTTP/2 look the same. */
+export type AnyRequest = http.IncomingMessage;
+export type AnyResponse = http.ServerResponse;
 
 export interface PortSettings {
   readonly options?: Partial<Omit<ServerOptions, 'tls' | 'http2'>>;
@@ -38,6 +41,15 @@ function echo(request: AnyRequest, response: AnyResponse): void {
   });
 }
 
+function grpcAnswer(status: string, message = ''): HeaderField[] {
+  return [
+    { name: ':status', value: '200' },
+    { name: 'content-type', value: 'application/grpc' },
+    { name: 'grpc-status', value: status },
+    { name: 'grpc-message', value: message },
+  ];
+}
+
 /** A `OnePort` that listens on a free port, with a handler in place of Fastify and a gRPC side that answers trailers. */
 export class TestPort implements AsyncDisposable {
   readonly server: http.Server;
@@ -55,20 +67,22 @@ export class TestPort implements AsyncDisposable {
       tls: { ...new TlsOptions(), ...settings.tls },
       http2: { ...new Http2Options(), ...settings.http2 },
     });
+    const limits = new LiveValue<LimitOptions>({ ...new LimitOptions(), ...settings.limits });
     this.port = new OnePort({
       server: this.server,
       options: this.options,
-      limits: new LiveValue<LimitOptions>({ ...new LimitOptions(), ...settings.limits }),
+      limits,
       grpc: {
         handles: (contentType) => contentType !== undefined && /^application\/grpc(?!-web)/.test(contentType),
-        handleStream: (stream) => {
-          stream.respond(
-            { ':status': 200, 'content-type': 'application/grpc', 'grpc-status': '12' },
-            { endStream: true },
-          );
-        },
+        serve: (stream) => stream.respondOnly(grpcAnswer('12')),
+        refuse: (stream, _head, error) => stream.respondOnly(grpcAnswer(String(error.status), error.message)),
       },
-      handleRequest: handle,
+      http: new Http2Requests({
+        gate: new RequestGate(new Lifecycle(), limits),
+        limits,
+        headers: {},
+        handle: (request, response) => handle(request as never, response as never),
+      }),
       log: (message, fields) => this.logs.push({ message, fields }),
       ...(settings.tlsTiming !== undefined && { tlsTiming: settings.tlsTiming }),
     });

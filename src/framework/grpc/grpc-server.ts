@@ -1,14 +1,11 @@
-import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import type { DescMethod, DescService } from '@bufbuild/protobuf';
 import { DrainingError, type HealthSource, type Lifecycle, type Live, parseGrpcTimeout } from '../core/index.js';
-import { Http2Headers } from '../http2/index.js';
 import type { LimitOptions, RequestGate } from '../pipeline/index.js';
 import type { CallEnvironment } from './call-environment.js';
 import { acceptedEncodings, isEncoding } from './compression.js';
 import type { GrpcOptions } from './grpc.options.js';
 import { MalformedTimeoutError, NotPostError, UnsupportedCodecError, UnsupportedEncodingError } from './grpc.errors.js';
 import { bindHealth } from './health-service.js';
-import { Http2ServerStream } from './http2-server-stream.js';
 import { type BoundMethod, MethodTable } from './method-table.js';
 import { bindReflection } from './reflection-service.js';
 import { type Invoke, ServerCall } from './server-call.js';
@@ -78,18 +75,35 @@ export class GrpcServer {
     this.#methods.bind(method, invoke);
   }
 
-  /** Serves one stream of a `node:http2` session. */
-  handleStream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
-    this.serve(new Http2ServerStream(stream), http2Head(headers));
-  }
-
   /** Serves one stream of any engine. */
   serve(stream: ServerStream, head: RequestHead): void {
+    const method = this.#methods.find(head.path);
+    const timeout = head.headers.get('grpc-timeout');
+    const timeoutMs = timeout === undefined ? undefined : parseGrpcTimeout(timeout);
+    const call = this.#open(stream, head, method, timeoutMs);
+    if (timeout !== undefined && timeoutMs === undefined) call.refuse(new MalformedTimeoutError(timeout));
+    else this.#dispatch(call, method);
+  }
+
+  /** Answers one stream with the status of `error`, without asking any handler. It counts and is logged like all others. */
+  refuse(stream: ServerStream, head: RequestHead, error: Error): void {
+    this.#open(stream, head, this.#methods.find(head.path), undefined).refuse(error);
+  }
+
+  /** Refuses new calls. Those that never end by themselves, health watches, end when the process begins to drain. May be called twice. */
+  close(): void {
+    this.#isClosed = true;
+    this.#endWatches();
+  }
+
+  #open(
+    stream: ServerStream,
+    head: RequestHead,
+    method: BoundMethod<ServerCall> | undefined,
+    timeoutMs: number | undefined,
+  ): ServerCall {
     const { gate } = this.#environment;
     const { headers } = head;
-    const method = this.#methods.find(head.path);
-    const timeout = headers.get('grpc-timeout');
-    const timeoutMs = timeout === undefined ? undefined : parseGrpcTimeout(timeout);
     const context = gate.enter({
       face: 'grpc',
       // Not the path of an unknown method: strangers would make up as many operations as they like.
@@ -102,14 +116,7 @@ export class GrpcServer {
     });
     const call = new ServerCall(this.#environment, stream, head, context, method);
     this.#activeCalls += 1;
-    if (timeout !== undefined && timeoutMs === undefined) call.refuse(new MalformedTimeoutError(timeout));
-    else this.#dispatch(call, method);
-  }
-
-  /** Refuses new calls. Those that never end by themselves, health watches, end when the process begins to drain. May be called twice. */
-  close(): void {
-    this.#isClosed = true;
-    this.#endWatches();
+    return call;
   }
 
   #dispatch(call: ServerCall, method: BoundMethod<ServerCall> | undefined): void {
@@ -153,10 +160,3 @@ export class GrpcServer {
   }
 }
 
-/** The head of a stream of a `node:http2` session. */
-export function http2Head(headers: IncomingHttpHeaders): RequestHead {
-  const flat = Object.entries(headers).flatMap(([name, value]) =>
-    name.startsWith(':') ? [] : [value ?? ''].flat().flatMap((each) => [name, each]),
-  );
-  return { method: String(headers[':method']), path: String(headers[':path']), headers: new Http2Headers(flat) };
-}

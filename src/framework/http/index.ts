@@ -11,6 +11,11 @@ export { type Envelope, type ErrorEnvelope } from './envelope.js';
 export { EnvelopeInterceptor } from './envelope.interceptor.js';
 export { ErrorFilter } from './error.filter.js';
 export { registerHttpPlugins } from './http-plugins.js';
+export { type Http2Request } from './http2-request.js';
+export { Http2Requests, type Http2RequestHandler, type Http2RequestsInit } from './http2-requests.js';
+export { type Http2Response } from './http2-response.js';
+export { type Http2Transport, transportOf } from './http2-transport.js';
+export { securityHeaders } from './security-headers.js';
 export { Raw } from './raw.decorator.js';
 export { type ApiDocsOptions, registerApiDocs } from './openapi/register-api-docs.js';
 export {

@@ -36,8 +36,8 @@ function headersOf(failure: Failure): Record<string, string> {
   return headers;
 }
 
-// Both types may be listed; the problem document is sent only to those who name it.
-function acceptsProblem(accept: string | undefined): boolean {
+/** Whether a caller asks for problem documents: both types may be listed, and only who names that one gets it. */
+export function acceptsProblem(accept: string | undefined): boolean {
   return accept !== undefined && /\bapplication\/problem\+json\b(?!\s*;\s*q=0(\.0*)?(\s|,|;|$))/i.test(accept);
 }
 

@@ -1,5 +1,4 @@
 import { METHODS } from 'node:http';
-import { constants, Http2ServerResponse } from 'node:http2';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { CancelledError, parseRequestTimeout, type RookeryError, runInContext, statusOfHttp } from '../core/index.js';
 import { type RequestGate, toFailure } from '../pipeline/index.js';
@@ -11,6 +10,11 @@ import { brokenRule } from './request-rules.js';
 const probePrefix = '/health/';
 
 const knownMethods: ReadonlySet<string> = new Set(METHODS);
+
+/** What can break off one answer and no more. */
+interface Cuttable {
+  cut?(): void;
+}
 
 // Time that the answer to a passed deadline has to reach the caller, in ms.
 const lastWordMs = 1000;
@@ -76,8 +80,10 @@ function cutAtDeadline(exchange: Exchange, reply: FastifyReply): void {
     const cut = (): void => {
       exchange.failure ??= toFailure(reason);
       exchange.isCut = true;
-      if (reply.raw instanceof Http2ServerResponse) reply.raw.stream.close(constants.NGHTTP2_CANCEL);
-      else reply.raw.destroy();
+      // On HTTP/2 the rest of the connection goes on.
+      const raw = reply.raw as Cuttable & object;
+      if (raw.cut === undefined) reply.raw.destroy();
+      else raw.cut();
     };
     if (reply.raw.headersSent) {
       cut();

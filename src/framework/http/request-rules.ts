@@ -19,12 +19,17 @@ export interface RuledRequest {
 export function brokenRule(request: RuledRequest): RookeryError | undefined {
   const { expect } = request.headers;
   const isOld = request.httpVersionMajor === 1 && request.httpVersionMinor === 0;
-  if (expect !== undefined && !isOld && !/(^|\W)100-continue(\W|$)/i.test(expect)) return new ExpectationFailedError();
+  if (expect !== undefined && !isOld && !expectsContinue(expect)) return new ExpectationFailedError();
   if (request.httpVersionMajor !== 1) return undefined;
   const hosts = countOf('host', request.rawHeaders);
   return hosts === 1 || (isOld && hosts === 0)
     ? undefined
     : new MalformedRequestError(`the request has ${hosts} host headers (expected: 1)`);
+}
+
+/** Whether `100 Continue` is waited for before the body. */
+export function expectsContinue(expect: string | undefined): boolean {
+  return expect !== undefined && /(^|\W)100-continue(\W|$)/i.test(expect);
 }
 
 function countOf(name: string, rawHeaders: readonly string[]): number {

@@ -28,6 +28,7 @@ export class Http2Connection {
   #isEnded = false;
   #isGone = false;
   #isLeaving = false;
+  #isPingedAgain = false;
   #isReadingHeld = false;
   #onGone: (() => void)[] = [];
 
@@ -108,7 +109,7 @@ export class Http2Connection {
         this.#session.decoder.settingsAcknowledged();
       },
       onPingAck: (bytes, at) => {
-        if (drainPing.compare(bytes, at, at + drainPing.length) === 0) this.#finishGoaway();
+        if (drainPing.compare(bytes, at, at + drainPing.length) === 0) this.#onDrainPing();
       },
       onPeerGoaway: () => {
         this.#isLeaving = true;
@@ -152,6 +153,16 @@ export class Http2Connection {
   #onIdle(): void {
     const isDrained = this.#isLeaving || this.#session.lastServedId < largestStreamId;
     if (isDrained && this.#session.streams.size === 0) this.#finish();
+  }
+
+  // Twice there and back: clients answer a PING before they send the requests that they had ready.
+  #onDrainPing(): void {
+    if (this.#isPingedAgain) {
+      this.#finishGoaway();
+    } else if (this.#times.goawayAtMs > 0 && !this.#isEnded) {
+      this.#isPingedAgain = true;
+      this.#session.writer.ping(Flag.none, drainPing, 0);
+    }
   }
 
   #finishGoaway(): void {

@@ -129,7 +129,9 @@ export class FrameHandler implements FrameSink {
     const stream = session.streams.get(streamId);
     session.forgetReset(streamId);
     if (stream === undefined) return;
-    session.remove(stream, readUint32(bytes, start));
+    const code = readUint32(bytes, start);
+    // "No error" before the answer is out is no good end all the same: Node's clients cancel so.
+    session.remove(stream, code === ErrorCode.noError && !stream.isAnswered ? ErrorCode.cancel : code);
     session.limits.onPeerReset(coarseNow());
   }
 

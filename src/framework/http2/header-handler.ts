@@ -2,7 +2,7 @@ import { ErrorCode } from './error-code.js';
 import { Flag } from './frame.js';
 import { type HeaderField, HpackError, precompute } from './hpack/index.js';
 import { Http2ConnectionError } from './http2.errors.js';
-import { FieldCollector } from './request-head.js';
+import { FieldCollector, type Http2RequestHead } from './request-head.js';
 import type { Session } from './session.js';
 import { Stream } from './stream.js';
 import { coarseNow } from './ticker.js';
@@ -90,9 +90,12 @@ export class HeaderHandler {
 
   /** False: the fields are too many. */
   #decode(isTrailers: boolean, bytes: Buffer, start: number, end: number): boolean {
+    const { decoder, options } = this.#session;
     collector.begin(isTrailers);
     try {
-      return this.#session.decoder.decode(bytes, start, end, collector.onField) === 'ok';
+      return (
+        decoder.decode(bytes, start, end, collector.onField) === 'ok' && decoder.listBytes <= options.maxHeaderListBytes
+      );
     } catch (error) {
       if (!(error instanceof HpackError)) throw error;
       throw new Http2ConnectionError(ErrorCode.compressionError, error.message, { cause: error });
@@ -107,30 +110,31 @@ export class HeaderHandler {
       session.refuse(id, ErrorCode.refusedStream, endStream);
       return;
     }
-    const head = isWhole && !dependsOnItself ? collector.takeHead(endStream) : undefined;
-    if (!isWhole) {
-      counters.headerListsTooLarge += 1;
-      session.sendFields(id, tooLarge, true);
-      session.refuse(id, ErrorCode.noError, endStream);
-    } else if (head === undefined) {
+    const head = dependsOnItself ? undefined : collector.takeHead(endStream, isWhole);
+    if (head === undefined) {
       counters.requestsMalformed += 1;
       session.refuse(id, ErrorCode.protocolError, endStream);
-    } else {
-      const stream = new Stream(
-        session,
-        id,
-        options.streamWindowBytes,
-        session.peer.windowBytes,
-        collector.contentLength,
-      );
-      session.open(stream);
-      stream.isRequestEnded = endStream;
-      try {
-        session.handler.onStream(stream, head);
-      } catch (error) {
-        session.report(error, stream);
-      }
+      return;
     }
+    const { streamWindowBytes } = options;
+    const stream = new Stream(session, id, streamWindowBytes, session.peer.windowBytes, collector.contentLength);
+    session.open(stream);
+    stream.isRequestEnded = endStream;
+    try {
+      if (isWhole) session.handler.onStream(stream, head);
+      else this.#refuse(stream, head);
+    } catch (error) {
+      session.report(error, stream);
+    }
+    // An answer of ours to what costs the peer little.
+    if (!isWhole) session.limits.onStreamError(coarseNow());
+  }
+
+  #refuse(stream: Stream, head: Http2RequestHead): void {
+    const { counters, handler } = this.#session;
+    counters.headerListsTooLarge += 1;
+    if (handler.onHeadersTooLarge === undefined) stream.respondOnly(tooLarge);
+    else handler.onHeadersTooLarge(stream, head);
   }
 
   #onTrailers(stream: Stream, endStream: boolean, bytes: Buffer, start: number, end: number): void {

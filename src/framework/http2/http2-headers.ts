@@ -27,6 +27,12 @@ export class Http2Headers {
     return found;
   }
 
+  /** Calls `visit` for each field line, in order. */
+  forEach(visit: (name: string, value: string) => void): void {
+    const flat = this.#flat;
+    for (let i = 0; i < flat.length; i += 2) visit(flat[i] as string, flat[i + 1] as string);
+  }
+
   *[Symbol.iterator](): Generator<[name: string, value: string]> {
     for (let i = 0; i < this.#flat.length; i += 2) yield [this.#flat[i] ?? '', this.#flat[i + 1] ?? ''];
   }

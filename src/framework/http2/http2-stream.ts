@@ -30,6 +30,8 @@ export interface Http2Stream {
   /** Trailers of the request, once `onEnd` has been called. */
   readonly trailers: Http2Headers | undefined;
   readonly isClosed: boolean;
+  /** The whole answer has been passed on, whatever became of the stream afterwards. */
+  readonly isAnswered: boolean;
 
   /** Bytes begin to flow. Until then the caller is held back by flow control. */
   listen(listener: Http2StreamListener): void;

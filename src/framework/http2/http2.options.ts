@@ -21,8 +21,13 @@ export interface Http2ConnectionOptions {
   readonly maxFrameBytes: number;
   /** Table of the HPACK decoder, at least 4096. */
   readonly headerTableBytes: number;
-  /** Names, values and 32 for each field of a header or trailer block; a request beyond is answered with 431. */
+  /** Names, values and 32 for each field of a header or trailer block; a request beyond is refused, with 431 unless the handler says otherwise. */
   readonly maxHeaderListBytes: number;
+  /**
+   * SETTINGS_MAX_HEADER_LIST_SIZE: fields of a request that is refused are read up to here, so that the answer can fit
+   * the request. Clients that heed it do not even send more, and have no answer.
+   */
+  readonly maxReadHeaderListBytes: number;
   /** Compressed bytes of a block of several frames. */
   readonly maxHeaderBlockBytes: number;
   /** CONTINUATION frames of a block. */
@@ -71,6 +76,7 @@ const defaults: Http2ConnectionOptions = {
   maxFrameBytes: defaultMaxFrameBytes,
   headerTableBytes: 4096,
   maxHeaderListBytes: 16_384,
+  maxReadHeaderListBytes: 16_384,
   maxHeaderBlockBytes: 32_768,
   maxContinuations: 16,
   writeHighWaterBytes: 65_536,
@@ -106,6 +112,7 @@ const ranges: Partial<Record<keyof Http2ConnectionOptions, readonly [least: numb
   maxFrameBytes: [defaultMaxFrameBytes, largestFrameBytes],
   headerTableBytes: [4096, 1_048_576],
   maxHeaderListBytes: [1024, 16_777_216],
+  maxReadHeaderListBytes: [1024, 16_777_216],
   maxHeaderBlockBytes: [1024, 16_777_216],
 };
 

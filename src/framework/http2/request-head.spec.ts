@@ -15,7 +15,7 @@ function collect(lines: Lines, endStream = false): { head: Http2RequestHead | un
   const collector = new FieldCollector();
   collector.begin(false);
   for (const [name, value] of lines) collector.onField(name, value, judgeField(name, value));
-  return { head: collector.takeHead(endStream), collector };
+  return { head: collector.takeHead(endStream, true), collector };
 }
 
 const without = (name: string): Lines => pseudo.filter(([each]) => each !== name);

@@ -57,9 +57,9 @@ export class FieldCollector {
     return new Http2Headers(this.#fields);
   }
 
-  /** Undefined: the request is malformed. */
-  takeHead(endStream: boolean): Http2RequestHead | undefined {
-    if (this.malformed === '') this.#checkHead(endStream);
+  /** Undefined: the request is malformed. Of a list that is not whole, nothing is missed. */
+  takeHead(endStream: boolean, isWhole: boolean): Http2RequestHead | undefined {
+    if (this.malformed === '' && isWhole) this.#checkHead(endStream);
     if (this.malformed !== '') return undefined;
     return {
       method: this.#method ?? '',

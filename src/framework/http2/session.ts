@@ -20,6 +20,11 @@ import { coarseNow } from './ticker.js';
 export interface Http2ConnectionHandler {
   /** A request has begun. `stream.listen` may be called now or later. An exception resets the stream. */
   onStream(stream: Http2Stream, head: Http2RequestHead): void;
+  /**
+   * A request whose header fields are more than `maxHeaderListBytes`; `head` has those up to `maxReadHeaderListBytes`, and
+   * empty strings for what is missing. To be answered at once. Without it the answer is 431.
+   */
+  onHeadersTooLarge?(stream: Http2Stream, head: Http2RequestHead): void;
   /** The connection is gone, and all its streams before it. `error`: what it was cut for, by us. */
   onClose?(error: Http2ConnectionError | undefined): void;
   /** `onStream` or a listener threw; the stream has been reset. Without it the exception goes to the process. */
@@ -76,8 +81,8 @@ export class Session implements StreamHost {
     this.limits = new Limits(options, counters, coarseNow());
     this.writer = new FrameWriter(socket, () => this.#resetUnfinished());
     this.outbox = new Outbox(this.writer, this.peer, this.limits);
-    const { headerTableBytes: maxTableBytes, maxHeaderListBytes: maxListBytes } = options;
-    this.decoder = new HpackDecoder({ maxTableBytes, maxListBytes, judgeField });
+    const maxListBytes = Math.max(options.maxReadHeaderListBytes, options.maxHeaderListBytes);
+    this.decoder = new HpackDecoder({ maxTableBytes: options.headerTableBytes, maxListBytes, judgeField });
     this.peerAddress = socket.remoteAddress ?? '';
     this.peerPort = socket.remotePort ?? 0;
     this.writeHighWaterBytes = options.writeHighWaterBytes;
@@ -92,7 +97,7 @@ export class Session implements StreamHost {
       [Setting.maxConcurrentStreams, options.maxConcurrentStreams],
       [Setting.initialWindowSize, options.streamWindowBytes],
       [Setting.maxFrameSize, options.maxFrameBytes],
-      [Setting.maxHeaderListSize, options.maxHeaderListBytes],
+      [Setting.maxHeaderListSize, Math.max(options.maxReadHeaderListBytes, options.maxHeaderListBytes)],
     ]);
     writer.settings(Flag.none, settings);
     const more = options.connectionWindowBytes - defaultWindowBytes;
@@ -202,9 +207,8 @@ export class Session implements StreamHost {
   /** SETTINGS of the peer: RFC 9113 sections 6.5.3 and 6.9.2. */
   applySettings(bytes: Uint8Array, start: number, end: number): void {
     const { peer } = this;
-    const { windowBytes: before, headerTableBytes: tableBefore } = peer;
-    peer.apply(bytes, start, end);
-    if (peer.headerTableBytes !== tableBefore) this.encoder.setMaxTableBytes(peer.headerTableBytes);
+    const { windowBytes: before } = peer;
+    peer.apply(bytes, start, end, this.encoder);
     this.writer.settings(Flag.ack, bytes.subarray(0, 0));
     const change = peer.windowBytes - before;
     if (change !== 0) this.#changeWindows(change);

@@ -21,9 +21,13 @@ export const Setting = {
 
 const settingBytes = 6;
 
+/** Whose table the peer sizes. */
+export interface TableOwner {
+  setMaxTableBytes(bytes: number): void;
+}
+
 /** What the peer has asked for, so far as a server heeds it. */
 export class PeerSettings {
-  headerTableBytes = 4096;
   windowBytes = defaultWindowBytes;
   maxFrameBytes = defaultMaxFrameBytes;
 
@@ -32,16 +36,18 @@ export class PeerSettings {
    *
    * @throws Http2ConnectionError  a value is out of range
    */
-  apply(bytes: Uint8Array, start: number, end: number): void {
+  apply(bytes: Uint8Array, start: number, end: number, encoder: TableOwner): void {
     for (let at = start; at + settingBytes <= end; at += settingBytes) {
-      this.#set(((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0), readUint32(bytes, at + 2));
+      const id = ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0);
+      const value = readUint32(bytes, at + 2);
+      // Each in its turn: 0 and then 4096 empties the table, RFC 7541 section 4.2.
+      if (id === Setting.headerTableSize) encoder.setMaxTableBytes(value);
+      else this.#set(id, value);
     }
   }
 
   #set(id: number, value: number): void {
-    if (id === Setting.headerTableSize) {
-      this.headerTableBytes = value;
-    } else if (id === Setting.enablePush) {
+    if (id === Setting.enablePush) {
       if (value > 1) throw outOfRange('ENABLE_PUSH', value, ErrorCode.protocolError);
     } else if (id === Setting.initialWindowSize) {
       if (value > largestWindowBytes) throw outOfRange('INITIAL_WINDOW_SIZE', value, ErrorCode.flowControlError);

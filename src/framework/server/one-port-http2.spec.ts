@@ -83,18 +83,14 @@ describe('OnePort on HTTP/2', () => {
     expect(JSON.parse(stdout)).toEqual({ version: '2.0', method: 'POST', url: '/curl', isTls: false, body: 'x=1' });
   });
 
-  it('says 100 to a client that waits for it, and 417 to one that expects something else', async () => {
+  it('says 100 to a client that waits for it', async () => {
     await using port = await TestPort.open();
 
     await withSession(port, async (session) => {
       const stream = session.request({ ':path': '/', ':method': 'POST', expect: '100-continue' });
       stream.once('continue', () => stream.end('after'));
-      const other = session.request({ ':path': '/', ':method': 'POST', expect: 'miracles' });
-      other.end();
 
-      const [continued, refused] = await Promise.all([answerOf(stream), answerOf(other)]);
-      expect(JSON.parse(continued.body)).toMatchObject({ body: 'after' });
-      expect(refused.status).toBe(417);
+      expect(JSON.parse((await answerOf(stream)).body)).toMatchObject({ body: 'after' });
     });
   });
 
@@ -194,9 +190,8 @@ describe('OnePort on HTTP/2', () => {
       session.on('goaway', () => (goaways += 1));
       const answer = answerOf(session.request({ ':path': '/' }));
       const finish = await asked;
-      // Two pings take longer than nothing; the idle timer of 20 ms has run when the third is answered.
-      const startedAtMs = performance.now();
-      while (performance.now() - startedAtMs < 60) await new Promise((done) => session.ping(done));
+      // Younger, and closed because nothing is open on it.
+      await withSession(port, (witness) => once(witness, 'close'));
       expect(goaways).toBe(0);
       finish();
 

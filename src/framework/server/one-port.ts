@@ -6,8 +6,7 @@ import type { Live } from '../core/index.js';
 import type { LimitOptions } from '../pipeline/index.js';
 import { type Connection, type ConnectionStats, ConnectionTable } from './connections.js';
 import { type GrpcWebRequests, Http1Connections } from './http1-connections.js';
-import { Http2Connections } from './http2-connections.js';
-import { type GrpcStreams, type GrpcWebStreams, Http2Streams, type RequestHandler } from './http2-streams.js';
+import { type GrpcStreams, type GrpcWebStreams, Http2Connections, type HttpStreams } from './http2-connections.js';
 import { type Protocol, sniff, type SniffFailure } from './preface.js';
 import type { ServerOptions } from './server.options.js';
 import { TlsConnections } from './tls-connections.js';
@@ -21,8 +20,8 @@ export interface OnePortInit {
   readonly limits: Live<LimitOptions>;
   readonly grpc: GrpcStreams;
   readonly grpcWeb?: GrpcWebRequests & GrpcWebStreams;
-  /** Fastify's routing function; it gets what is not gRPC on HTTP/2. */
-  readonly handleRequest: RequestHandler;
+  /** Gets what is not gRPC on HTTP/2. */
+  readonly http: HttpStreams;
   readonly log: (message: string, fields: object) => void;
   /** How quickly changed certificates are noticed. */
   readonly tlsTiming?: TlsFilesTiming;
@@ -48,7 +47,7 @@ const ignore = (): void => {};
  * connection, and ends all of it without losing a request.
  *
  * @example
- * const port = new OnePort({ server, options, limits, grpc, handleRequest, log });
+ * const port = new OnePort({ server, options, limits, grpc, http, log });
  * port.attach();
  * server.listen(8080);
  * // at the stop
@@ -68,10 +67,7 @@ export class OnePort {
 
   constructor(init: OnePortInit) {
     this.#init = init;
-    const streams = new Http2Streams(init);
-    this.#http2 = new Http2Connections(init.options, init.limits, (stream, headers, flags, rawHeaders) =>
-      streams.handle(stream, headers, flags, rawHeaders),
-    );
+    this.#http2 = new Http2Connections(init);
   }
 
   /**
@@ -169,6 +165,7 @@ export class OnePort {
 
   #applyOptions(): void {
     const { server, options, limits } = this.#init;
+    this.#http2.applyOptions();
     server.maxConnections = options.value.maxConnections;
     server.keepAliveTimeout = options.value.keepAliveTimeoutMs;
     server.headersTimeout = limits.value.headersTimeoutMs;

@@ -79,12 +79,6 @@ export class Http2Options {
   @Max(268_435_456)
   readonly connectionWindowBytes: number = 1_048_576;
 
-  /** Memory of one connection above which it gets no new streams, in MiB. */
-  @IsInt()
-  @Min(1)
-  @Max(1024)
-  readonly maxSessionMemoryMiB: number = 32;
-
   /** A connection without an open stream is closed after this time, in ms. */
   @IsInt()
   @Min(100)

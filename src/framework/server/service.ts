@@ -7,7 +7,7 @@ import { DevelopmentToken } from '../auth/index.js';
 import type { ConfigStore } from '../config/index.js';
 import { HealthSource, type Lifecycle, project } from '../core/index.js';
 import { GrpcServer, GrpcStrategy, GrpcWeb } from '../grpc/index.js';
-import { registerApiDocs, registerHttpPlugins } from '../http/index.js';
+import { Http2Requests, registerApiDocs, registerHttpPlugins, securityHeaders } from '../http/index.js';
 import { HandlerSource, type RequestGate } from '../pipeline/index.js';
 import { bannerLines, type Samples } from './banner.js';
 import type { BoundOptions } from './bound-options.js';
@@ -75,7 +75,12 @@ export class Service {
       limits: options.limits,
       grpc,
       grpcWeb: new GrpcWeb({ grpc, gate, cors: project(options.http, ({ cors }) => cors) }),
-      handleRequest: (request, response) => fastify.routing(request as never, response as never),
+      http: new Http2Requests({
+        gate,
+        limits: options.limits,
+        headers: options.http.value.securityHeaders ? securityHeaders() : {},
+        handle: (request, response) => fastify.routing(request as never, response as never),
+      }),
       log: (message, fields) => logger.log({ ...fields, msg: message }),
     });
     return new Service(parts, port);

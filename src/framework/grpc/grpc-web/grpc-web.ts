@@ -1,10 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import { type Live, Status } from '../../core/index.js';
 import { Http2Headers } from '../../http2/index.js';
 import type { RequestGate } from '../../pipeline/index.js';
-import { type GrpcServer, http2Head } from '../grpc-server.js';
-import { Http2ServerStream } from '../http2-server-stream.js';
+import type { GrpcServer } from '../grpc-server.js';
 import type { RequestHead, ServerStream } from '../server-stream.js';
 import { allowReading, type CorsRules, preflightAnswer } from './cors.js';
 import { http1Head, Http1ServerStream } from './http1-stream.js';
@@ -60,16 +58,6 @@ export class GrpcWeb {
   /** Serves a request of Node's HTTP/1.1 server for which `handlesHttp1` holds. */
   serveHttp1(request: IncomingMessage, response: ServerResponse): void {
     this.serve(new Http1ServerStream(request, response), http1Head(request));
-  }
-
-  /** The same of a stream of a `node:http2` session. */
-  handlesHttp2(headers: IncomingHttpHeaders): boolean {
-    return this.handles(http2Head(headers));
-  }
-
-  /** Serves a stream of a `node:http2` session for which `handlesHttp2` holds. */
-  handleStream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
-    this.serve(new Http2ServerStream(stream), http2Head(headers));
   }
 
   /** Serves a request for which `handles` holds. */

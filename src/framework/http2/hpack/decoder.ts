@@ -59,6 +59,11 @@ export class HpackDecoder {
     this.#staticMarks = staticMarksOf(judgeField);
   }
 
+  /** Names, values and 32 for each field of the block decoded last, delivered or not. */
+  get listBytes(): number {
+    return this.#listBytes;
+  }
+
   /**
    * The peer has acknowledged the SETTINGS with our table size. Matters when that is below 4096: from now on the table
    * must be that small, and the next block must begin by saying so (RFC 9113 section 4.3.1).

@@ -1,0 +1,76 @@
+import type { OutgoingHttpHeader, OutgoingHttpHeaders } from 'node:http';
+import type { HeaderField } from '../http2/index.js';
+
+/** What `writeHead` takes: a record, a list of pairs, or names and values in turn. */
+export type GivenHeaders = OutgoingHttpHeaders | readonly OutgoingHttpHeader[] | readonly (readonly string[])[];
+
+// They speak of a connection, of which HTTP/2 knows by itself: RFC 9113 section 8.2.2.
+const connectionSpecific: ReadonlySet<string> = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'transfer-encoding',
+  'upgrade',
+  'http2-settings',
+]);
+
+/** Calls `visit` with each name, in lower case, and its value. What HTTP/2 cannot carry is left out. */
+export function eachHeader(given: GivenHeaders, visit: (name: string, value: unknown) => void): void {
+  if (!Array.isArray(given)) {
+    const record = given as OutgoingHttpHeaders;
+    for (const name of Object.keys(record)) visitOne(name, record[name], visit);
+  } else if (Array.isArray(given[0])) {
+    for (const [name, value] of given as readonly (readonly string[])[]) visitOne(String(name), value, visit);
+  } else {
+    for (let i = 0; i + 1 < given.length; i += 2) visitOne(String(given[i]), given[i + 1], visit);
+  }
+}
+
+function visitOne(name: string, value: unknown, visit: (name: string, value: unknown) => void): void {
+  const lower = name.toLowerCase();
+  if (!connectionSpecific.has(lower)) visit(lower, value);
+}
+
+/** Adds one header; a list is a line for each. */
+export function addField(fields: HeaderField[], name: string, value: unknown): void {
+  if (typeof value === 'string') fields.push({ name, value: trimmed(value) });
+  else if (Array.isArray(value)) for (const each of value) addField(fields, name, each);
+  else if (typeof value === 'number') fields.push({ name, value: String(value) });
+  else throw new TypeError(`header ${name}: ${typeof value} (expected: string, number or list of them)`);
+}
+
+// White space at the ends, which HTTP/1.1 lets pass, HTTP/2 does not (RFC 9113 section 8.2.1).
+function trimmed(value: string): string {
+  return isBlank(value.charCodeAt(0)) || isBlank(value.charCodeAt(value.length - 1)) ? value.trim() : value;
+}
+
+function isBlank(char: number): boolean {
+  return char === 0x20 || char === 0x09;
+}
+
+const statusFields = new Map<number, HeaderField>();
+
+/** @throws RangeError it is no final status */
+export function statusField(status: number): HeaderField {
+  let field = statusFields.get(status);
+  if (field === undefined) {
+    if (!Number.isInteger(status) || status < 200 || status > 999)
+      throw new RangeError(`status: ${status} (expected: 200 to 999)`);
+    field = { name: ':status', value: String(status) };
+    statusFields.set(status, field);
+  }
+  return field;
+}
+
+let dateSecond = 0;
+let date: HeaderField = { name: 'date', value: '' };
+
+/** The `date` of an answer, made once a second. */
+export function dateField(): HeaderField {
+  const second = Math.trunc(Date.now() / 1000);
+  if (second !== dateSecond) {
+    dateSecond = second;
+    date = { name: 'date', value: new Date(second * 1000).toUTCString() };
+  }
+  return date;
+}

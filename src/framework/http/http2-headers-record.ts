@@ -1,0 +1,56 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Http2Headers } from '../http2/index.js';
+
+// Node's own list: of these the first line counts, of all others the lines are joined.
+const singleValued: ReadonlySet<string> = new Set([
+  'age',
+  'authorization',
+  'content-length',
+  'content-type',
+  'etag',
+  'expires',
+  'from',
+  'host',
+  'if-modified-since',
+  'if-unmodified-since',
+  'last-modified',
+  'location',
+  'max-forwards',
+  'proxy-authorization',
+  'referer',
+  'retry-after',
+  'server',
+  'user-agent',
+]);
+
+/**
+ * Header fields as `request.headers` of Node has them.
+ *
+ * @see https://nodejs.org/download/release/v24.15.0/docs/api/http.html#messageheaders how lines of one name are joined
+ */
+export function headersRecord(fields: Http2Headers): IncomingHttpHeaders {
+  const record: IncomingHttpHeaders = {};
+  fields.forEach((name, value) => {
+    const before = record[name];
+    if (name === 'set-cookie') record['set-cookie'] = [...(record['set-cookie'] ?? []), value];
+    else if (before === undefined) record[name] = value;
+    else if (!singleValued.has(name)) record[name] = `${String(before)}${name === 'cookie' ? '; ' : ', '}${value}`;
+  });
+  return record;
+}
+
+/** All lines of each name. */
+export function distinctHeaders(fields: Http2Headers): Record<string, string[]> {
+  const record: Record<string, string[]> = Object.create(null) as Record<string, string[]>;
+  fields.forEach((name, value) => {
+    (record[name] ??= []).push(value);
+  });
+  return record;
+}
+
+/** name, value, name, value …, as they came. */
+export function flatHeaders(fields: Http2Headers): string[] {
+  const flat: string[] = [];
+  fields.forEach((name, value) => flat.push(name, value));
+  return flat;
+}

@@ -1,0 +1,96 @@
+import { type OutgoingHttpHeader, type OutgoingHttpHeaders, validateHeaderName, validateHeaderValue } from 'node:http';
+import { Stream } from 'node:stream';
+import type { HeaderField } from '../http2/index.js';
+import { addField, dateField, eachHeader, type GivenHeaders, statusField } from './http2-fields.js';
+
+/** Nobody has said how long the body will be. */
+export const unknownLength = -1;
+
+/** Something was asked of an answer that is too far for it; `code` is Node's. */
+export class StreamStateError extends Error {
+  constructor(
+    readonly code: string,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/** Node's error for headers that come too late. */
+export function headersAreSent(what: string): Error {
+  return new StreamStateError('ERR_HTTP_HEADERS_SENT', `cannot ${what} headers after they are sent to the client`);
+}
+
+/** Status and headers of an answer, until they are sent. */
+export class Http2ResponseHeaders extends Stream {
+  statusCode = 200;
+  /** HTTP/2 has no reason phrase. */
+  statusMessage = '';
+  sendDate = true;
+  headersSent = false;
+  /** By `content-length`: what is still to be written. */
+  protected bodyBytesLeft: number = unknownLength;
+  readonly #headers = new Map<string, OutgoingHttpHeader>();
+
+  setHeader(name: string, value: OutgoingHttpHeader): this {
+    if (this.headersSent) throw headersAreSent('set');
+    validateHeaderName(name);
+    for (const each of [value].flat()) validateHeaderValue(name, each as string);
+    this.#headers.set(name.toLowerCase(), value);
+    return this;
+  }
+
+  setHeaders(headers: Iterable<[string, OutgoingHttpHeader]>): this {
+    for (const [name, value] of headers) this.setHeader(name, value);
+    return this;
+  }
+
+  appendHeader(name: string, value: string | readonly string[]): this {
+    const before = this.getHeader(name);
+    return this.setHeader(name, before === undefined ? (value as string) : [before, value].flat().map(String));
+  }
+
+  getHeader(name: string): OutgoingHttpHeader | undefined {
+    return this.#headers.get(name.toLowerCase());
+  }
+
+  getHeaders(): OutgoingHttpHeaders {
+    return Object.assign(Object.create(null) as OutgoingHttpHeaders, Object.fromEntries(this.#headers));
+  }
+
+  getHeaderNames(): string[] {
+    return [...this.#headers.keys()];
+  }
+
+  getRawHeaderNames(): string[] {
+    return this.getHeaderNames();
+  }
+
+  hasHeader(name: string): boolean {
+    return this.#headers.has(name.toLowerCase());
+  }
+
+  removeHeader(name: string): void {
+    if (this.headersSent) throw headersAreSent('remove');
+    this.#headers.delete(name.toLowerCase());
+  }
+
+  /** What goes out: status, `given` over what was set before, date. */
+  protected takeFields(given: GivenHeaders | undefined): HeaderField[] {
+    const fields = [statusField(this.statusCode)];
+    let hasDate = !this.sendDate;
+    const add = (name: string, value: unknown): void => {
+      if (name === 'date') hasDate = true;
+      else if (name === 'content-length') this.bodyBytesLeft = Number(value);
+      addField(fields, name, value);
+    };
+    if (this.#headers.size === 0) {
+      if (given !== undefined) eachHeader(given, add);
+    } else {
+      if (given !== undefined) eachHeader(given, (name, value) => this.#headers.set(name, value as OutgoingHttpHeader));
+      eachHeader(this.getHeaders(), add);
+    }
+    if (!hasDate) fields.push(dateField());
+    return fields;
+  }
+}

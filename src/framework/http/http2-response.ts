@@ -1,0 +1,266 @@
+import type { OutgoingHttpHeader } from 'node:http';
+import { ErrorCode, type HeaderField, type Http2Stream } from '../http2/index.js';
+import { addField, eachHeader, type GivenHeaders } from './http2-fields.js';
+import type { Http2Request } from './http2-request.js';
+import { Http2ResponseHeaders, headersAreSent, StreamStateError, unknownLength } from './http2-response-headers.js';
+import type { Http2StreamSocket } from './http2-transport.js';
+
+type Done = ((error?: Error | null) => void) | null | undefined;
+type Encoding = BufferEncoding | null | undefined;
+
+const nothing = Buffer.alloc(0);
+
+/**
+ * The answer to a request over HTTP/2 in the form of Node's `http.ServerResponse`, for Fastify, Nest and what is plugged
+ * into them.
+ *
+ * There is no machinery of `Writable` in it: what the windows of the peer have room for goes to the engine as it comes, an
+ * answer in one piece in one write of the socket. `write()` returns false while the peer is behind, and 'drain' follows.
+ */
+export class Http2Response extends Http2ResponseHeaders {
+  readonly req: Http2Request;
+  readonly stream: Http2Stream;
+  writableEnded = false;
+  writableFinished = false;
+  writableNeedDrain = false;
+  destroyed = false;
+  closed = false;
+  errored: Error | null = null;
+  readonly writable = true;
+  #trailers: HeaderField[] | undefined;
+  /** Made by `writeHead`, and not sent yet because there may be no body. */
+  #waiting: HeaderField[] | undefined;
+  #onDrained: ((error?: Error | null) => void)[] = [];
+
+  constructor(stream: Http2Stream, request: Http2Request) {
+    super();
+    this.stream = stream;
+    this.req = request;
+  }
+
+  get socket(): Http2StreamSocket {
+    return this.req.socket;
+  }
+
+  get connection(): Http2StreamSocket {
+    return this.req.socket;
+  }
+
+  get finished(): boolean {
+    return this.writableEnded;
+  }
+
+  get writableLength(): number {
+    return this.writableNeedDrain ? this.writableHighWaterMark : 0;
+  }
+
+  get writableHighWaterMark(): number {
+    return 65_536;
+  }
+
+  get writableObjectMode(): boolean {
+    return false;
+  }
+
+  get writableCorked(): number {
+    return 0;
+  }
+
+  writeHead(statusCode: number, reason?: string | GivenHeaders, headers?: GivenHeaders): this {
+    if (this.headersSent) throw headersAreSent('write');
+    this.statusCode = statusCode;
+    const fields = this.takeFields(typeof reason === 'object' ? reason : headers);
+    this.headersSent = true;
+    // The engine refuses what cannot be sent: whoever calls `writeHead` is to hear of it.
+    if (this.#mayBeAll()) this.#waiting = fields;
+    else this.stream.respond(fields);
+    return this;
+  }
+
+  flushHeaders(): void {
+    if (!this.headersSent) this.writeHead(this.statusCode);
+    this.#flush();
+  }
+
+  writeContinue(): void {
+    this.stream.inform([{ name: ':status', value: '100' }]);
+  }
+
+  writeProcessing(): void {
+    this.stream.inform([{ name: ':status', value: '102' }]);
+  }
+
+  writeEarlyHints(hints: Record<string, string | string[]>, done?: () => void): void {
+    const fields: HeaderField[] = [{ name: ':status', value: '103' }];
+    eachHeader(hints, (name, value) => addField(fields, name, Array.isArray(value) ? value.join(', ') : value));
+    this.stream.inform(fields);
+    done?.();
+  }
+
+  addTrailers(trailers: GivenHeaders): void {
+    const fields = (this.#trailers ??= []);
+    eachHeader(trailers, (name, value) => addField(fields, name, value));
+  }
+
+  setTrailer(name: string, value: OutgoingHttpHeader): this {
+    this.addTrailers({ [name]: value });
+    return this;
+  }
+
+  /** For what expects it: time limits are those of the service. */
+  setTimeout(): this {
+    return this;
+  }
+
+  cork(): void {
+    // The engine gathers what a turn brings.
+  }
+
+  uncork(): void {
+    // See cork().
+  }
+
+  write(chunk: string | Uint8Array, encoding?: Encoding | Done, done?: Done): boolean {
+    const callback = typeof encoding === 'function' ? encoding : done;
+    if (this.writableEnded)
+      return this.#fail(new StreamStateError('ERR_STREAM_WRITE_AFTER_END', 'write after end'), callback);
+    if (this.destroyed)
+      return this.#fail(new StreamStateError('ERR_STREAM_DESTROYED', 'the answer was destroyed'), callback);
+    const bytes = bytesOf(chunk, encoding);
+    if (!this.headersSent) this.writeHead(this.statusCode);
+    if (this.#isBodiless()) {
+      if (callback) process.nextTick(callback);
+      return true;
+    }
+    this.#flush();
+    this.#count(bytes.length);
+    this.writableNeedDrain = !this.stream.write(bytes);
+    if (callback) {
+      if (this.writableNeedDrain) this.#onDrained.push(callback);
+      else process.nextTick(callback);
+    }
+    return !this.writableNeedDrain;
+  }
+
+  end(
+    chunk?: string | Uint8Array | null | (() => void),
+    encoding?: Encoding | (() => void),
+    done?: (() => void) | null,
+  ): this {
+    const data = typeof chunk === 'function' ? undefined : chunk;
+    const callback = [chunk, encoding, done].find((each) => typeof each === 'function');
+    if (this.writableEnded || this.destroyed) {
+      const error = new StreamStateError('ERR_STREAM_ALREADY_FINISHED', 'the answer has ended already');
+      if (callback) process.nextTick(callback, error);
+      return this;
+    }
+    const bytes = data === undefined || data === null ? nothing : bytesOf(data, encoding);
+    if (callback) this.once('finish', callback);
+    if (!this.headersSent && bytes.length > 0 && !this.hasHeader('content-length') && this.#trailers === undefined) {
+      if (!hasNoBody(this.statusCode)) this.setHeader('content-length', bytes.length);
+    }
+    if (!this.headersSent) this.writeHead(this.statusCode);
+    this.writableEnded = true;
+    const isAll =
+      this.#isBodiless() || (this.#waiting !== undefined && bytes.length === 0 && this.#trailers === undefined);
+    if (isAll && this.#waiting !== undefined) {
+      this.stream.respondOnly(this.#waiting);
+      return this;
+    }
+    this.#flush();
+    this.#finish(this.#isBodiless() ? nothing : bytes);
+    return this;
+  }
+
+  /** Breaks the answer off: unless it is out, the caller sees that it is not whole. */
+  destroy(error?: Error): this {
+    if (this.destroyed) return this;
+    this.destroyed = true;
+    this.errored = error ?? null;
+    if (!this.stream.isAnswered) this.stream.reset(ErrorCode.internalError);
+    return this;
+  }
+
+  /** Breaks the answer off because its time is over. */
+  cut(): void {
+    this.stream.reset(ErrorCode.cancel);
+  }
+
+  /** @internal The peer can take more. */
+  onDrain(): void {
+    this.writableNeedDrain = false;
+    for (const done of this.#onDrained.splice(0)) done();
+    this.emit('drain');
+  }
+
+  /** @internal The stream is gone. What comes of it comes later, as from a socket. */
+  onClose(): void {
+    process.nextTick(tellEnd, this);
+  }
+
+  /** @internal */
+  tellEnd(): void {
+    this.writableFinished = this.writableEnded && this.stream.isAnswered;
+    if (this.writableFinished) this.emit('finish');
+    else
+      for (const done of this.#onDrained.splice(0))
+        done(new StreamStateError('ERR_STREAM_DESTROYED', 'the caller has gone'));
+    this.destroyed = true;
+    this.closed = true;
+    this.emit('close');
+  }
+
+  /** Whether the headers may turn out to be the whole answer, which is then one frame. */
+  #mayBeAll(): boolean {
+    return this.bodyBytesLeft === 0 || this.#isBodiless();
+  }
+
+  #isBodiless(): boolean {
+    return this.req.method === 'HEAD' || hasNoBody(this.statusCode);
+  }
+
+  #flush(): void {
+    const fields = this.#waiting;
+    if (fields === undefined) return;
+    this.#waiting = undefined;
+    this.stream.respond(fields);
+  }
+
+  #count(bytes: number): void {
+    if (this.bodyBytesLeft !== unknownLength) this.bodyBytesLeft -= bytes;
+  }
+
+  // A body that is not as long as was said is no message (RFC 9113 section 8.1.1): better none than half of one.
+  #finish(bytes: Uint8Array): void {
+    this.#count(bytes.length);
+    if (this.bodyBytesLeft === 0 || this.bodyBytesLeft === unknownLength || this.#isBodiless()) {
+      this.stream.end(this.#trailers, bytes);
+      return;
+    }
+    this.stream.reset(ErrorCode.internalError);
+  }
+
+  #fail(error: Error, done: Done): boolean {
+    process.nextTick(() => {
+      done?.(error);
+      if (this.listenerCount('error') > 0) this.emit('error', error);
+    });
+    return false;
+  }
+}
+
+function tellEnd(response: Http2Response): void {
+  response.tellEnd();
+}
+
+// RFC 9110 section 6.4.1.
+function hasNoBody(status: number): boolean {
+  return status === 204 || status === 304 || status === 205;
+}
+
+function bytesOf(chunk: unknown, encoding: unknown): Uint8Array {
+  if (typeof chunk === 'string')
+    return Buffer.from(chunk, typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8');
+  if (chunk instanceof Uint8Array) return chunk;
+  throw new TypeError(`chunk: ${typeof chunk} (expected: string or Uint8Array)`);
+}

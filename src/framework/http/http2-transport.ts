@@ -1,0 +1,97 @@
+import { EventEmitter } from 'node:events';
+import type { Socket } from 'node:net';
+import { type PeerCertificate, TLSSocket } from 'node:tls';
+
+/** What an application may ask of the connection under a request, as of `request.socket` in HTTP/1.1. */
+export interface Http2Transport {
+  readonly remoteAddress: string | undefined;
+  readonly remotePort: number | undefined;
+  readonly remoteFamily: string | undefined;
+  readonly localAddress: string | undefined;
+  readonly localPort: number | undefined;
+  readonly localFamily: string | undefined;
+  readonly encrypted: boolean;
+  readonly authorized: boolean;
+  readonly alpnProtocol: string | false | null;
+  getPeerCertificate(detailed?: boolean): PeerCertificate | Record<string, never>;
+}
+
+/** The socket of an HTTP/2 connection, to look at: what is written there would tear the frames. */
+export function transportOf(socket: Socket): Http2Transport {
+  const tls = socket instanceof TLSSocket ? socket : undefined;
+  // Asked of the handle each time, and the same for all requests; they are gone when the socket is.
+  const { remoteAddress, remotePort, remoteFamily, localAddress, localPort, localFamily } = socket;
+  return {
+    remoteAddress,
+    remotePort,
+    remoteFamily,
+    localAddress,
+    localPort,
+    localFamily,
+    encrypted: tls !== undefined,
+    authorized: tls?.authorized === true,
+    alpnProtocol: tls?.alpnProtocol ?? null,
+    getPeerCertificate: (detailed = false) => tls?.getPeerCertificate(detailed) ?? {},
+  };
+}
+
+/**
+ * `request.socket` of one request. It closes with the request's own stream: to a handler that watches for a caller who
+ * has gone, the stream is the connection.
+ */
+export class Http2StreamSocket extends EventEmitter implements Http2Transport {
+  readonly #transport: Http2Transport;
+  destroyed: boolean;
+
+  constructor(transport: Http2Transport, isClosed: boolean) {
+    super();
+    this.#transport = transport;
+    this.destroyed = isClosed;
+  }
+
+  get remoteAddress(): string | undefined {
+    return this.#transport.remoteAddress;
+  }
+
+  get remotePort(): number | undefined {
+    return this.#transport.remotePort;
+  }
+
+  get remoteFamily(): string | undefined {
+    return this.#transport.remoteFamily;
+  }
+
+  get localAddress(): string | undefined {
+    return this.#transport.localAddress;
+  }
+
+  get localPort(): number | undefined {
+    return this.#transport.localPort;
+  }
+
+  get localFamily(): string | undefined {
+    return this.#transport.localFamily;
+  }
+
+  get encrypted(): boolean {
+    return this.#transport.encrypted;
+  }
+
+  get authorized(): boolean {
+    return this.#transport.authorized;
+  }
+
+  get alpnProtocol(): string | false | null {
+    return this.#transport.alpnProtocol;
+  }
+
+  getPeerCertificate(detailed?: boolean): PeerCertificate | Record<string, never> {
+    return this.#transport.getPeerCertificate(detailed);
+  }
+
+  /** @internal */
+  close(): void {
+    this.destroyed = true;
+    this.emit('close', false);
+  }
+}
