@@ -5,7 +5,6 @@ import 'reflect-metadata';
 import { plainToInstance, Type } from 'class-transformer';
 import {
   IsArray,
-  IsBoolean,
   IsEmail,
   IsIn,
   IsInt,
@@ -48,7 +47,6 @@ rules(Signup, 'age', IsOptional(), IsInt(), Min(0), Max(150));
 rules(Signup, 'role', IsIn(['developer', 'operator', 'viewer']));
 rules(Signup, 'tags', IsArray(), IsString({ each: true }));
 rules(Signup, 'address', ValidateNested(), Type(() => Address));
-rules(Signup, 'newsletter', IsOptional(), IsBoolean());
 
 const valid = JSON.stringify({
   name: 'Ann Example',

@@ -94,9 +94,10 @@ function finished(read: Read, violations: readonly FieldViolation[]): object | P
 }
 
 function refusal(read: object, violations: readonly FieldViolation[]): ValidationError {
+  const broken = read instanceof Refused ? read.violations : [];
+  if (violations.length === 0) return new ValidationError(broken);
   // A field of the wrong type was left out before, so a rule may also miss it: the type is the better answer.
   const told = new Set(violations.map((violation) => violation.field.split(/[.[]/, 1)[0]));
-  const broken = read instanceof Refused ? read.violations : [];
   return new ValidationError([...violations, ...broken.filter((one) => !told.has(one.field.split(/[.[]/, 1)[0]))]);
 }
 

@@ -2,28 +2,36 @@ import type { DtoPlan, PropertyPlan } from './dto-plan.js';
 import { inlineOf, type Refer } from './inline-rules.js';
 import { notHere, type Rule } from './rule.js';
 
-/** Whether an instance without unknown properties breaks no rule. It may say no to one that is right, never the reverse. */
-export type Accepts = (instance: object) => boolean;
+/** May say no to what is right, never yes to what is not. Unknown properties are not its business. */
+export type Accepts = (object: object) => boolean;
+
+/** The checks of one class. */
+export interface Check {
+  /** Whether an instance breaks no rule. */
+  readonly accepts: Accepts;
+  /** The same for the rules of one property of it, in the order of the plan's properties. */
+  readonly properties: readonly Accepts[];
+}
 
 /**
- * Puts together the check of each class as one function, nested classes by functions of their own. Why a value is
- * refused it does not say: that is for the slower `explain`.
+ * Puts the checks of each class together as functions, nested classes by functions of their own. Why a value is
+ * refused they do not say: that is for the slower `Explanation`.
  */
 export class Acceptance {
-  readonly #checks = new Map<DtoPlan, { accepts: Accepts }>();
+  readonly #checks = new Map<DtoPlan, { -readonly [key in keyof Check]: Check[key] }>();
 
-  /** What `accepts` of the entry is when it is called, not before: classes may contain themselves. */
-  of(plan: DtoPlan): { readonly accepts: Accepts } {
-    let entry = this.#checks.get(plan);
-    if (entry === undefined) {
-      entry = { accepts: () => false };
-      this.#checks.set(plan, entry);
-      entry.accepts = this.#generate(plan);
+  /** The check to ask for its functions when they are called, not before: classes may contain themselves. */
+  of(plan: DtoPlan): Check {
+    let check = this.#checks.get(plan);
+    if (check === undefined) {
+      check = { accepts: () => false, properties: [] };
+      this.#checks.set(plan, check);
+      Object.assign(check, this.#generate(plan));
     }
-    return entry;
+    return check;
   }
 
-  #generate(plan: DtoPlan): Accepts {
+  #generate(plan: DtoPlan): Check {
     const references: unknown[] = [];
     const functions: string[] = [];
     const text: Text = {
@@ -31,17 +39,21 @@ export class Acceptance {
       declare: (body) => `f${String(functions.push(body) - 1)}`,
     };
     const properties = plan.properties.map((property) => this.#property(property, text));
+    const whole =
+      plan.known.size === 0
+        ? 'Object.keys(object).length === 0'
+        : ['true', ...properties.map((_property, index) => `p${String(index)}(object)`)].join(' && ');
     const body = `'use strict';
 ${references.map((_value, index) => `const r${String(index)} = references[${String(index)}];`).join('\n')}
 ${functions.map((declared, index) => `const f${String(index)} = ${declared};`).join('\n')}
-return (object) => {
-  ${plan.known.size === 0 ? 'if (Object.keys(object).length > 0) return false;' : ''}
-  ${properties.join('\n  ')}
-  return true;
+${properties.map((property, index) => `const p${String(index)} = (object) => {${property} return true; };`).join('\n')}
+return {
+  accepts: (object) => ${whole},
+  properties: [${properties.map((_property, index) => `p${String(index)}`).join(', ')}],
 };`;
     // Nothing of a request is in the text: names of properties, as JSON, numbers, and names of references.
     // oxlint-disable-next-line typescript/no-implied-eval
-    return (new Function('references', body) as (references: readonly unknown[]) => Accepts)(references);
+    return (new Function('references', body) as (references: readonly unknown[]) => Check)(references);
   }
 
   #property(property: PropertyPlan, text: Text): string {
@@ -54,7 +66,7 @@ return (object) => {
     // All conditions are asked, as class-validator asks them: hence `&`.
     const when = conditions.length === 0 ? '' : `if (${conditions.join(' & ')}) `;
     const refused = checks.map((check) => `!${check}`).join(' || ');
-    return `{ const v = object[${JSON.stringify(property.name)}]; ${when}{ if (${refused}) return false; } }`;
+    return `const v = object[${JSON.stringify(property.name)}]; ${when}{ if (${refused}) return false; }`;
   }
 
   #nestedText({ type }: PropertyPlan, { refer }: Text): string {

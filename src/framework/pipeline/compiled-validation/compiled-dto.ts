@@ -1,5 +1,5 @@
 import type { FieldViolation } from '../../core/index.js';
-import { type Accepts, Acceptance } from './acceptance.js';
+import { Acceptance, type Check } from './acceptance.js';
 import { type DtoPlan, planOf } from './dto-plan.js';
 import { Explanation } from './explain.js';
 import { InstanceMaker } from './instance-maker.js';
@@ -32,7 +32,7 @@ export interface CompileOptions {
 export class CompiledDto {
   readonly #plan: DtoPlan;
   readonly #make: (source: object) => object;
-  readonly #check: { readonly accepts: Accepts };
+  readonly #check: Check | undefined;
   readonly #explanation: Explanation;
   /** Counts up, so that a constructor or a validator that reads another value in between takes nothing away. */
   #unknownProperties = 0;
@@ -46,9 +46,10 @@ export class CompiledDto {
       this.#unknownProperties += 1;
     };
     this.#make = new InstanceMaker(options.source, generate, onUnknown).makerOf(this.#plan, options.isMissing);
-    this.#explanation = new Explanation(plans, options.refusesBinary ?? false);
-    // Without functions from text the explanation alone decides: right as well, and a few times slower.
-    this.#check = generate ? new Acceptance().of(this.#plan) : { accepts: () => false };
+    // Without functions from text the explanation alone decides: right as well, and several times slower.
+    const acceptance = generate ? new Acceptance() : undefined;
+    this.#check = acceptance?.of(this.#plan);
+    this.#explanation = new Explanation(plans, acceptance, options.refusesBinary ?? false);
   }
 
   /** @returns the instance, the refused instance, or undefined for what only the library can convert or check */
@@ -56,8 +57,9 @@ export class CompiledDto {
     try {
       const before = this.#unknownProperties;
       const instance = this.#make(value);
-      if (this.#unknownProperties === before && this.#check.accepts(instance)) return instance;
-      const violations = this.#explanation.of(this.#plan, instance);
+      const hasUnknown = this.#unknownProperties !== before;
+      if (!hasUnknown && this.#check?.accepts(instance) === true) return instance;
+      const violations = this.#explanation.of(this.#plan, instance, hasUnknown);
       return violations.length === 0 ? instance : new Refused(instance, violations);
     } catch (error) {
       if (error === notHere) return undefined;

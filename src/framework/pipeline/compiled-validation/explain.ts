@@ -1,9 +1,15 @@
 import { getMetadataStorage, ValidationTypes } from 'class-validator';
 import type { FieldViolation } from '../../core/index.js';
 import { pathOf, violation } from '../field-violation.js';
+import type { Acceptance } from './acceptance.js';
 import { type DtoPlan, NotCompilable, planOf, type PropertyPlan } from './dto-plan.js';
 import { notHere, type Rule, type ValidationRule } from './rule.js';
 import { ruleMessage } from './rule-message.js';
+
+interface Findings {
+  readonly violations: FieldViolation[];
+  readonly hasUnknown: boolean;
+}
 
 /**
  * Says which rules an instance breaks, in class-validator's order: unknown properties, then property by property the
@@ -13,29 +19,44 @@ export class Explanation {
   readonly #plans: Map<DtoPlan['dto'], DtoPlan>;
   readonly #refusesBinary: boolean;
 
-  /** @param refusesBinary leave binary values in the place of nested objects to the library (Nest's pipe has a rule for them) */
-  constructor(plans: Map<DtoPlan['dto'], DtoPlan>, refusesBinary: boolean) {
+  readonly #acceptance: Acceptance | undefined;
+
+  /**
+   * @param acceptance saves the work for properties that are right
+   * @param refusesBinary leave binary values in the place of nested objects to the library (Nest's pipe has a rule for them)
+   */
+  constructor(plans: Map<DtoPlan['dto'], DtoPlan>, acceptance: Acceptance | undefined, refusesBinary: boolean) {
     this.#plans = plans;
+    this.#acceptance = acceptance;
     this.#refusesBinary = refusesBinary;
   }
 
-  /** @throws notHere the instance holds what only class-validator can check */
-  of(plan: DtoPlan, instance: object): FieldViolation[] {
+  /**
+   * @param hasUnknown whether there are, or may be, unknown properties
+   * @throws notHere the instance holds what only class-validator can check
+   */
+  of(plan: DtoPlan, instance: object, hasUnknown: boolean): FieldViolation[] {
     const violations: FieldViolation[] = [];
-    this.#object(plan, instance, '', violations);
+    this.#object(plan, instance, '', { violations, hasUnknown });
     return violations;
   }
 
-  #object(plan: DtoPlan, object: object, path: string, violations: FieldViolation[]): void {
+  #object(plan: DtoPlan, object: object, path: string, findings: Findings): void {
     for (const key of Object.keys(object)) {
       if (plan.known.has(key)) continue;
       const message = `property ${key} should not exist`;
-      violations.push(violation(pathOf(path, key), key, ValidationTypes.WHITELIST, message));
+      findings.violations.push(violation(pathOf(path, key), key, ValidationTypes.WHITELIST, message));
     }
-    for (const property of plan.properties) this.#property(property, object, path, violations);
+    const checks = this.#acceptance?.of(plan).properties;
+    for (const [index, property] of plan.properties.entries()) {
+      // An unknown property deeper down is nothing to the acceptance.
+      const isTold = property.nested.length === 0 || !findings.hasUnknown;
+      if (isTold && checks?.[index]?.(object) === true) continue;
+      this.#property(property, object, path, findings);
+    }
   }
 
-  #property(property: PropertyPlan, object: object, parent: string, violations: FieldViolation[]): void {
+  #property(property: PropertyPlan, object: object, parent: string, findings: Findings): void {
     const value = (object as Record<string, unknown>)[property.name];
     let counts: unknown = true;
     for (const condition of property.conditions) counts = condition(object, value) && counts;
@@ -47,49 +68,43 @@ export class Explanation {
       const instance = broken.instance();
       const told = { targetName: object.constructor.name, object, value };
       const message = ruleMessage(rule.metadata, told, instance.defaultMessage?.bind(instance));
-      violations.push(violation(path, property.name, broken.name, message));
+      findings.violations.push(violation(path, property.name, broken.name, message));
       return;
     }
-    this.#nested(property.nested, value, property.name, path, violations);
+    this.#nested(property.nested, value, property.name, path, findings);
   }
 
-  #nested(
-    rules: readonly ValidationRule[],
-    value: unknown,
-    property: string,
-    path: string,
-    violations: FieldViolation[],
-  ): void {
+  #nested(rules: readonly ValidationRule[], value: unknown, property: string, path: string, findings: Findings): void {
     if (value === undefined) return;
     for (const rule of rules) {
       if (Array.isArray(value)) {
         // Not `for of`: a hole is no element.
         // oxlint-disable-next-line unicorn/no-array-for-each
         value.forEach((element: unknown, index) => {
-          this.#nested(rules, element, String(index), pathOf(path, String(index)), violations);
+          this.#nested(rules, element, String(index), pathOf(path, String(index)), findings);
         });
       } else if (value instanceof Object) {
-        this.#nestedObject(value, path, violations);
+        this.#nestedObject(value, path, findings);
       } else {
         const told = { targetName: rule.target.constructor.name, object: rule.target, value };
-        violations.push(violation(path, property, rule.type, ruleMessage(rule, told, undefined)));
+        findings.violations.push(violation(path, property, rule.type, ruleMessage(rule, told, undefined)));
         return;
       }
     }
   }
 
-  #nestedObject(value: object, path: string, violations: FieldViolation[]): void {
+  #nestedObject(value: object, path: string, findings: Findings): void {
     if (value instanceof Set || value instanceof Map) throw notHere;
     if (this.#refusesBinary && (ArrayBuffer.isView(value) || value instanceof ArrayBuffer)) throw notHere;
     const plan = this.#planOf(value.constructor as DtoPlan['dto']);
     if (plan !== undefined) {
-      this.#object(plan, value, path, violations);
+      this.#object(plan, value, path, findings);
       return;
     }
     const message = 'an unknown value was passed to the validate function';
     // class-validator gives this error no property.
     const property = undefined as unknown as string;
-    violations.push(violation(pathOf(path, property), property, 'unknownValue', message));
+    findings.violations.push(violation(pathOf(path, property), property, 'unknownValue', message));
   }
 
   /** Undefined for a class without rules, such as Object. A default value may be of any class. */

@@ -26,21 +26,17 @@ export function ruleMessage(rule: ValidationRule, told: Told, defaultMessage: De
 }
 
 function withTokens(message: string, { constraints, value, property, targetName }: ValidationArguments): string {
-  if (!message) return message;
+  if (!message?.includes('$')) return message;
   let text = message;
   const limits: unknown = constraints;
-  if (Array.isArray(limits)) {
+  if (Array.isArray(limits) && text.includes('$constraint')) {
+    // `$constraint1` is also the beginning of `$constraint10`, there as here.
     for (const [index, limit] of limits.entries()) {
-      // `$constraint1` is also the beginning of `$constraint10`, there as here.
-      text = text.replace(new RegExp(String.raw`\$constraint${String(index + 1)}`, 'g'), limitText(limit));
+      text = text.replaceAll(`$constraint${String(index + 1)}`, limitText(limit));
     }
   }
-  if (text && ['string', 'boolean', 'number'].includes(typeof value)) {
-    text = text.replaceAll(/\$value/g, value as string);
-  }
-  if (text) text = text.replaceAll(/\$property/g, property);
-  if (text) text = text.replaceAll(/\$target/g, targetName);
-  return text;
+  if (['string', 'boolean', 'number'].includes(typeof value)) text = text.replaceAll('$value', value as string);
+  return text.replaceAll('$property', property).replaceAll('$target', targetName);
 }
 
 function limitText(limit: unknown): string {
