@@ -44,6 +44,7 @@ export default defineConfig({
     projects: [
       project('unit', 'src/**/*.spec.ts', quick),
       project('scripts', 'scripts/**/*.spec.mjs', quick),
+      project('bench', 'bench/**/*.spec.mjs', quick),
       project('architecture', 'test/*.spec.ts', quick),
       project('contract', 'test/contract/**/*.spec.ts', overSockets),
       project('e2e', 'test/e2e/**/*.e2e-spec.ts', overSockets),

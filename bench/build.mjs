@@ -1,9 +1,10 @@
 // What is measured, brought up to date: dist, the generated messages, the programs in TypeScript and the peer in Go.
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { contentFingerprint, readStamp, writeStamp } from '../scripts/fingerprint.mjs';
+import { go } from '../scripts/go-tools.mjs';
 import { prepare } from '../scripts/prepare.mjs';
-import { StepError, execute, step } from '../scripts/progress.mjs';
+import { StepError, step } from '../scripts/progress.mjs';
 import { ROOT, runTool } from '../scripts/tools.mjs';
 
 const BENCH = join(ROOT, 'bench');
@@ -30,12 +31,14 @@ async function compilePrograms() {
 }
 
 async function buildGoPeer() {
-  const env = { ...process.env, CGO_ENABLED: '0', GOBIN: join(OUT, 'bin') };
-  await once('go-peer', ['bench/proto', 'bench/buf.gen.go.yaml', 'bench/peers/go-gin'], 'peers/go-gin/gen', () =>
+  const inputs = ['bench/proto', 'bench/buf.gen.go.yaml', 'bench/peers/go-gin'];
+  await once('go-peer', inputs, 'peers/go-gin/gen', () =>
     step('building the peer in Go', 'about a minute with empty caches', async () => {
-      await program('go', ['install', 'tool'], PEER, env);
+      const env = { CGO_ENABLED: '0', GOBIN: join(OUT, 'bin') };
+      const options = { cwd: PEER, neededFor: 'the benchmark', env };
+      await go(['install', 'tool'], options);
       await tool('@bufbuild/buf', 'buf', ['generate', '--template', 'buf.gen.go.yaml'], BENCH);
-      await program('go', ['build', '-trimpath', '-ldflags=-s -w', '-o', join(OUT, 'bin/go-peer'), '.'], PEER, env);
+      await go(['build', '-trimpath', '-ldflags=-s -w', '-o', join(OUT, 'bin/go-peer'), '.'], options);
     }),
   );
 }
@@ -52,6 +55,7 @@ async function once(name, inputs, output, work) {
   const stamp = join(OUT, `${name}.stamp.json`);
   const fingerprint = contentFingerprint(ROOT, inputs, (path) => !path.includes('/gen/'));
   if (existsSync(join(BENCH, output)) && readStamp(stamp)?.inputs === fingerprint) return;
+  mkdirSync(OUT, { recursive: true });
   await work();
   writeStamp(stamp, { inputs: fingerprint, outputs: '' });
 }
@@ -65,15 +69,4 @@ async function once(name, inputs, output, work) {
 async function tool(packageName, command, args, cwd) {
   const { code, output } = await runTool(packageName, command, args, { cwd });
   if (code !== 0) throw new StepError(`${command} ended with ${code}`, output);
-}
-
-/**
- * @param {string} file
- * @param {string[]} args
- * @param {string} cwd
- * @param {NodeJS.ProcessEnv} env
- */
-async function program(file, args, cwd, env) {
-  const { code, output } = await execute(file, args, { cwd, env });
-  if (code !== 0) throw new StepError(`${file} ${args[0]} ended with ${code}`, output);
 }

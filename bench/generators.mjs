@@ -89,16 +89,7 @@ export class Generator {
       args.push('-d', file);
     } else if (method !== 'GET') throw new Error(`${method} without a body: not what h2load can send`);
     const output = await this.#pinned('h2load', [...args, `http://127.0.0.1:${port}${path}`]);
-    const [, succeeded, failed] = /(\d+) succeeded, (\d+) failed/.exec(output) ?? [];
-    const dataBytes = Number(/\((\d+)\) data/.exec(output)?.[1]);
-    const ok = Number(/status codes: (\d+) 2xx/.exec(output)?.[1]);
-    if (Number(succeeded) !== requests || Number(failed) !== 0 || ok !== requests)
-      throw new Error(`h2load: not all of ${requests} requests were answered with 2xx:\n${output}`);
-    if (dataBytes !== requests * bodyBytes)
-      throw new Error(`h2load: ${dataBytes} data bytes (expected: ${requests} × ${bodyBytes})\n${output}`);
-    const [, time, unit] = /finished in ([\d.]+)(us|ms|s)\b/.exec(output) ?? [];
-    const scale = { us: 1e-6, ms: 1e-3, s: 1 }[/** @type {'us' | 'ms' | 's'} */ (unit)];
-    return { requests, seconds: Number(time) * scale };
+    return readH2load(output, requests, bodyBytes);
   }
 
   /**
@@ -113,14 +104,7 @@ export class Generator {
     writeFileSync(file, luaFor(this.#request));
     const args = ['-t1', `-c${connections}`, `-d${Math.ceil(seconds)}s`, '-s', file];
     const output = await this.#pinned('wrk', [...args, `http://127.0.0.1:${port}${path}`]);
-    const report = JSON.parse(/^\{.*\}$/m.exec(output)?.[0] ?? '{}');
-    const errors = report.connect + report.read + report.write + report.status + report.timeout;
-    if (errors !== 0) throw new Error(`wrk: the load met failures:\n${output}`);
-    // What was on its way when the time was over is in the bytes and not in the requests.
-    const surplus = report.bytes - report.requests * wireBytes;
-    if (!(surplus >= 0 && surplus <= connections * wireBytes))
-      throw new Error(`wrk: ${report.bytes} bytes (expected: about ${report.requests} × ${wireBytes})\n${output}`);
-    return { requests: report.requests, seconds: report.duration / 1e6 };
+    return readWrk(output, connections, wireBytes);
   }
 }
 
@@ -138,4 +122,47 @@ done = function(summary, latency, requests)
     summary.requests, summary.bytes, summary.duration, e.connect, e.read, e.write, e.status, e.timeout))
 end`);
   return `${lines.join('\n')}\n`;
+}
+
+/**
+ * @param {string} output
+ * @param {number} requests that were to be made
+ * @param {number} bodyBytes of one right answer
+ * @returns {Volley}
+ * @throws Error unless each request got a 2xx and the bodies have the bytes of that many right answers
+ */
+export function readH2load(output, requests, bodyBytes) {
+  const succeeded = Number(/(\d+) succeeded, 0 failed, 0 errored, 0 timeout/.exec(output)?.[1]);
+  const ok = Number(/status codes: (\d+) 2xx/.exec(output)?.[1]);
+  const dataBytes = Number(/\((\d+)\) data/.exec(output)?.[1]);
+  if (succeeded !== requests || ok !== requests)
+    throw new Error(`h2load: not all of ${requests} requests were answered with 2xx:\n${output}`);
+  if (dataBytes !== requests * bodyBytes)
+    throw new Error(`h2load: ${dataBytes} data bytes (expected: ${requests} × ${bodyBytes})\n${output}`);
+  const [, time, unit = ''] = /finished in ([\d.]+)(us|ms|s)\b/.exec(output) ?? [];
+  const seconds = Number(time) * (secondsIn[unit] ?? Number.NaN);
+  if (!(seconds > 0)) throw new Error(`h2load: no time in its output:\n${output}`);
+  return { requests, seconds };
+}
+
+/** @type {Record<string, number>} */
+const secondsIn = { us: 1e-6, ms: 1e-3, s: 1 };
+
+/**
+ * @param {string} output with the line of JSON that {@link luaFor} asks for
+ * @param {number} connections
+ * @param {number} wireBytes of one right answer with its head
+ * @returns {Volley}
+ * @throws Error when a request failed, or the bytes are not those of that many right answers
+ */
+export function readWrk(output, connections, wireBytes) {
+  const line = /^\{.*\}$/m.exec(output)?.[0];
+  if (line === undefined) throw new Error(`wrk: no report in its output:\n${output}`);
+  const { requests, bytes, duration, connect, read, write, status, timeout } = JSON.parse(line);
+  if (connect + read + write + status + timeout !== 0) throw new Error(`wrk: the load met failures:\n${output}`);
+  // What was on its way when the time was over is in the bytes and not in the requests.
+  const surplus = bytes - requests * wireBytes;
+  if (!(surplus >= 0 && surplus <= connections * wireBytes))
+    throw new Error(`wrk: ${bytes} bytes (expected: about ${requests} × ${wireBytes})\n${output}`);
+  return { requests, seconds: duration / 1e6 };
 }

@@ -1,7 +1,7 @@
 // Two servers, loaded in turn: what a request costs on the one in terms of the other.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { median } from './arithmetic.mjs';
-import { cpuTimeUs } from './cpu-time.mjs';
+
+import { cpuTimeUs, median } from './cpu-time.mjs';
 import { Generator } from './generators.mjs';
 import { loads, verify } from './loads.mjs';
 import { startServer } from './servers.mjs';

@@ -108,7 +108,7 @@ function controlSentence(control) {
 }
 
 /** @param {Run} run */
-function markdownOf({ machine, plan, results, idle, idleCount, validation, date }) {
+export function markdownOf({ machine, plan, results, idle, idleCount, validation, date }) {
   const pairs = results.filter(({ name }) => name !== 'control');
   const head = [
     row('load', 'against', 'Rookery, µs', 'peer, µs', 'ratio', 'rounds from – to', 'target', ''),

@@ -37,7 +37,7 @@ export const echoBytes = 64 * 1024;
  * @param {Uint8Array} message
  * @returns {Buffer} one length-prefixed message
  */
-export function framed(message) {
+function framed(message) {
   const prefix = Buffer.alloc(5);
   prefix.writeUInt32BE(message.byteLength, 1);
   return Buffer.concat([prefix, message]);

@@ -46,10 +46,11 @@ const checks = [
   },
   {
     name: 'types',
-    asks: 'sources, tests and scripts agree with the compiler',
+    asks: 'sources, tests, scripts and benchmark agree with the compiler',
     async run() {
       await tool('typescript', 'tsc', '-p', 'tsconfig.json', '--pretty', 'false');
       await tool('typescript', 'tsc', '-p', 'scripts/tsconfig.json', '--pretty', 'false');
+      await tool('typescript', 'tsc', '-p', 'bench/tsconfig.json', '--pretty', 'false');
     },
   },
   {
@@ -57,7 +58,14 @@ const checks = [
     asks: 'imports go down the layers and through front doors',
     run: () => tool('dependency-cruiser', 'depcruise', 'src', '--config', '.dependency-cruiser.js'),
   },
-  { name: 'proto', asks: 'the wire contract follows buf lint', run: () => tool('@bufbuild/buf', 'buf', 'lint') },
+  {
+    name: 'proto',
+    asks: 'the wire contracts follow buf lint',
+    async run() {
+      await tool('@bufbuild/buf', 'buf', 'lint');
+      await tool('@bufbuild/buf', 'buf', 'lint', 'bench');
+    },
+  },
   { name: 'unused', asks: 'no unused file, export or package', run: () => tool('knip', 'knip') },
   { name: 'build', asks: 'dist can be built', run: () => prepare({ build: true }) },
   {

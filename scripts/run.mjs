@@ -36,6 +36,8 @@ const commands = {
     await prepare({ build: false });
     // Loaded late: it may use what only the newer Node has.
     const { runChecks } = await import('./checks.mjs');
+    const { generateMessages } = await import('../bench/build.mjs');
+    await generateMessages();
     process.exitCode = (await runChecks(args)) ? 0 : 1;
   },
 
