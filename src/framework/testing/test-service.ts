@@ -5,7 +5,10 @@ import { signTestToken, testSecret } from './test-token.js';
 
 /** How a service under test differs from one that is started by hand. */
 export interface TestServiceOptions {
-  /** Settings by path, such as `{ 'server.limits.maxBodyBytes': 1024 }`. They win over everything else. */
+  /**
+   * Settings by path, such as `{ 'server.limits.maxBodyBytes': 1024 }`. They win over everything else. `undefined` takes a
+   * default of these tests away, such as `auth.jwt.secret` where another key source is set.
+   */
   readonly set?: Readonly<Record<string, unknown>>;
   /** Variables such as `DATABASE_URL`. The environment of the process is not looked at. */
   readonly env?: Readonly<Record<string, string>>;
@@ -56,7 +59,9 @@ export async function startTestService(
     services,
     config: {
       environment: { ROOKERY_ENV: 'test', DATABASE_URL: 'sqlite::memory:', ...env },
-      argv: Object.entries({ ...defaults, ...set }).flatMap(([path, value]) => ['--set', `${path}=${textOf(value)}`]),
+      argv: Object.entries({ ...defaults, ...set })
+        .filter(([, value]) => value !== undefined)
+        .flatMap(([path, value]) => ['--set', `${path}=${textOf(value)}`]),
       ...(configDirectory !== undefined && { directory: configDirectory }),
     },
   });
