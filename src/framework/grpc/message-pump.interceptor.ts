@@ -1,6 +1,6 @@
 import { type CallHandler, type ExecutionContext, Injectable, type NestInterceptor } from '@nestjs/common';
 import { Observable, type Subscriber, switchMap } from 'rxjs';
-import { currentContext, type RequestContext } from '../core/index.js';
+import { currentContext, onlyOnFace, type RequestContext } from '../core/index.js';
 import { isAsyncIterable, returnQuietly } from './result-pump.js';
 
 /**
@@ -9,6 +9,10 @@ import { isAsyncIterable, returnQuietly } from './result-pump.js';
  */
 @Injectable()
 export class MessagePumpInterceptor implements NestInterceptor<unknown, unknown> {
+  get [onlyOnFace](): 'grpc' {
+    return 'grpc';
+  }
+
   intercept(context: ExecutionContext, next: CallHandler<unknown>): Observable<unknown> {
     const result = next.handle();
     if (context.getType() !== 'rpc') return result;

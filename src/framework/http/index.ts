@@ -8,6 +8,7 @@
 export { HttpAdapter, type HttpAdapterInit } from './http-adapter.js';
 export { CorsOptions, HTTP_OPTIONS, HttpOptions } from './http.options.js';
 export { type Envelope, type ErrorEnvelope } from './envelope.js';
+export { composeRoutes } from './composed-routes.js';
 export { EnvelopeInterceptor } from './envelope.interceptor.js';
 export { ErrorFilter } from './error.filter.js';
 export { registerHttpPlugins } from './http-plugins.js';

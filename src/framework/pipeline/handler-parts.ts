@@ -50,6 +50,8 @@ export interface RouteParts extends HandlerParts {
   readonly headers: readonly { readonly name: string; readonly value: string | (() => string) }[];
   /** An answer that is more than a value to send: events, a page, a redirection, or one the handler sends by itself. */
   readonly isSpecial: boolean;
+  /** Sends a value. */
+  readonly send: (response: unknown, value: unknown) => void;
   /** Nest's way to answer with streams, files and Observables. */
   readonly respond: (value: unknown, response: unknown, request: unknown, streams: unknown[]) => Promise<unknown>;
   /** Nest's way with an error. */

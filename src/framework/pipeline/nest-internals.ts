@@ -64,6 +64,7 @@ interface Found {
   readonly rpcFilters: Creator<{ handle(error: unknown, host: Host): unknown; readonly filters?: readonly unknown[] }>;
   readonly router: {
     getMetadata(...args: unknown[]): RouteMetadata;
+    readonly applicationRef: HttpServer;
     isPipeable(type: number | string): boolean;
     isResponseHandled(instance: object, method: string, params: ParamProperties[]): boolean;
     reflectRedirect(callback: unknown): unknown;
@@ -126,6 +127,7 @@ export class NestInternals {
         nest.router.isResponseHandled(instance, methodName, params) ||
         nest.router.reflectRedirect(callback) !== undefined ||
         nest.router.reflectRenderTemplate(callback) !== undefined,
+      send: (response, value) => void nest.router.applicationRef.reply(response, value),
       respond: (value, response, request, streams) =>
         metadata.fnHandleResponse(value, response, request, undefined, streams),
       handleError: (error, args) => handler.next(error, new nest.Host(args)),

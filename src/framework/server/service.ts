@@ -7,7 +7,7 @@ import { DevelopmentToken } from '../auth/index.js';
 import type { ConfigStore } from '../config/index.js';
 import { HealthSource, type Lifecycle, project } from '../core/index.js';
 import { GrpcServer, GrpcStrategy, GrpcWeb } from '../grpc/index.js';
-import { Http2Requests, registerApiDocs, registerHttpPlugins, securityHeaders } from '../http/index.js';
+import { composeRoutes, Http2Requests, registerApiDocs, registerHttpPlugins, securityHeaders } from '../http/index.js';
 import { HandlerSource, type RequestGate } from '../pipeline/index.js';
 import { bannerLines, type Samples } from './banner.js';
 import type { BoundOptions } from './bound-options.js';
@@ -65,7 +65,9 @@ export class Service {
       health: app.get(HealthSource),
       domain: options.app.value.name,
     });
-    const handlers = await HandlerSource.of(app, app.getHttpAdapter());
+    const adapter = app.getHttpAdapter();
+    const handlers = await HandlerSource.of(app, adapter);
+    if (handlers !== undefined) composeRoutes(adapter, handlers);
     const strategy = new GrpcStrategy(grpc, parts.services, handlers);
     app.connectMicroservice({ strategy }, { inheritAppConfig: true });
     const fastify = app.getHttpAdapter().getInstance();

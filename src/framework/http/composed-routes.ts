@@ -1,0 +1,40 @@
+import type { HttpServer } from '@nestjs/common';
+import type { HandlerSource } from '../pipeline/index.js';
+import { composeRoute } from './route-chain.js';
+
+// By which Nest registers routes.
+const verbs = ['get', 'post', 'put', 'patch', 'delete', 'head', 'options', 'search', 'query', 'all'] as const;
+
+type Register = (...args: unknown[]) => unknown;
+
+/**
+ * Has the routes that Nest will register with `adapter` served by chains put together once, wherever that comes to the
+ * same; before `app.init()`.
+ */
+export function composeRoutes(adapter: HttpServer, source: HandlerSource): void {
+  const methods = adapter as unknown as Record<string, Register | undefined>;
+  for (const verb of verbs) {
+    const register = methods[verb]?.bind(adapter);
+    if (register === undefined) continue;
+    methods[verb] = (...args) => {
+      const [path, route, ...others] = args;
+      // Nest hands over a path and a closure; whoever watches the routes gets the closures.
+      if (others.length > 0 || typeof route !== 'function' || isWatched(adapter)) return register(...args);
+      return register(path, replacementOf(route, source));
+    };
+  }
+}
+
+function isWatched(adapter: HttpServer): boolean {
+  return (adapter as { getOnRouteTriggered?: () => unknown }).getOnRouteTriggered?.() !== undefined;
+}
+
+function replacementOf(route: object, source: HandlerSource): unknown {
+  const handler = composeRoute(source, route);
+  if (handler === undefined) return route;
+  // The adapter reads a route's version, constraints and schema from its closure.
+  for (const key of Reflect.getMetadataKeys(route) as unknown[]) {
+    Reflect.defineMetadata(key, Reflect.getMetadata(key, route), handler);
+  }
+  return Object.assign(handler, route);
+}
