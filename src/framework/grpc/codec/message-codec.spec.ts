@@ -1,0 +1,389 @@
+import { isDeepStrictEqual } from 'node:util';
+import {
+  create,
+  type DescField,
+  type DescMessage,
+  fromBinary,
+  type Message,
+  type MessageInitShape,
+  toBinary,
+} from '@bufbuild/protobuf';
+import {
+  AnySchema,
+  FileDescriptorProtoSchema,
+  StructSchema,
+  TimestampSchema,
+  ValueSchema,
+} from '@bufbuild/protobuf/wkt';
+import fc from 'fast-check';
+import { describe, expect, it, vi } from 'vitest';
+import { editionMessages, proto2Messages, proto3Messages } from '../../../../test/support/all-kinds-proto.js';
+import { initOf, wireOf } from '../../../../test/support/message-arbitrary.js';
+import { BadRequestSchema, ErrorInfoSchema } from '../../../gen/google/rpc/error_details_pb.js';
+import { StatusSchema } from '../../../gen/google/rpc/status_pb.js';
+import { UserSchema } from '../../../gen/user/service/v1/user_pb.js';
+import { ResponseTooLargeError } from '../grpc.errors.js';
+import { codecOf } from './message-codec.js';
+
+const wellKnown = [TimestampSchema, AnySchema, StructSchema, ValueSchema, FileDescriptorProtoSchema];
+const descs: DescMessage[] = [
+  ...[...proto3Messages, ...proto2Messages, ...editionMessages],
+  ...[...wellKnown, StatusSchema, BadRequestSchema, ErrorInfoSchema, UserSchema],
+];
+
+const byName = new Map<string, DescMessage>();
+const register = (desc: DescMessage): void => {
+  if (byName.has(desc.typeName)) return;
+  byName.set(desc.typeName, desc);
+  for (const { message } of desc.fields) if (message !== undefined) register(message);
+};
+descs.forEach(register);
+const descOf = (typeName: string): DescMessage => byName.get(typeName)!;
+type Init = MessageInitShape<DescMessage>;
+
+const casesPerMessage = 60;
+const { stackTraceLimit } = Error;
+
+type Outcome<T> = { value: T } | { error: unknown };
+
+function attempt<T>(run: () => T): Outcome<T> {
+  try {
+    return { value: run() };
+  } catch (error) {
+    return { error };
+  }
+}
+
+/** The values and the order of properties. */
+const printed = (value: unknown): string =>
+  JSON.stringify(value, (key, part: unknown) => {
+    if (key === '$unknown') return undefined;
+    return typeof part === 'bigint' ? `${part}n` : part;
+  }) ?? '';
+
+function isEqual(ours: unknown, theirs: unknown): boolean {
+  if (ours instanceof Uint8Array && theirs instanceof Uint8Array) return Buffer.compare(ours, theirs) === 0;
+  return isDeepStrictEqual(ours, theirs) && printed(ours) === printed(theirs);
+}
+
+function expectSame<T>(ours: Outcome<T>, theirs: Outcome<T>): void {
+  const isSame = 'error' in theirs ? 'error' in ours : 'value' in ours && isEqual(ours.value, theirs.value);
+  if (isSame) return;
+  expect(ours).toStrictEqual(theirs);
+  expect.unreachable('differs in prototypes or in the order of properties');
+}
+
+const isClosed = (field: DescField | undefined): boolean => field?.fieldKind === 'enum' && !field.enum.open;
+
+/**
+ * Drops the unknown numbers of closed enums: protobuf-es 2.17 loses those that stand before another unknown field. A test
+ * of their own tells that ours are kept.
+ */
+function withoutClosedEnums(value: unknown): void {
+  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return;
+  const { $typeName, $unknown } = value as Partial<Message>;
+  if ($typeName !== undefined && $unknown !== undefined) {
+    const { fields = [] } = byName.get($typeName) ?? {};
+    const others = $unknown.filter(({ no }) => !isClosed(fields.find(({ number }) => number === no)));
+    if (others.length > 0) Object.assign(value, { $unknown: others });
+    else delete (value as Partial<Message>).$unknown;
+  }
+  Object.values(value).forEach(withoutClosedEnums);
+}
+
+function expectSameMessages(ours: Outcome<Message>, theirs: Outcome<Message>): void {
+  for (const outcome of [ours, theirs]) if ('value' in outcome) withoutClosedEnums(outcome.value);
+  expectSame(ours, theirs);
+}
+
+describe.each(descs.map((desc) => [desc.typeName, desc] as const))('codecOf(%s)', (_name, desc) => {
+  const codec = codecOf(desc);
+
+  it('writes and reads what protobuf-es does', { timeout: 20_000 }, () => {
+    fc.assert(
+      fc.property(initOf(desc) as fc.Arbitrary<Init>, (init) => {
+        const theirs = attempt(() => toBinary(desc, create(desc, init)));
+
+        expectSame(
+          attempt(() => codec.encode(init)),
+          theirs,
+        );
+        if ('value' in theirs)
+          expectSame<Message>({ value: codec.decode(theirs.value) }, { value: fromBinary(desc, theirs.value) });
+      }),
+      { numRuns: casesPerMessage },
+    );
+  });
+
+  it('takes and refuses the same bytes', { timeout: 20_000 }, () => {
+    const around = fc.uint8Array({ maxLength: 12 });
+    fc.assert(
+      fc.property(wireOf(desc), around, around, fc.nat(200), (wire, before, after, cut) => {
+        const whole = Buffer.concat([before, wire, after]);
+        const end = before.length + (cut < wire.length ? cut : wire.length);
+        const ours = attempt(() => codec.decode(whole, before.length, end));
+        const theirs = attempt(() => fromBinary(desc, Uint8Array.from(whole.subarray(before.length, end))));
+
+        expectSameMessages(ours, theirs);
+        if ('value' in ours && 'value' in theirs)
+          expectSame(
+            attempt(() => codec.encode(ours.value)),
+            attempt(() => toBinary(desc, theirs.value)),
+          );
+      }),
+      { numRuns: 2 * casesPerMessage },
+    );
+  });
+
+  it('takes and refuses the same values', () => {
+    const junk = [
+      ...[
+        undefined,
+        null,
+        '',
+        'abc',
+        '12',
+        '-1',
+        '0',
+        '0x10',
+        ' 7 ',
+        -1,
+        -0,
+        1.5,
+        2 ** 31,
+        2 ** 40,
+        2 ** 63,
+        2 ** 64,
+        NaN,
+      ],
+      ...[Infinity, 4e38, -1n, 0n, 2n ** 63n, 2n ** 64n, true, false, {}, [], [1], Symbol('s'), new Date(0), () => 1],
+      ...[
+        new Uint8Array([1]),
+        new Uint8Array(0),
+        Buffer.from('b'),
+        { case: 'text' },
+        { $typeName: 'a.B' },
+        new Set([1]),
+      ],
+      ...[new Map([['a', 1]]), 'ab', { a: 1 }, { length: 2 }, new (class Wrapped {})()],
+    ];
+    const inside = (member: DescMessage['members'][number], value: unknown): unknown[] => {
+      if (member.kind === 'oneof') return member.fields.map((field) => ({ case: field.localName, value }));
+      if (member.fieldKind === 'list') return [[value], [value, value]];
+      return member.fieldKind === 'map' ? [{ 1: value }, { a: value }] : [];
+    };
+    const required = Object.fromEntries(
+      desc.fields.filter((field) => field.presence === 3).map((field) => [field.localName, sampleOf(field)]),
+    );
+    let compared = 0;
+    // Most of these are refused, and nobody reads where.
+    Error.stackTraceLimit = 0;
+    for (const member of desc.members)
+      for (const value of junk.flatMap((one) => [one, ...inside(member, one)])) {
+        const plain = { ...required, [member.localName]: value } as Init;
+        for (const make of [() => plain, () => Object.assign(create(desc), plain)]) {
+          compared++;
+          expectSame(
+            attempt(() => codec.encode(make())),
+            attempt(() => toBinary(desc, create(desc, make()))),
+          );
+        }
+      }
+
+    Error.stackTraceLimit = stackTraceLimit;
+    expect(compared).toBeGreaterThanOrEqual(2 * junk.length * desc.members.length);
+  });
+});
+
+function sampleOf(field: DescField): unknown {
+  return field.scalar === undefined ? undefined : create(descOf('allkinds.three.Scalars'))[field.localName as never];
+}
+
+const three = (name: string): DescMessage => descOf(`allkinds.three.${name}`);
+
+describe('decode', () => {
+  it('keeps what a closed enum does not have, and other unknown fields, in the order of the wire', () => {
+    const desc = descOf('allkinds.edition.Features');
+    const closed = [0x30, 0x63];
+    const other = [0xf8, 0x7f, 0x05];
+    const negative = [0x30, 0xfe, ...Array.from({ length: 8 }, () => 0xff), 0x01];
+    const wire = Uint8Array.from([...closed, ...other, ...negative]);
+
+    const message = codecOf(desc).decode(wire);
+
+    expect(message.$unknown?.map(({ no }) => no)).toStrictEqual([6, 2047, 6]);
+    expect(codecOf(desc).encode(message)).toStrictEqual(wire);
+    const alone = Uint8Array.from([...closed, ...negative]);
+    expect(codecOf(desc).decode(alone)).toStrictEqual(fromBinary(desc, alone));
+  });
+
+  it.each([99, 100])('goes %i levels deep below the first as protobuf-es does', (levels) => {
+    const desc = three('Nested');
+    let init: object = {};
+    for (let level = 0; level < levels; level++) init = { child: init };
+    const wire = toBinary(desc, create(desc, init as Init));
+
+    expectSame<Message>(
+      attempt(() => codecOf(desc).decode(wire)),
+      attempt(() => fromBinary(desc, wire)),
+    );
+    expect('error' in attempt(() => codecOf(desc).decode(wire))).toBe(levels === 100);
+  });
+
+  it('gives plain views of the input for bytes', () => {
+    const wire = Buffer.from(
+      toBinary(three('Scalars'), create(three('Scalars'), { fBytes: new Uint8Array([1, 2, 3]) })),
+    );
+
+    const { fBytes } = codecOf(three('Scalars')).decode(wire) as unknown as { fBytes: Uint8Array };
+
+    expect(Object.getPrototypeOf(fBytes)).toBe(Uint8Array.prototype);
+    expect(fBytes.buffer).toBe(wire.buffer);
+  });
+
+  it.each([
+    [-1, 1],
+    [2, 1],
+    [0, 3],
+  ])('refuses [%i, %i) of two bytes', (start, end) => {
+    expect(() => codecOf(three('Empty')).decode(new Uint8Array([0x08, 0x01]), start, end)).toThrow(RangeError);
+  });
+});
+
+describe('encode', () => {
+  it.each([
+    [{ fInt32: 2 ** 31 }, /allkinds[.]three[.]Scalars[.]f_int32 .*invalid int32: 2147483648/],
+    [{ fUint64: -1n }, /allkinds[.]three[.]Scalars[.]f_uint64 .*invalid uint64: -1/],
+    [{ fBytes: new Int32Array(1) }, /allkinds[.]three[.]Scalars[.]f_bytes .*invalid bytes/],
+    [{ fBytes: new ArrayBuffer(1) }, /allkinds[.]three[.]Scalars[.]f_bytes .*invalid bytes/],
+  ])('names the field that %o does not fit', (init, message) => {
+    expect(() => codecOf(three('Scalars')).encode(init as Init)).toThrow(message);
+  });
+
+  it('names the required field that is missing', () => {
+    expect(() => codecOf(descOf('allkinds.two.Requireds')).encode({})).toThrow(/f_double.*required field not set/);
+  });
+
+  it.each(['text', 7, true])('refuses %o as a message', (value) => {
+    expect(() => codecOf(three('Scalars')).encode(value as never)).toThrow(TypeError);
+  });
+
+  it.each(['', 'x', 'TRUE', '1.5', '-', '99999999999999999999'])(
+    'takes or refuses %o as a key of a map as protobuf-es',
+    (key) => {
+      for (const field of three('Maps').fields) {
+        const init = { [field.localName]: { [key]: undefined } } as Init;
+        expectSame(
+          attempt(() => codecOf(three('Maps')).encode(init)),
+          attempt(() => toBinary(three('Maps'), create(three('Maps'), init))),
+        );
+      }
+    },
+  );
+
+  it('takes nothing at all as the empty message', () => {
+    expect(codecOf(three('Scalars')).encode(undefined)).toHaveLength(0);
+  });
+
+  it('takes fields from the getters of a class', () => {
+    class Init {
+      get text(): string {
+        return 'got';
+      }
+    }
+
+    expect(codecOf(three('Nested')).encode(new Init())).toStrictEqual(
+      toBinary(three('Nested'), create(three('Nested'), new Init())),
+    );
+  });
+});
+
+describe('encodeFrame', () => {
+  const desc = three('Nested');
+  const codec = codecOf(desc);
+
+  it('puts the prefix of an uncompressed message before it', () => {
+    const frame = codec.encodeFrame({ text: 'a'.repeat(300) } as Init, 1000);
+
+    expect([...frame.subarray(0, 8)]).toStrictEqual([0, 0, 0, 0x01, 0x2f, 0x1a, 0xac, 0x02]);
+    expect(frame.subarray(5)).toStrictEqual(codec.encode({ text: 'a'.repeat(300) } as Init));
+  });
+
+  it('takes as many bytes as it may be long, and refuses one more', () => {
+    expect(codec.encodeFrame({ text: 'abc' } as Init, 5)).toHaveLength(10);
+    expect(() => codec.encodeFrame({ text: 'abcd' } as Init, 5)).toThrow(ResponseTooLargeError);
+  });
+
+  it('never writes into a frame that it gave away, whatever the sizes and failures between', () => {
+    const sizes = Array.from(
+      { length: 400 },
+      (_, index) => [3, 40, 127, 128, 900, 5000, 9000, 40_000, 200_000][(index * 7) % 9]!,
+    );
+    const inits = sizes.map((size, index) => ({
+      text: String(index % 10).repeat(size),
+      children: [{ text: 'x'.repeat(size % 1000) }],
+    }));
+
+    const frames = inits.map((init) => {
+      expect(() =>
+        codec.encodeFrame({ text: 'y'.repeat(100), number: 1, choice: { case: 'number', value: 1.5 } } as Init, 1e6),
+      ).toThrow(/number/);
+      return codec.encodeFrame(init as Init, 1e6);
+    });
+
+    frames.forEach((frame, index) => {
+      const wire = toBinary(desc, create(desc, inits[index] as Init));
+      expect(Buffer.compare(frame.subarray(5), wire)).toBe(0);
+    });
+  });
+
+  it('may be called by a getter of what it encodes', () => {
+    const inner = { text: 'inner' } as Init;
+    let frame: Uint8Array | undefined;
+    const outer = {
+      text: 'outer'.repeat(50),
+      get child() {
+        frame = codec.encodeFrame(inner, 100);
+        return inner;
+      },
+    };
+
+    expect(codec.encode(outer as Init)).toStrictEqual(toBinary(desc, create(desc, { ...outer } as Init)));
+    expect(frame?.subarray(5)).toStrictEqual(toBinary(desc, create(desc, inner)));
+  });
+
+  it('keeps a small frame in little memory', () => {
+    codec.encodeFrame({ text: 'x'.repeat(1_000_000) } as Init, 1e7);
+    for (let index = 0; index < 200; index++) codec.encodeFrame({ text: 'x' } as Init, 10);
+
+    expect(codec.encodeFrame({ text: 'x' } as Init, 10).buffer.byteLength).toBeLessThanOrEqual(65_536);
+  });
+});
+
+describe('codecOf', () => {
+  it('gives the same codec for the same descriptor', () => {
+    expect(codecOf(UserSchema)).toBe(codecOf(UserSchema));
+    expect(codecOf(UserSchema).desc).toBe(UserSchema);
+  });
+
+  it('works where code may not be generated from strings', async () => {
+    vi.resetModules();
+    const { codecOf: plainCodecOf } = await import('./message-codec.js');
+    vi.stubGlobal('Function', function forbidden() {
+      throw new EvalError('Code generation from strings disallowed for this context');
+    });
+    try {
+      const codec = plainCodecOf(UserSchema);
+      const init = { displayName: 'Ann', id: '7' };
+      const wire = toBinary(UserSchema, create(UserSchema, init));
+
+      expect(codec.decode(Buffer.concat([Buffer.from([9]), wire]), 1)).toStrictEqual(fromBinary(UserSchema, wire));
+      expect(Buffer.from(codec.encodeFrame(init, 100))).toStrictEqual(
+        Buffer.from(codecOf(UserSchema).encodeFrame(init, 100)),
+      );
+      expect(() => codec.encodeFrame(init, 3)).toThrow(/3 bytes/);
+    } finally {
+      vi.unstubAllGlobals();
+    }
+  });
+});

@@ -1,0 +1,302 @@
+import { protoInt64 } from '@bufbuild/protobuf';
+import type { FrameSlab } from './frame-slab.js';
+import { double, float, high, low, signed, single, unsigned, words } from './scratch-number.js';
+
+/** Longest string, in characters, that is written character by character; at most 42, so that its length takes a byte. */
+const maxShortText = 32;
+
+/** Up to this many characters room for three bytes each is made without looking at them. */
+const maxCheapText = 1024;
+
+/** What may stand in a field besides a value of its type. */
+const absentIfNullish = 1;
+const absentIfZero = 2;
+const arrayIsBytes = 4;
+
+/** @throws Error naming the field */
+function fail(field: string, cause: unknown): never {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  throw new Error(`cannot encode field ${field} to binary: ${reason}`, { cause });
+}
+
+function isAbsent(value: unknown, may: number): boolean {
+  if ((may & absentIfNullish) !== 0 && (value === undefined || value === null)) return true;
+  // oxlint-disable-next-line eslint/eqeqeq -- 0n, "0", "" and false are zero too
+  return (may & absentIfZero) !== 0 && value == 0;
+}
+
+/**
+ * Readers of unusual values: what is not of the field's own type but still allowed, and what is not. They give
+ * `undefined` where there is nothing to write.
+ */
+function unusualText(value: unknown, may: number, field: string): string | undefined {
+  if ((may & absentIfNullish) !== 0 && (value === undefined || value === null)) return undefined;
+  try {
+    return String(value);
+  } catch (error) {
+    fail(field, error);
+  }
+}
+
+function unusualBool(value: unknown, may: number): boolean | undefined {
+  if ((may & absentIfNullish) !== 0 && (value === undefined || value === null)) return undefined;
+  return Boolean(value);
+}
+
+function integer(value: unknown, type: string, min: number, max: number, field: string): number {
+  if (typeof value !== 'string' && typeof value !== 'number') fail(field, `invalid ${type}: ${typeof value}`);
+  const number = Number(value);
+  if (!Number.isInteger(number) || number < min || number > max) fail(field, `invalid ${type}: ${number}`);
+  return number;
+}
+
+function unusualInt32(value: unknown, may: number, field: string): number | undefined {
+  return isAbsent(value, may) ? undefined : integer(value, 'int32', -0x8000_0000, 0x7fff_ffff, field);
+}
+
+function unusualUint32(value: unknown, may: number, field: string): number | undefined {
+  return isAbsent(value, may) ? undefined : integer(value, 'uint32', 0, 0xffff_ffff, field);
+}
+
+function unusualDouble(value: unknown, may: number, field: string): number | undefined {
+  if ((may & absentIfNullish) !== 0 && (value === undefined || value === null)) return undefined;
+  try {
+    // Not Number(): a bigint is an error.
+    return +(value as number);
+  } catch (error) {
+    fail(field, error);
+  }
+}
+
+function unusualFloat(value: unknown, may: number, field: string): number | undefined {
+  if ((may & absentIfNullish) !== 0 && (value === undefined || value === null)) return undefined;
+  if (typeof value !== 'string' && typeof value !== 'number') fail(field, `invalid float32: ${typeof value}`);
+  const number = Number(value);
+  if (Number.isNaN(number) && typeof value === 'string' && value !== 'NaN') fail(field, `invalid float32: ${value}`);
+  if (Number.isFinite(number) && !Number.isFinite(Math.fround(number))) fail(field, `invalid float32: ${number}`);
+  return number;
+}
+
+function unusualBytes(value: unknown, may: number, field: string): Uint8Array | undefined {
+  if ((may & absentIfNullish) !== 0 && (value === undefined || value === null)) return undefined;
+  if ((may & arrayIsBytes) !== 0 && Array.isArray(value)) return new Uint8Array(value as number[]);
+  // A Uint8Array of another realm, and what else has one byte for each element.
+  if (ArrayBuffer.isView(value) && (value as Uint8Array).BYTES_PER_ELEMENT === 1)
+    return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+  fail(field, `invalid bytes: ${typeof value}`);
+}
+
+/** The number that plain decimal digits stand for, or NaN where it takes more to tell. */
+function digits(text: string): number {
+  const { length } = text;
+  // 15 digits are exact in a double.
+  if (length === 0 || length > 15) return NaN;
+  let number = 0;
+  for (let at = 0; at < length; at++) {
+    const digit = text.charCodeAt(at) - 48;
+    if (digit < 0 || digit > 9) return NaN;
+    number = number * 10 + digit;
+  }
+  return number;
+}
+
+/** Puts a 64-bit integer in any of its forms into the scratch number. `false`: there is nothing to write. */
+function long(value: unknown, may: number, isSigned: boolean, field: string): boolean {
+  if (typeof value === 'bigint') {
+    if ((may & absentIfZero) !== 0 && value === 0n) return false;
+    signed[0] = value;
+    // Out of range, the number was cut off.
+    if ((isSigned ? signed[0] : unsigned[0]) !== value) fail(field, `invalid ${isSigned ? '' : 'u'}int64: ${value}`);
+    return true;
+  }
+  const number = typeof value === 'string' ? digits(value) : value;
+  if (typeof number === 'number' && Number.isSafeInteger(number) && (isSigned || number >= 0)) {
+    words[low] = number;
+    words[high] = Math.floor(number / 0x1_0000_0000);
+    return (may & absentIfZero) === 0 || number !== 0;
+  }
+  if (isAbsent(value, may)) return false;
+  try {
+    if (isSigned) signed[0] = protoInt64.parse(value as string) as bigint;
+    else unsigned[0] = protoInt64.uParse(value as string) as bigint;
+    return true;
+  } catch (error) {
+    return fail(field, error);
+  }
+}
+
+/** Writes the scratch number as a varint. */
+function putLong(b: Uint8Array, start: number): number {
+  let lower = (words[low] as number) >>> 0;
+  let upper = (words[high] as number) >>> 0;
+  let pos = start;
+  while (upper !== 0) {
+    b[pos++] = (lower & 0x7f) | 0x80;
+    lower = ((lower >>> 7) | (upper << 25)) >>> 0;
+    upper >>>= 7;
+  }
+  while (lower > 0x7f) {
+    b[pos++] = (lower & 0x7f) | 0x80;
+    lower >>>= 7;
+  }
+  b[pos++] = lower;
+  return pos;
+}
+
+function zigzag(): void {
+  const lower = words[low] as number;
+  const upper = words[high] as number;
+  const sign = upper >> 31;
+  words[low] = (lower << 1) ^ sign;
+  words[high] = ((upper << 1) | (lower >>> 31)) ^ sign;
+}
+
+function putUint32(b: Uint8Array, start: number, number: number): number {
+  let pos = start;
+  let rest = number;
+  while (rest > 0x7f) {
+    b[pos++] = (rest & 0x7f) | 0x80;
+    rest >>>= 7;
+  }
+  b[pos++] = rest;
+  return pos;
+}
+
+/** A negative number takes ten bytes: its sign goes to 64 bits. */
+function putInt32(b: Uint8Array, start: number, number: number): number {
+  if (number >= 0) return putUint32(b, start, number);
+  words[low] = number;
+  words[high] = -1;
+  return putLong(b, start);
+}
+
+function store32(b: Uint8Array, pos: number, word: number): number {
+  b[pos] = word;
+  b[pos + 1] = word >>> 8;
+  b[pos + 2] = word >>> 16;
+  b[pos + 3] = word >>> 24;
+  return pos + 4;
+}
+
+function storeLong(b: Uint8Array, pos: number): number {
+  return store32(b, store32(b, pos, words[low] as number), words[high] as number);
+}
+
+function storeFloat(b: Uint8Array, pos: number, number: number): number {
+  float[0] = number;
+  return store32(b, pos, words[single] as number);
+}
+
+function storeDouble(b: Uint8Array, pos: number, number: number): number {
+  double[0] = number;
+  return storeLong(b, pos);
+}
+
+/** Writes length and text, and makes sure of `reserve` bytes behind them. */
+function putText(out: FrameSlab, start: number, text: string, reserve: number): number {
+  const { length } = text;
+  if (length > maxShortText) return putLongText(out, start, text, reserve);
+  const b = out.reserve(start, length * 3 + 5 + reserve);
+  let pos = start + 1;
+  for (let at = 0; at < length; at++) {
+    const code = text.charCodeAt(at);
+    if (code > 0x7f) return putWideText(b, start, text);
+    b[pos++] = code;
+  }
+  b[start] = length;
+  return pos;
+}
+
+function putLongText(out: FrameSlab, start: number, text: string, reserve: number): number {
+  const { length } = text;
+  const b = out.reserve(start, (length > maxCheapText ? Buffer.byteLength(text) : length * 3) + 5 + reserve);
+  // As long as if it were ASCII: the text is moved only where its length then takes another number of bytes.
+  const guess = varintSize(length);
+  return patchLength(b, start, guess, start + guess + b.write(text, start + guess, 'utf8'));
+}
+
+/** Short text beyond ASCII; lone surrogates become U+FFFD. */
+function putWideText(b: Uint8Array, start: number, text: string): number {
+  let pos = start + 1;
+  for (let at = 0; at < text.length; at++) {
+    let code = text.codePointAt(at) as number;
+    if (code >= 0xd800 && code < 0xe000) code = 0xfffd;
+    if (code < 0x80) b[pos++] = code;
+    else {
+      if (code < 0x800) b[pos++] = 0xc0 | (code >> 6);
+      else {
+        if (code < 0x10000) b[pos++] = 0xe0 | (code >> 12);
+        else {
+          at++;
+          b[pos++] = 0xf0 | (code >> 18);
+          b[pos++] = 0x80 | ((code >> 12) & 0x3f);
+        }
+        b[pos++] = 0x80 | ((code >> 6) & 0x3f);
+      }
+      b[pos++] = 0x80 | (code & 0x3f);
+    }
+  }
+  b[start] = pos - start - 1;
+  return pos;
+}
+
+function varintSize(number: number): number {
+  if (number < 0x80) return 1;
+  if (number < 0x4000) return 2;
+  if (number < 0x20_0000) return 3;
+  return number < 0x1000_0000 ? 4 : 5;
+}
+
+/** Writes the length of what stands behind the `room` bytes left for it, moving that where the length takes more or less. */
+function patchLength(b: Uint8Array, start: number, room: number, end: number): number {
+  const length = end - start - room;
+  const size = varintSize(length);
+  if (size !== room) b.copyWithin(start + size, start + room, end);
+  putUint32(b, start, length);
+  return end + size - room;
+}
+
+function putBytes(out: FrameSlab, start: number, bytes: Uint8Array, reserve: number): number {
+  const { length } = bytes;
+  const b = out.reserve(start, length + 5 + reserve);
+  const pos = putUint32(b, start, length);
+  b.set(bytes, pos);
+  return pos + length;
+}
+
+function putUnknown(out: FrameSlab, start: number, fields: readonly UnknownField[]): number {
+  let pos = start;
+  for (let at = 0; at < fields.length; at++) {
+    const { no, wireType, data } = fields[at] as UnknownField;
+    const b = out.reserve(pos, 5 + data.length);
+    pos = putUint32(b, pos, ((no << 3) | wireType) >>> 0);
+    b.set(data, pos);
+    pos += data.length;
+  }
+  return pos;
+}
+
+interface UnknownField {
+  readonly no: number;
+  readonly wireType: number;
+  readonly data: Uint8Array;
+}
+
+/** Text of a map's key as the value of an integer key; other text is left to be refused. */
+function integerKey(key: string): number | string {
+  const number = Number.parseInt(key, 10);
+  return Number.isFinite(number) ? number : key;
+}
+
+function foreign(value: unknown, typeName: string): never {
+  const name = typeof value === 'object' && value !== null && '$typeName' in value ? String(value.$typeName) : '';
+  throw new Error(`cannot encode ${name || typeof value} as ${typeName}`);
+}
+
+/** What generated encoders call. */
+export const wireWriter = {
+  ...{ unusualText, unusualBool, unusualInt32, unusualUint32, unusualDouble, unusualFloat, unusualBytes },
+  ...{ long, putLong, zigzag, putUint32, putInt32, store32, storeLong, storeFloat, storeDouble },
+  ...{ putText, putBytes, putUnknown, patchLength, varintSize, integerKey, foreign },
+  own: Object.prototype.hasOwnProperty,
+};
