@@ -58,6 +58,8 @@ export class Explanation {
 
   #property(property: PropertyPlan, object: object, parent: string, findings: Findings): void {
     const value = (object as Record<string, unknown>)[property.name];
+    const isSeen = this.#refusesBinary && property.nested.length > 0;
+    if (isSeen && (Array.isArray(value) ? value.some(isBinary) : isBinary(value))) throw notHere;
     let counts: unknown = true;
     for (const condition of property.conditions) counts = condition(object, value) && counts;
     if (!counts) return;
@@ -94,8 +96,7 @@ export class Explanation {
   }
 
   #nestedObject(value: object, path: string, findings: Findings): void {
-    if (value instanceof Set || value instanceof Map) throw notHere;
-    if (this.#refusesBinary && (ArrayBuffer.isView(value) || value instanceof ArrayBuffer)) throw notHere;
+    if (value instanceof Set || value instanceof Map || (this.#refusesBinary && isBinary(value))) throw notHere;
     const plan = this.#planOf(value.constructor as DtoPlan['dto']);
     if (plan !== undefined) {
       this.#object(plan, value, path, findings);
@@ -122,6 +123,10 @@ export class Explanation {
       throw error instanceof NotCompilable ? notHere : error;
     }
   }
+}
+
+function isBinary(value: unknown): boolean {
+  return ArrayBuffer.isView(value) || value instanceof ArrayBuffer;
 }
 
 function brokenConstraint(rule: Rule, object: object, value: unknown): Rule['constraints'][number] | undefined {

@@ -57,7 +57,7 @@ export class InstanceMaker {
     const { isRecord, special } = this.#source;
     const convert: Convert = (value) => {
       if (typeof value !== 'object' || value === null) return value;
-      if (Array.isArray(value)) return mapElements(value, convert);
+      if (Array.isArray(value)) return mapElements(this.#source, value, convert);
       return isRecord(value) ? maker.make(value) : special(value);
     };
     return convert;
@@ -79,19 +79,20 @@ export class InstanceMaker {
   #convertTo(type: ValueType): Convert {
     if (type === 'copy') return this.#copy;
     if (typeof type === 'object') return this.#nested(type);
-    const { toPlain } = this.#source;
+    const { toPlain, isWhole } = this.#source;
     const call = callOf(type);
     const convert: Convert = (value) => {
       if (value === null || value === undefined) return value;
-      if (Array.isArray(value)) return mapElements(value, convert);
+      if (Array.isArray(value)) return mapElements(this.#source, value, convert);
       if (value instanceof Map || value instanceof Set) throw notHere;
+      if (isWhole && !(value instanceof Date) && (typeof value === 'object' || type === Buffer)) throw notHere;
       return call(typeof value === 'object' ? toPlain(value) : value);
     };
     return convert;
   }
 
   #unknown(plan: DtoPlan, isMissing: ((value: unknown) => boolean) | undefined): Unknown {
-    const { ignored, refused, keepsDefaults } = this.#source;
+    const { ignored, refused, keepsDefaults, isWhole } = this.#source;
     const prototype = plan.dto.prototype as object;
     return (instance, key, value) => {
       if (refused.has(key)) throw notHere;
@@ -100,7 +101,10 @@ export class InstanceMaker {
       // Rare, and so not looked up at start: types and transformations of properties without a rule.
       if (hasTransformerMetadata(plan, key)) throw notHere;
       const defined = Object.getOwnPropertyDescriptor(prototype, key);
-      if ((defined !== undefined && defined.set === undefined) || typeof instance[key] === 'function') return;
+      if ((defined !== undefined && defined.set === undefined) || typeof instance[key] === 'function') {
+        if (isWhole) throw notHere;
+        return;
+      }
       instance[key] = value === undefined && keepsDefaults ? instance[key] : this.#copy(value);
       this.#onUnknown();
     };
@@ -127,7 +131,10 @@ function hasTransformerMetadata({ dto }: DtoPlan, key: string): boolean {
 
 function callOf(type: Exclude<ValueType, 'copy' | DtoPlan>): Convert {
   if (type === Date) return (value) => (value instanceof Date ? new Date(value.valueOf()) : new Date(value as string));
-  if (type === Buffer) return (value) => Buffer.from(value as string);
+  // A date stays one, whatever the type: class-transformer looks for dates first.
+  if (type === Buffer) {
+    return (value) => (value instanceof Date ? new Date(value.valueOf()) : Buffer.from(value as string));
+  }
   return type as Convert;
 }
 
