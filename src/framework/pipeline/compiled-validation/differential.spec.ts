@@ -267,6 +267,8 @@ const texts: readonly string[] = [
     '.a@x.de',
     'a@-x.de',
     'a@x',
+    'a@localhost',
+    'a b@x.de',
     'a@x.d',
     'a@b@c.de',
   ],
@@ -451,7 +453,7 @@ function randomValue(chance: Chance, depth: number): unknown {
 function record(chance: Chance, keys: readonly string[], depth: number): Record<string, unknown> {
   const result: Record<string, unknown> = {};
   for (const key of chance.shuffled(keys)) {
-    if (!chance.oneIn(5)) result[key] = randomValue(chance, depth);
+    if (!chance.oneIn(5)) result[key] = chance.oneIn(10) ? undefined : randomValue(chance, depth);
   }
   if (chance.oneIn(12)) result[chance.of(['x', '7', 'toString', 'isKnown', '$typeName'])] = randomValue(chance, depth);
   return result;
@@ -802,11 +804,15 @@ describe('compiled validation against class-validator', () => {
       const differences: string[] = [];
       const chance = new Chance(Buffer.from(name).readUIntBE(0, 3));
       for (const rule of variants) {
+        const dto = dtoClass({});
+        decorate(dto, 'v', rule());
+        const ways = compiledWays(dto);
+        for (const one of [...texts, ...numbers]) differences.push(...(await compare(dto, ways, { v: one })));
         for (const form of forms) {
-          const [dto, make] = form(rule, chance);
-          const ways = compiledWays(dto);
-          expect(ways).toHaveLength(2);
-          for (let round = 0; round < 100; round += 1) differences.push(...(await compare(dto, ways, make())));
+          const [tried, make] = form(rule, chance);
+          const triedWays = compiledWays(tried);
+          expect(triedWays).toHaveLength(2);
+          for (let round = 0; round < 70; round += 1) differences.push(...(await compare(tried, triedWays, make())));
           forgetRules();
         }
       }
