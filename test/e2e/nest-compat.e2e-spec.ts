@@ -223,6 +223,20 @@ describe("Nest's own gRPC decorators", () => {
     expect(messages).toEqual([{ number: 321 }]);
   });
 
+  it('check the messages of an Observable that @Input() names the class of, and no others', async () => {
+    const messages = [{ number: 1 }, { number: -1 }];
+    const good = await caller.call(method('CheckedSum'), [{ number: 1 }, { number: 20 }]);
+    const bad = await caller.call(method('CheckedSum'), messages);
+    const unchecked = await caller.call(method('Sum'), messages);
+
+    expect(good.messages).toEqual([{ number: 21 }]);
+    expect(bad.failure).toMatchObject({
+      status: 'INVALID_ARGUMENT',
+      violations: [{ field: 'number', description: 'number must not be less than 0', reason: 'MIN' }],
+    });
+    expect(unchecked.messages).toEqual([{}]);
+  });
+
   it('talk in both directions, by Observables and by the call itself', async () => {
     const talk = await caller.call(method('Talk'), [{ text: 'a' }, { text: 'b' }]);
     const pass = await caller.call(method('Pass'), [{ text: 'a' }, { text: 'b' }]);

@@ -41,6 +41,7 @@ import {
   throwError,
 } from 'rxjs';
 import { Public } from 'rookery/auth';
+import { Input } from 'rookery/pipeline';
 import { CompatLog } from './compat-log.js';
 import { OrderInput, ReplyInput, TrialInput } from './trial.dto.js';
 
@@ -214,6 +215,11 @@ export class CompatController {
       reduce((total, { number }) => total + number, 0),
       map((number) => ({ number })),
     );
+  }
+
+  @GrpcStreamMethod('CompatService', 'CheckedSum')
+  checkedSum(@Input(ReplyInput) messages: Observable<ReplyInput>): Observable<Reply> {
+    return this.sum(messages);
   }
 
   @GrpcStreamMethod('CompatService', 'Talk')

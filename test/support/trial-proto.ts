@@ -65,6 +65,7 @@ const file = create(FileDescriptorProtoSchema, {
         method('Order', 'TrialOrder', 'TrialReply'),
         method('List', 'TrialRequest', 'TrialReply', { serverStreaming: true }),
         method('Sum', 'TrialReply', 'TrialReply', { clientStreaming: true }),
+        method('CheckedSum', 'TrialReply', 'TrialReply', { clientStreaming: true }),
         method('Talk', 'TrialReply', 'TrialReply', { clientStreaming: true, serverStreaming: true }),
         method('Pass', 'TrialReply', 'TrialReply', { clientStreaming: true, serverStreaming: true }),
       ],

@@ -90,7 +90,8 @@ const decorate = createParamDecorator(extract);
 /**
  * The validated input of a handler, the same on both faces: path, query and body merged, or the message.
  * On a parameter of type `AsyncIterable<ElementDto>` name the class of the messages: `@Input(ElementDto)`; each
- * message is checked when it is pulled.
+ * message is checked when it is pulled. So it is on the `Observable<ElementDto>` of Nest's `@GrpcStreamMethod()`, whose
+ * messages nobody checks otherwise, as the class is not known.
  *
  * A handler has at most one. The caller learns of wrong fields by a `ValidationError`.
  *
