@@ -96,6 +96,14 @@ describe('a start that cannot succeed ends with 1 and one line that says why', (
     expect(child.stderr + child.stdout).not.toContain('hunter2');
   });
 
+  it('with the stack as well where the log is to have details', async () => {
+    const { code, lines } = await failedStart({ DATABASE_URL: 'sqlite:/proc/nope/x', ROOKERY_LOG__LEVEL: 'debug' });
+
+    expect(code).toBe(1);
+    expect(lines[0]).toMatch(/^cannot start: .*\/proc\/nope/);
+    expect(lines.slice(1).filter((line) => /^ {4}at .*\/dist\/service\/database\//.test(line))).not.toEqual([]);
+  });
+
   it('when the certificate is missing', async () => {
     const { code, lines } = await failedStart({
       ROOKERY_SERVER__TLS__CERT_FILE: '/none/tls.crt',

@@ -8,7 +8,7 @@ import { Lifecycle } from '../core/index.js';
 import { HttpAdapter } from '../http/index.js';
 import { RequestGate } from '../pipeline/index.js';
 import type { Samples } from './banner.js';
-import { bindOptions } from './bound-options.js';
+import { bindOptions, type BoundOptions } from './bound-options.js';
 import { ownProcess } from './process.js';
 import { protectedOperations } from './operations.js';
 import { RookeryModule } from './rookery.module.js';
@@ -45,13 +45,18 @@ export async function createService(
   options: CreateServiceOptions = {},
 ): Promise<Service> {
   if (options.ownsProcess === false) return build(application, options);
-  return ownProcess(() => build(application, options));
+  return ownProcess((onLogOptions) => build(application, options, onLogOptions));
 }
 
-async function build(application: Type | DynamicModule, options: CreateServiceOptions): Promise<Service> {
+async function build(
+  application: Type | DynamicModule,
+  options: CreateServiceOptions,
+  onLogOptions?: (log: BoundOptions['log']) => void,
+): Promise<Service> {
   assertNodeVersion(process.versions.node);
   const store: ConfigStore = await loadConfig(options.config);
   const bound = bindOptions(store);
+  onLogOptions?.(bound.log);
   const lifecycle = new Lifecycle();
   const gate = new RequestGate(lifecycle, bound.limits);
   const { trustProxy, securityHeaders } = bound.http.value;

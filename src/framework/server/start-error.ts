@@ -1,5 +1,8 @@
 import { ConfigError } from '../config/index.js';
 
+// Causes of causes: whoever made a longer chain than this has made a ring.
+const maxCauses = 10;
+
 /** The service could not start; `message` is one readable line for the operator. */
 export class StartError extends Error {
   override readonly name = 'StartError';
@@ -20,4 +23,14 @@ export function startLines(error: unknown): string[] {
   const isNews = below instanceof Error && !error.message.includes(below.message);
   const cause = isNews ? ` (${below.message})` : '';
   return `${error.message}${cause}`.split('\n');
+}
+
+/** The stacks of an error and of its causes, for the developer. None for what is wrong with the configuration. */
+export function startStacks(error: unknown): string[] {
+  const stacks: string[] = [];
+  if (error instanceof ConfigError) return stacks;
+  for (let each = error; each instanceof Error && stacks.length < maxCauses; each = each.cause) {
+    stacks.push(`${stacks.length === 0 ? '' : 'caused by '}${each.stack}`);
+  }
+  return stacks;
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { bannerLines } from './banner.js';
 import { assertNodeVersion } from './node-version.js';
-import { startLines } from './start-error.js';
+import { startLines, startStacks } from './start-error.js';
 
 describe('startLines', () => {
   it('tells a taken address in words', () => {
@@ -14,6 +14,23 @@ describe('startLines', () => {
 
   it('gives message and cause, never a stack', () => {
     expect(startLines(new Error('no database', { cause: new Error('refused') }))).toEqual(['no database (refused)']);
+  });
+});
+
+describe('startStacks', () => {
+  it('gives the stack of an error and of its causes, each once, also in a ring', () => {
+    const below = new Error('refused');
+    const error = new Error('no database', { cause: below });
+    below.cause = error;
+    const stacks = startStacks(error);
+
+    expect(stacks).toHaveLength(10);
+    expect(stacks[0]).toMatch(/^Error: no database\n {4}at /);
+    expect(stacks[1]).toMatch(/^caused by Error: refused\n {4}at /);
+  });
+
+  it('gives none of what is no error', () => {
+    expect(startStacks('text')).toEqual([]);
   });
 });
 
