@@ -126,6 +126,11 @@ export class ChildService {
     return message;
   }
 
+  /** Sends a message to a program that takes some. */
+  send(message: string): void {
+    this.#child.send(message);
+  }
+
   kill(signal: NodeJS.Signals): void {
     this.#child.kill(signal);
   }

@@ -5,6 +5,9 @@ import { Lifecycle } from 'rookery/core';
 import { TrialModule } from './trial.module.js';
 import { TrialState } from './trial-state.js';
 
+/** Ways in which a process comes to its end by a defect. */
+export type Crash = 'exception' | 'rejection';
+
 // The program behind `startTrialProcess()`: compiled, and run by plain Node. Its argument is the users' module as built.
 
 /** The first message of the program. */
@@ -29,7 +32,11 @@ class TrialProcessModule {}
 
 const service = await createService(TrialProcessModule);
 await service.listen();
-process.on('message', () => void report());
+process.on('message', (message) => {
+  if (message === 'exception') throw new Error('a defect');
+  if (message === 'rejection') void Promise.reject(new Error('a defect'));
+  else void report();
+});
 process.send?.({ port: Number(new URL(service.url).port) } satisfies TrialReady);
 
 async function report(): Promise<void> {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import ts from 'typescript';
 import { ChildService } from './child-service.js';
-import type { TrialReady, TrialReport } from './trial-main.js';
+import type { Crash, TrialReady, TrialReport } from './trial-main.js';
 
 const sources = fileURLToPath(new URL('.', import.meta.url));
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -42,6 +42,13 @@ export class TrialProcess {
   /** What is in use, after everything that can go has gone. */
   async report(): Promise<TrialReport> {
     return (await this.#service.message('report')) as TrialReport;
+  }
+
+  /** Has it fail by a defect of its own. Resolves with its exit code and what it said. */
+  async crash(how: Crash): Promise<{ readonly code: number | null; readonly stderr: string }> {
+    this.#service.send(how);
+    const { code } = await this.#service.exit;
+    return { code, stderr: this.#service.stderr };
   }
 
   /** Stops it by SIGTERM. Resolves with its exit code. */
