@@ -1,8 +1,10 @@
+import { once } from 'node:events';
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { ChildService } from '../support/child-service.js';
 import { errorEnvelope } from '../support/envelopes.js';
 import { eventually } from '../support/eventually.js';
+import { Http2Caller } from '../support/http2-caller.js';
 import { http } from '../support/http-caller.js';
 import { bodyOf, exchangeRaw, RawConnection } from '../support/raw-connection.js';
 import { type EndedRequest, requestEnds } from '../support/request-ends.js';
@@ -216,6 +218,67 @@ describe('a request that HTTP/1.1 itself refuses is answered by the envelope and
     expect(parsed(answer.toString()).status).toBe(431);
     // A reset may overtake the answer.
     expect(errors).toEqual([]);
+  });
+});
+
+describe('what HTTP/2 refuses is answered the same, and told of once', () => {
+  it.each<[string, Record<string, string>, Refusal]>([
+    [
+      'headers over the limit',
+      { ':path': '/trial/context', 'x-large': 'a'.repeat(20_000) },
+      {
+        status: 431,
+        reason: 'HEADERS_TOO_LARGE',
+        message: 'request headers are larger than 16384 bytes',
+        operation: 'GET (no route)',
+      },
+    ],
+    [
+      'an expectation nobody knows',
+      { ':path': '/trial/orders', ':method': 'POST', expect: 'foo' },
+      {
+        status: 417,
+        reason: 'EXPECTATION_FAILED',
+        message: 'the expect header cannot be met (expected: 100-continue)',
+        operation: 'POST /trial/orders',
+      },
+    ],
+    [
+      'a path that is none',
+      { ':path': '/%zz' },
+      {
+        status: 400,
+        reason: 'MALFORMED_URL',
+        message: 'the path has a malformed percent escape',
+        operation: 'GET (no route)',
+      },
+    ],
+  ])('%s', async (_, headers, { status, reason, message, operation }) => {
+    using ends = requestEnds();
+    const caller = await Http2Caller.connect(app.url);
+    const answer = await caller.request(headers);
+    caller.close();
+
+    expect(JSON.parse(answer.text)).toEqual(errorEnvelope(status, { reason, message }));
+    expect(answer.headers).toMatchObject({ ':status': status, 'x-content-type-options': 'nosniff' });
+    const requestId = answer.headers['x-request-id'];
+    expect(JSON.parse(answer.text)).toMatchObject({ requestId });
+    expect(ends.list).toEqual([{ operation, httpStatus: status, reason, requestId, isProbe: false }]);
+  });
+
+  it('a tunnel', async () => {
+    using ends = requestEnds();
+    const caller = await Http2Caller.connect(app.url);
+    const stream = caller.session.request({ ':method': 'CONNECT', ':authority': 'example.com:443' });
+    const [headers] = (await once(stream, 'response')) as [Record<string, unknown>];
+    const chunks: Buffer[] = [];
+    for await (const chunk of stream) chunks.push(chunk as Buffer);
+    caller.close();
+
+    expect(headers[':status']).toBe(501);
+    expect(JSON.parse(Buffer.concat(chunks).toString())).toMatchObject({ code: 501, reason: 'TUNNEL_NOT_OFFERED' });
+    await eventually('it is over', () => ends.list.length > 0);
+    expect(ends.list).toMatchObject([{ operation: 'CONNECT (no route)', httpStatus: 501 }]);
   });
 });
 
