@@ -181,13 +181,13 @@ export class Http2Connection {
         : new Http2ConnectionError(ErrorCode.internalError, 'the connection failed', { cause: error });
     this.#error = known;
     this.counters.connectionErrors += 1;
-    this.#end(known.code);
+    this.#end(known.code, known.message);
   }
 
   /** With a last GOAWAY. */
-  #end(code: number): void {
+  #end(code: number, why?: string): void {
     if (this.#isEnded) return;
-    this.#session.writer.goaway(this.#session.lastStreamId, code);
+    this.#session.writer.goaway(this.#session.lastStreamId, code, why);
     this.#finish();
     this.#session.closeStreams(code === ErrorCode.noError ? ErrorCode.cancel : code);
   }

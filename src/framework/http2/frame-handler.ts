@@ -153,8 +153,12 @@ export class FrameHandler implements FrameSink {
     if (streamId !== 0) throw protocolError('PING on a stream');
     if (end - start !== 8) throw frameSizeError('PING', end - start);
     this.#session.limits.onPing(coarseNow());
-    if ((flags & Flag.ack) === 0) this.#session.writer.ping(Flag.ack, bytes, start);
-    else this.#connection.onPingAck(bytes, start);
+    if ((flags & Flag.ack) !== 0) {
+      this.#connection.onPingAck(bytes, start);
+      return;
+    }
+    this.#session.limits.onKeepalive(coarseNow());
+    this.#session.writer.ping(Flag.ack, bytes, start);
   }
 
   // RFC 7540 section 5.3: deprecated, and checked all the same.

@@ -12,6 +12,8 @@ const noCopyBytes = 32_768;
 /** Full buffers kept for reuse while the socket still has them; a slow peer's output beyond is left to the garbage collector. */
 const keptInFlight = 8;
 
+const longestWhy = 100;
+
 const noBuffer = Buffer.alloc(0);
 
 /**
@@ -125,11 +127,14 @@ export class FrameWriter implements TurnEnd {
     this.commit(payload.length, FrameType.settings, flags, 0);
   }
 
-  goaway(lastStreamId: number, code: number): void {
-    const at = this.reserve(17) + frameHeaderBytes;
+  /** @param why  for people, and for gRPC clients that look for `too_many_pings`; cut to 100 characters */
+  goaway(lastStreamId: number, code: number, why = ''): void {
+    const text = why.slice(0, longestWhy);
+    const at = this.reserve(17 + text.length) + frameHeaderBytes;
     writeUint32(this.#buffer, at, lastStreamId);
     writeUint32(this.#buffer, at + 4, code);
-    this.commit(8, FrameType.goaway, Flag.none, 0);
+    this.#buffer.write(text, at + 8, 'latin1');
+    this.commit(8 + text.length, FrameType.goaway, Flag.none, 0);
   }
 
   onTurnEnd(): void {

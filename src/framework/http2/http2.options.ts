@@ -41,6 +41,11 @@ export interface Http2ConnectionOptions {
   readonly resetRate: Rate;
   readonly settingsRate: Rate;
   readonly pingRate: Rate;
+  /**
+   * A connection on which nothing is sent may ask for signs of life so often; who asks sooner three times in a row is cut
+   * off with `too_many_pings`, as by other gRPC servers, whose limit is 5 minutes. 0: `pingRate` alone counts.
+   */
+  readonly minPingIntervalMs: number;
   readonly windowUpdateRate: Rate;
   readonly priorityRate: Rate;
   /** DATA frames without data that do not end the stream. */
@@ -87,6 +92,7 @@ const defaults: Http2ConnectionOptions = {
   settingsRate: { burst: 50, perSecond: 5 },
   // gRPC clients that estimate the bandwidth send one PING for each burst of data they get.
   pingRate: { burst: 100, perSecond: 10, perProgress: 1 },
+  minPingIntervalMs: 0,
   // Clients with small windows send two updates for each DATA frame, and some one for each stream.
   windowUpdateRate: { burst: 2000, perSecond: 1000, perProgress: 10 },
   priorityRate: { burst: 1000, perSecond: 100, perProgress: 10 },

@@ -3,6 +3,9 @@ import type { Http2Abuse, Http2Counters } from './http2.counters.js';
 import { Http2ConnectionError } from './http2.errors.js';
 import type { Http2ConnectionOptions, Rate } from './http2.options.js';
 
+// As in grpc-go 1.85, internal/transport/http2_server.go, `maxPingStrikes`.
+const toleratedStrikes = 2;
+
 /** How many of something are left: a token bucket that looks at the clock only when it is empty. */
 export class Budget {
   readonly #rate: Rate;
@@ -47,6 +50,10 @@ export class Limits {
   readonly #priorities: Budget;
   readonly #emptyData: Budget;
   readonly #unknownFrames: Budget;
+  readonly #minPingIntervalMs: number;
+  #pingedAtMs = Number.NEGATIVE_INFINITY;
+  #pingedAtProgress = 0;
+  #pingStrikes = 0;
   /** Streams opened, and HEADERS and DATA frames sent. */
   progress = 0;
 
@@ -59,6 +66,7 @@ export class Limits {
     this.#priorities = new Budget(options.priorityRate, nowMs);
     this.#emptyData = new Budget(options.emptyDataRate, nowMs);
     this.#unknownFrames = new Budget(options.unknownFrameRate, nowMs);
+    this.#minPingIntervalMs = options.minPingIntervalMs;
   }
 
   /** A stream that was not over was reset by the peer. */
@@ -80,6 +88,15 @@ export class Limits {
   onPing(nowMs: number): void {
     this.#counters.pings += 1;
     this.#spend(this.#pings, 'ping', nowMs);
+  }
+
+  /** A PING that is to be answered. Who sends them too soon is borne with twice, and anew after we have sent something. */
+  onKeepalive(nowMs: number): void {
+    if (this.progress !== this.#pingedAtProgress) this.#pingStrikes = 0;
+    else if (nowMs - this.#pingedAtMs < this.#minPingIntervalMs) this.#pingStrikes += 1;
+    this.#pingedAtMs = nowMs;
+    this.#pingedAtProgress = this.progress;
+    if (this.#pingStrikes > toleratedStrikes) throw this.cut('ping');
   }
 
   onWindowUpdate(nowMs: number): void {
@@ -105,7 +122,8 @@ export class Limits {
   /** The error to cut the connection with. */
   cut(abuse: Http2Abuse, code: number = ErrorCode.enhanceYourCalm): Http2ConnectionError {
     this.#counters.cut[abuse] += 1;
-    return new Http2ConnectionError(code, `too much or too slow: ${abuse}`);
+    // gRPC clients know these words, and ask less often from then on.
+    return new Http2ConnectionError(code, abuse === 'ping' ? 'too_many_pings' : `too much or too slow: ${abuse}`);
   }
 
   #spend(budget: Budget, abuse: Http2Abuse, nowMs: number): void {
