@@ -14,7 +14,13 @@ import { Client, credentials } from '@grpc/grpc-js';
 import { throwError } from 'rxjs';
 import { type HealthSource, Lifecycle, LiveValue } from '../../src/framework/core/index.js';
 import { GrpcOptions, GrpcServer, GrpcStrategy } from '../../src/framework/grpc/index.js';
-import { Http2Connection, http2ConnectionOptions } from '../../src/framework/http2/index.js';
+import {
+  Http2Connection,
+  type Http2ConnectionHandler,
+  type Http2ConnectionOptions,
+  http2ConnectionOptions,
+  Http2Counters,
+} from '../../src/framework/http2/index.js';
 import { LimitOptions, RequestGate } from '../../src/framework/pipeline/index.js';
 
 @Catch()
@@ -32,6 +38,7 @@ export interface GrpcAppInit {
   readonly limits?: Partial<LimitOptions>;
   readonly options?: Partial<GrpcOptions>;
   readonly health?: HealthSource;
+  readonly http2?: Partial<Http2ConnectionOptions>;
 }
 
 /** A Nest application with the gRPC face on an HTTP/2 server of its own. */
@@ -42,6 +49,8 @@ export interface GrpcApp extends AsyncDisposable {
   readonly options: LiveValue<GrpcOptions>;
   readonly client: Client;
   readonly app: INestApplicationContext;
+  /** Of all its connections. */
+  readonly counters: Http2Counters;
   /** A plain HTTP/2 session, for what no gRPC client would send. */
   connect(): http2.ClientHttp2Session;
 }
@@ -64,15 +73,17 @@ export async function startGrpcApp(init: GrpcAppInit): Promise<GrpcApp> {
   );
   await app.listen();
   const connections = new Set<Http2Connection>();
-  const http2Options = http2ConnectionOptions();
+  const counters = new Http2Counters();
+  const http2Options = http2ConnectionOptions(init.http2);
   const server = net.createServer((socket) => {
-    const connection = new Http2Connection(socket, http2Options, {
+    const handler: Http2ConnectionHandler = {
       onStream(stream, head) {
         if (grpc.handles(head.headers.get('content-type'))) grpc.serve(stream, head);
         else stream.respondOnly([{ name: ':status', value: '415' }]);
       },
       onClose: () => connections.delete(connection),
-    });
+    };
+    const connection = new Http2Connection(socket, http2Options, handler, counters);
     connections.add(connection);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -86,6 +97,7 @@ export async function startGrpcApp(init: GrpcAppInit): Promise<GrpcApp> {
     options,
     client,
     app,
+    counters,
     connect() {
       const session = http2.connect(`http://${address}`);
       session.on('error', () => {});

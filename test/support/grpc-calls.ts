@@ -197,7 +197,7 @@ export function frame(data: Uint8Array, flags = 0, length = data.length): Buffer
 export function rawStream(
   session: ClientHttp2Session,
   method: DescMethod | string,
-  headers: Record<string, string> = {},
+  headers: Record<string, string | undefined> = {},
 ): ClientHttp2Stream {
   return session.request({
     ':method': 'POST',
@@ -235,7 +235,7 @@ export function rawCall(
   session: ClientHttp2Session,
   method: DescMethod | string,
   body: Uint8Array,
-  headers?: Record<string, string>,
+  headers?: Record<string, string | undefined>,
 ): Promise<RawAnswer> {
   const stream = rawStream(session, method, headers);
   const answer = rawAnswer(stream);

@@ -1,5 +1,6 @@
 import type { DescMethod, DescService } from '@bufbuild/protobuf';
 import { DrainingError, type HealthSource, type Lifecycle, type Live, parseGrpcTimeout } from '../core/index.js';
+import type { HeaderField } from '../http2/index.js';
 import type { LimitOptions, RequestGate } from '../pipeline/index.js';
 import type { CallEnvironment } from './call-environment.js';
 import { acceptedEncodings, isEncoding } from './compression.js';
@@ -10,6 +11,8 @@ import { type BoundMethod, MethodTable } from './method-table.js';
 import { bindReflection } from './reflection-service.js';
 import { type Invoke, ServerCall } from './server-call.js';
 import type { RequestHead, ServerStream } from './server-stream.js';
+
+const badRequest: HeaderField = { name: ':status', value: '400' };
 
 /** What the gRPC side is built from. */
 export interface GrpcServerInit {
@@ -81,7 +84,7 @@ export class GrpcServer {
     const timeout = head.headers.get('grpc-timeout');
     const timeoutMs = timeout === undefined ? undefined : parseGrpcTimeout(timeout);
     const call = this.#open(stream, head, method, timeoutMs);
-    if (timeout !== undefined && timeoutMs === undefined) call.refuse(new MalformedTimeoutError(timeout));
+    if (timeout !== undefined && timeoutMs === undefined) call.refuse(new MalformedTimeoutError(timeout), badRequest);
     else this.#dispatch(call, method);
   }
 

@@ -81,13 +81,25 @@ export class NotPostError extends RookeryError {
   }
 }
 
-/** The `grpc-timeout` header is not up to eight digits and a unit. */
+/** The `grpc-timeout` header is not up to eight digits and a unit. Correct the request; the status is what other gRPC servers answer. */
 export class MalformedTimeoutError extends RookeryError {
   static override readonly reason = 'MALFORMED_TIMEOUT';
-  static override readonly status = Status.InvalidArgument;
+  static override readonly status = Status.Internal;
+  static override readonly httpStatus = 400;
 
   constructor(value: string) {
     super(`grpc-timeout ${printable(value)} is malformed (expected: 1 to 8 digits and one of H M S m u n)`);
+  }
+}
+
+/** The value of a metadata entry whose name ends in `-bin` is not base64. Correct the request; the status is what other gRPC servers answer. */
+export class MalformedMetadataError extends RookeryError {
+  static override readonly reason = 'MALFORMED_METADATA';
+  static override readonly status = Status.Internal;
+  static override readonly httpStatus = 400;
+
+  constructor(key: string) {
+    super(`metadata ${printable(key)} is not base64`);
   }
 }
 

@@ -1,6 +1,7 @@
 import { RpcException } from '@nestjs/microservices';
 import { RookeryError } from '../core/index.js';
 import { type Failure, toFailure } from '../pipeline/index.js';
+import { MalformedMetadataError } from './grpc.errors.js';
 import type { StatusDetail, StatusError } from './status-error.js';
 
 /** What the caller is told, with the details that a `StatusError` names. */
@@ -15,6 +16,8 @@ export interface CallFailure extends Failure {
  */
 export function failureOf(error: unknown): CallFailure {
   if (isStatusError(error)) return { ...toFailure(error), details: error.details };
+  // The handler that came upon it is not at fault.
+  if (error instanceof MalformedMetadataError) return { ...toFailure(error), isFault: false };
   return toFailure(isStatusObject(error) ? new RpcException(error) : error);
 }
 

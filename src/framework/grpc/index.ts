@@ -31,6 +31,7 @@ export {
 } from './server-stream.js';
 export {
   MalformedMessageError,
+  MalformedMetadataError,
   MalformedTimeoutError,
   MessageCountError,
   NotPostError,

@@ -1,4 +1,5 @@
 import type { Http2Headers } from '../http2/index.js';
+import { MalformedMetadataError } from './grpc.errors.js';
 import type { OutgoingFields } from './server-stream.js';
 
 /** A value of a metadata entry: bytes where the key ends in `-bin`, else printable ASCII. */
@@ -6,6 +7,8 @@ export type MetadataValue = string | Buffer;
 
 const keyPattern = /^[0-9a-z_.-]+$/;
 const asciiPattern = /^[ -~]*$/;
+const base64Pattern = /^[A-Za-z0-9+/]*={0,2}$/;
+const unpaddedPattern = /^[A-Za-z0-9+/]*$/;
 
 // What HTTP/2 and the protocol itself use; grpc-* is theirs too.
 const reserved = new Set([
@@ -49,7 +52,10 @@ export class Metadata {
   #headers: Http2Headers | undefined;
   #entries: Map<string, MetadataValue[]> | undefined;
 
-  /** The metadata among the headers of a request. Nothing is read until somebody asks. */
+  /**
+   * The metadata among the headers of a request. Nothing is read until somebody asks, who then gets a
+   * `MalformedMetadataError` where a value is not what its name says.
+   */
   static fromHeaders(headers: Http2Headers): Metadata {
     const metadata = new Metadata();
     metadata.#headers = headers;
@@ -141,8 +147,15 @@ function isAmong(fields: OutgoingFields, count: number, name: string): boolean {
 
 function parse(key: string, value: string): MetadataValue[] {
   if (!key.endsWith('-bin')) return [value];
-  // Binary values may be joined by commas, which base64 does not have. Node reads it with and without padding.
-  return value.split(',').map((encoded) => Buffer.from(encoded.trim(), 'base64'));
+  // Binary values may be joined by commas, which base64 does not have.
+  return value.split(',').map((encoded) => decodeBinary(key, encoded.trim()));
+}
+
+// Base64 with padding or without, as the protocol demands, and nothing else that Node would read as well.
+function decodeBinary(key: string, encoded: string): Buffer {
+  const isWhole = encoded.length % 4 === 0 ? base64Pattern.test(encoded) : unpaddedPattern.test(encoded);
+  if (!isWhole || encoded.length % 4 === 1) throw new MalformedMetadataError(key);
+  return Buffer.from(encoded, 'base64');
 }
 
 /** Base64 without padding, as the protocol asks of a sender. */

@@ -94,6 +94,12 @@ describe('gRPC over HTTP/2: the request', () => {
     },
   );
 
+  it('does without "te: trailers", as other gRPC servers do', async () => {
+    await using app = await startUsers();
+
+    expect(await rawCall(app.connect(), getUser, request('1'), { te: undefined })).toMatchObject({ status: Status.Ok });
+  });
+
   it.each([undefined, 'application/json', 'application/grpc-web', 'application/grpc-web+proto'])(
     'leaves the content type %s to others',
     async (contentType) => {
@@ -108,7 +114,8 @@ describe('gRPC over HTTP/2: the request', () => {
 
     const answer = await rawCall(app.connect(), getUser, request('1'), { 'grpc-timeout': timeout });
 
-    expect(answer).toMatchObject({ status: Status.InvalidArgument });
+    expect(answer).toMatchObject({ status: Status.Internal, trailers: undefined });
+    expect(answer.headers[':status']).toBe(400);
   });
 
   it('names the compressions it knows when it does not know the one used', async () => {
@@ -309,6 +316,19 @@ describe('gRPC over HTTP/2: the answer', () => {
     expect((headers['echo-bin'] as string).split(', ')).toEqual(['AA', 'AAE', '/+8']);
     expect(trailers).toMatchObject({ 'grpc-status': '0', said: 'hello' });
   });
+
+  it.each(['A', '_-8=', 'AAE==', 'a b', 'AA=A'])(
+    'fails a handler that asks for the malformed binary value "%s"',
+    async (value) => {
+      await using app = await startUsers();
+      const session = app.connect();
+
+      const answer = await rawCall(session, deleteUser, frame(Buffer.alloc(0)), { 'echo-bin': value });
+
+      expect(answer).toMatchObject({ status: Status.Internal, message: 'metadata "echo-bin" is not base64' });
+      expect((await rawCall(session, getUser, request('1'), { 'echo-bin': value })).status).toBe(Status.Ok);
+    },
+  );
 
   it('tells a caller that still sends that nobody listens', async () => {
     await using app = await startUsers();

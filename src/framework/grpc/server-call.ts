@@ -12,15 +12,13 @@ import type { Failure, Outcome } from '../pipeline/index.js';
 import { answerBlock, answerHeaders } from './answer-headers.js';
 import type { CallEnvironment } from './call-environment.js';
 import { type Encoding, negotiate } from './compression.js';
-import { isOneMessage, messageIn, type WireMessage } from './frame.js';
 import { type CallFailure, failureOf } from './handler-failure.js';
-import { MessageCountError } from './grpc.errors.js';
+import { IncomingCall } from './incoming-call.js';
 import type { Metadata } from './metadata.js';
 import { answeredByHandler, type BoundMethod } from './method-table.js';
-import { decode, type RequestFormat, RequestReader, SingleRequestReader } from './request-reader.js';
 import { encode, ResponseWriter } from './response-writer.js';
 import { deliver, isThenable, type ResultSink } from './result-pump.js';
-import { CallHandle } from './rpc-call.js';
+import type { CallHandle } from './rpc-call.js';
 import type { OutgoingFields, RequestHead, ServerStream, StreamListener } from './server-stream.js';
 import { failureTrailers, okTrailers } from './status-trailers.js';
 
@@ -39,15 +37,9 @@ export type Invoke = BoundMethod<ServerCall>['invoke'];
  *
  * It is one object with what handlers see of it, as there is one for each request.
  */
-export class ServerCall extends CallHandle implements StreamListener, ResultSink, DeadlineWatcher, RequestFormat {
+export class ServerCall extends IncomingCall implements StreamListener, ResultSink, DeadlineWatcher {
   readonly #environment: CallEnvironment;
   readonly #method: BoundMethod<ServerCall> | undefined;
-  encoding: Encoding | undefined;
-  maxBytes = 0;
-  // The request: one packet that is one message, or else a reader.
-  #packet: Uint8Array | undefined;
-  #single: SingleRequestReader | undefined;
-  #requests: RequestReader | undefined;
   #writer: ResponseWriter | undefined;
   #areHeadersSent = false;
   #isEnded = false;
@@ -74,11 +66,11 @@ export class ServerCall extends CallHandle implements StreamListener, ResultSink
     return this;
   }
 
-  get isEnded(): boolean {
+  override get isEnded(): boolean {
     return this.#isEnded;
   }
 
-  get method(): BoundMethod<ServerCall> {
+  override get method(): BoundMethod<ServerCall> {
     return this.#method as BoundMethod<ServerCall>;
   }
 
@@ -95,14 +87,9 @@ export class ServerCall extends CallHandle implements StreamListener, ResultSink
     this.maxBytes = this.#environment.limits.value.maxBodyBytes;
     this.context.deadline.watch(this);
     if (method.givesStream) this.context.backpressure = () => this.drained();
-    if (method.takesStream) this.#requests = new RequestReader(this.stream, this);
+    if (method.takesStream) this.expectStream();
     this.stream.listen(this);
     if (method.takesStream) runInContext(this.context, ServerCall.#invoke, this);
-  }
-
-  /** The next message of a streamed request. */
-  nextRequest(): Promise<IteratorResult<Message, undefined>> {
-    return (this.#requests as RequestReader).next();
   }
 
   /** The deadline has passed, or the caller is gone. */
@@ -110,39 +97,6 @@ export class ServerCall extends CallHandle implements StreamListener, ResultSink
     this.#writer?.discard();
     if (this.#unsettled === undefined) this.fail(reason);
     else this.#breakOff(reason);
-  }
-
-  onData(chunk: Uint8Array): void {
-    if (this.#isEnded) return;
-    if (this.#requests !== undefined) this.#requests.onData(chunk);
-    else if (this.#packet === undefined && this.#single === undefined && isOneMessage(chunk, this.maxBytes))
-      this.#packet = chunk;
-    else this.#collect(chunk);
-  }
-
-  onEnd(): void {
-    if (this.#isEnded) return;
-    if (this.#requests !== undefined) {
-      // Clients on Node cancel by ending the stream and then resetting it. Where both arrive together the reset gets its
-      // turn first, so that what was cancelled does not look like a complete upload.
-      setImmediate(() => this.#requests?.onEnd());
-      return;
-    }
-    try {
-      const message = decode(this.#wireMessage(), this);
-      if (message instanceof Promise)
-        message.then(
-          (value) => this.#accept(value),
-          (error: unknown) => this.#reject(error),
-        );
-      else this.#accept(message);
-    } catch (error) {
-      this.#reject(error);
-    }
-  }
-
-  onMalformed(error: Error): void {
-    this.#reject(error);
   }
 
   onDrain(): void {
@@ -159,7 +113,7 @@ export class ServerCall extends CallHandle implements StreamListener, ResultSink
     this.#writer?.discard();
     this.context.deadline.cancel();
     this.#releaseResult();
-    this.#requests?.cancel();
+    this.stopRequests();
     this.#leave({ status: Status.Cancelled, httpStatus: 499, reason: CancelledError.reason });
   }
 
@@ -197,7 +151,7 @@ export class ServerCall extends CallHandle implements StreamListener, ResultSink
       this.#isEnded = true;
       this.#responses().finish(okTrailers(this.trailersIfAny));
       this.#settle(answered);
-      this.#requests?.cancel();
+      this.stopRequests();
     } catch (error) {
       this.#failAfterAll(error);
     }
@@ -220,7 +174,7 @@ export class ServerCall extends CallHandle implements StreamListener, ResultSink
       this.#isEnded = true;
       this.stream.end(okTrailers(this.trailersIfAny), frame);
       this.#settle(answered);
-      this.#requests?.cancel();
+      this.stopRequests();
     } catch (error) {
       this.#failAfterAll(error);
     }
@@ -247,30 +201,11 @@ export class ServerCall extends CallHandle implements StreamListener, ResultSink
   }
 
   // The caller's own doing, whatever the status says: nobody has to look into it.
-  #reject(error: unknown): void {
+  protected override reject(error: unknown): void {
     if (!this.#isEnded) this.#finish(failureOf(error));
   }
 
-  // Not one message in one packet: in parts, too many, too large, or not as they should be.
-  #collect(chunk: Uint8Array): void {
-    try {
-      if (this.#single === undefined) {
-        this.#single = new SingleRequestReader(this.maxBytes);
-        if (this.#packet !== undefined) this.#single.onData(this.#packet);
-      }
-      this.#single.onData(chunk);
-    } catch (error) {
-      this.#reject(error);
-    }
-  }
-
-  #wireMessage(): WireMessage {
-    if (this.#single !== undefined) return this.#single.message();
-    if (this.#packet === undefined) throw new MessageCountError('none');
-    return messageIn(this.#packet);
-  }
-
-  #accept(message: Message): void {
+  protected override accept(message: Message): void {
     if (this.#isEnded) return;
     this.request = message;
     runInContext(this.context, ServerCall.#invoke, this);
@@ -309,9 +244,7 @@ export class ServerCall extends CallHandle implements StreamListener, ResultSink
       this.#leave(outcomeOf(failure));
     }
     this.#releaseResult();
-    const { reason } = this.context.deadline;
-    if (reason === undefined) this.#requests?.cancel();
-    else this.#requests?.fail(reason);
+    this.stopRequests(this.context.deadline.reason);
   }
 
   // An answer may lie unread here or in the engine: the call is over when its stream is, or else at its deadline.

@@ -1,0 +1,93 @@
+import type { Message } from '@bufbuild/protobuf';
+import type { Encoding } from './compression.js';
+import { isOneMessage, messageIn, type WireMessage } from './frame.js';
+import { MessageCountError } from './grpc.errors.js';
+import type { BoundMethod } from './method-table.js';
+import { decode, type RequestFormat, RequestReader, SingleRequestReader } from './request-reader.js';
+import { CallHandle } from './rpc-call.js';
+
+/** The half of a call that reads: what comes over the stream becomes one message, or messages that are pulled. */
+export abstract class IncomingCall extends CallHandle implements RequestFormat {
+  encoding: Encoding | undefined = undefined;
+  maxBytes = 0;
+  // The request: one packet that is one message, as nearly every unary request is, or else a reader.
+  #packet: Uint8Array | undefined;
+  #single: SingleRequestReader | undefined;
+  #requests: RequestReader | undefined;
+
+  abstract get method(): Pick<BoundMethod<never>, 'desc' | 'input'>;
+  abstract get isEnded(): boolean;
+
+  /** The one message of a request that has one. */
+  protected abstract accept(message: Message): void;
+  /** The request is not what it should be. */
+  protected abstract reject(error: unknown): void;
+
+  /** The request is a stream of messages, for `nextRequest`. */
+  protected expectStream(): void {
+    this.#requests = new RequestReader(this.stream, this);
+  }
+
+  /** The next message of a streamed request. */
+  nextRequest(): Promise<IteratorResult<Message, undefined>> {
+    return (this.#requests as RequestReader).next();
+  }
+
+  /** The call is over: whoever waits for a message, now or later, gets `reason`, or is told of a cancellation. */
+  protected stopRequests(reason?: Error): void {
+    if (reason === undefined) this.#requests?.cancel();
+    else this.#requests?.fail(reason);
+  }
+
+  onData(chunk: Uint8Array): void {
+    if (this.isEnded) return;
+    if (this.#requests !== undefined) this.#requests.onData(chunk);
+    else if (this.#packet === undefined && this.#single === undefined && isOneMessage(chunk, this.maxBytes))
+      this.#packet = chunk;
+    else this.#collect(chunk);
+  }
+
+  onEnd(): void {
+    if (this.isEnded) return;
+    if (this.#requests !== undefined) {
+      // Clients on Node cancel by ending the stream and then resetting it. Where both arrive together the reset gets its
+      // turn first, so that what was cancelled does not look like a complete upload.
+      setImmediate(() => this.#requests?.onEnd());
+      return;
+    }
+    try {
+      const message = decode(this.#wireMessage(), this);
+      if (message instanceof Promise)
+        message.then(
+          (value) => this.accept(value),
+          (error: unknown) => this.reject(error),
+        );
+      else this.accept(message);
+    } catch (error) {
+      this.reject(error);
+    }
+  }
+
+  onMalformed(error: Error): void {
+    this.reject(error);
+  }
+
+  // Not one message in one packet: in parts, too many, too large, or not as they should be.
+  #collect(chunk: Uint8Array): void {
+    try {
+      if (this.#single === undefined) {
+        this.#single = new SingleRequestReader(this.maxBytes);
+        if (this.#packet !== undefined) this.#single.onData(this.#packet);
+      }
+      this.#single.onData(chunk);
+    } catch (error) {
+      this.reject(error);
+    }
+  }
+
+  #wireMessage(): WireMessage {
+    if (this.#single !== undefined) return this.#single.message();
+    if (this.#packet === undefined) throw new MessageCountError('none');
+    return messageIn(this.#packet);
+  }
+}
