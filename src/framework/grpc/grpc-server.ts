@@ -162,4 +162,3 @@ export class GrpcServer {
     return () => this.#closeListeners.delete(listener);
   }
 }
-

@@ -1,5 +1,5 @@
 import type { DescMethod, DescService } from '@bufbuild/protobuf';
-import { codecOf, type MessageCodec } from './message-codec.js';
+import { codecOf, type MessageCodec } from './codec/message-codec.js';
 import { printable, RpcBindingError, UnknownRpcError } from './grpc.errors.js';
 
 /** Returned by an `invoke` that answers through the call itself. */

@@ -3,7 +3,7 @@ import { CancelledError } from '../core/index.js';
 import { decompress, type Encoding } from './compression.js';
 import { MessageReader, type WireMessage } from './frame.js';
 import { MalformedMessageError, MessageCountError, UnexpectedCompressionError } from './grpc.errors.js';
-import type { MessageCodec } from './message-codec.js';
+import type { MessageCodec } from './codec/message-codec.js';
 import type { BoundMethod } from './method-table.js';
 import type { ServerStream } from './server-stream.js';
 

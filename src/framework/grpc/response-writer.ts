@@ -6,7 +6,7 @@ import type { Http2Fields } from '../http2/index.js';
 import type { BoundMethod } from './method-table.js';
 import type { ServerStream } from './server-stream.js';
 
-type Output = Pick<BoundMethod<never>, 'desc' | 'output'>;
+type Output = Pick<BoundMethod<never>, 'output'>;
 
 // `frame` is missing while the message is being compressed.
 interface Pending {
@@ -138,8 +138,6 @@ export class ResponseWriter {
  * @throws ResponseTooLargeError
  * @throws Error the value does not fit the message type
  */
-export function encode({ desc, output }: Output, value: unknown, maxBytes: number): Uint8Array {
-  if (typeof value !== 'object' && value !== undefined)
-    throw new TypeError(`result of type ${typeof value} (expected: ${desc.output.typeName})`);
-  return output.encodeFrame(value ?? {}, maxBytes);
+export function encode({ output }: Output, value: unknown, maxBytes: number): Uint8Array {
+  return output.encodeFrame(value as Record<string, unknown> | undefined, maxBytes);
 }
