@@ -54,7 +54,7 @@ async function compileService() {
  * @template T
  * @param {NodeJS.ProcessEnv} env
  * @param {(port: string) => Promise<T>} work
- * @returns {Promise<T>}
+ * @returns {Promise<{ result: T, log: string }>} and what the services wrote
  */
 async function withServices(env, work) {
   // It ends with its standard input, so also when this process is killed.
@@ -72,10 +72,9 @@ async function withServices(env, work) {
       });
       child.once('exit', (code) => reject(new StepError(`the service under test ended with ${code}`, log)));
     });
-    return await work(port);
+    return { result: await work(port), log };
   } finally {
     child.stdin.end();
-    if (log !== '') console.log(log);
   }
 }
 
@@ -104,7 +103,7 @@ export async function runConformance(args) {
   const flags = ['--mode', 'server', '--conf', join(SERVICE, 'config.yaml'), '--max-servers', '2', '--parallel', '4'];
   const command = ['--', process.execPath, join(COMPILED, 'relay.js')];
   const env = { ...toolEnvironment(), CONFORMANCE_DESCRIPTORS: join(home, DESCRIPTORS) };
-  const { code, output } = await withHeartbeat('conformance', () =>
+  const { result, log } = await withHeartbeat('conformance', () =>
     withServices(env, (port) =>
       execute(join(home, PROGRAM), [...flags, ...args, ...command], {
         cwd: ROOT,
@@ -112,10 +111,11 @@ export async function runConformance(args) {
       }),
     ),
   );
+  const { code, output } = result;
   const { total, passed, failed } = totalsOf(output);
   const missing = args.length === 0 && total !== EXPECTED_CASES;
   const isGood = code === 0 && failed === 0 && passed === total && total > 0 && !missing;
-  if (!isGood) console.log(output);
+  if (!isGood) console.log(`${log}\n${output}`);
   if (missing) console.log(`conformance: ${total} cases were run (expected: ${EXPECTED_CASES})`);
   console.log(`conformance: ${passed} passed, ${failed} failed, in ${secondsSince(startedAt).toFixed(1)} s`);
   const file = process.env['RESULTS_FILE'];

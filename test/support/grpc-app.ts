@@ -1,3 +1,4 @@
+import http from 'node:http';
 import http2 from 'node:http2';
 import net, { type AddressInfo } from 'node:net';
 import type { DescService } from '@bufbuild/protobuf';
@@ -13,7 +14,7 @@ import { APP_FILTER, NestFactory } from '@nestjs/core';
 import { Client, credentials } from '@grpc/grpc-js';
 import { throwError } from 'rxjs';
 import { type HealthSource, Lifecycle, LiveValue } from '../../src/framework/core/index.js';
-import { GrpcOptions, GrpcServer, GrpcStrategy } from '../../src/framework/grpc/index.js';
+import { type CorsRules, GrpcOptions, GrpcServer, GrpcStrategy, GrpcWeb } from '../../src/framework/grpc/index.js';
 import {
   Http2Connection,
   type Http2ConnectionHandler,
@@ -39,11 +40,16 @@ export interface GrpcAppInit {
   readonly options?: Partial<GrpcOptions>;
   readonly health?: HealthSource;
   readonly http2?: Partial<Http2ConnectionOptions>;
+  /** Which pages may call by gRPC-Web; none where it is not said. */
+  readonly cors?: Partial<CorsRules>;
 }
 
 /** A Nest application with the gRPC face on an HTTP/2 server of its own. */
 export interface GrpcApp extends AsyncDisposable {
   readonly address: string;
+  /** Where HTTP/1.1 is spoken, for gRPC-Web; HTTP/2 is at `address`. */
+  readonly http1Address: string;
+  readonly gate: RequestGate;
   readonly grpc: GrpcServer;
   readonly lifecycle: Lifecycle;
   readonly options: LiveValue<GrpcOptions>;
@@ -62,6 +68,8 @@ export async function startGrpcApp(init: GrpcAppInit): Promise<GrpcApp> {
   const options = new LiveValue<GrpcOptions>(Object.assign(new GrpcOptions(), init.options));
   const gate = new RequestGate(lifecycle, limits);
   const grpc = new GrpcServer({ gate, lifecycle, limits, options, health: init.health, domain: 'test' });
+  const cors = new LiveValue<CorsRules>({ origins: [], credentials: false, maxAgeSeconds: 600, ...init.cors });
+  const web = new GrpcWeb({ grpc, gate, cors });
   class AppModule {}
   const app = await NestFactory.createMicroservice(
     {
@@ -79,6 +87,7 @@ export async function startGrpcApp(init: GrpcAppInit): Promise<GrpcApp> {
     const handler: Http2ConnectionHandler = {
       onStream(stream, head) {
         if (grpc.handles(head.headers.get('content-type'))) grpc.serve(stream, head);
+        else if (web.handles(head)) web.serve(stream, head);
         else stream.respondOnly([{ name: ':status', value: '415' }]);
       },
       onClose: () => connections.delete(connection),
@@ -87,11 +96,19 @@ export async function startGrpcApp(init: GrpcAppInit): Promise<GrpcApp> {
     connections.add(connection);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const http1 = http.createServer((request, response) => {
+    if (web.handlesHttp1(request)) web.serveHttp1(request, response);
+    else response.writeHead(404).end();
+  });
+  await new Promise<void>((resolve) => http1.listen(0, '127.0.0.1', resolve));
+  const addressOf = (of: net.Server): string => `127.0.0.1:${(of.address() as AddressInfo).port}`;
+  const address = addressOf(server);
   const client = new Client(address, credentials.createInsecure(), { 'grpc.enable_channelz': 0 });
   const raw = new Set<http2.ClientHttp2Session>();
   return {
     address,
+    http1Address: addressOf(http1),
+    gate,
     grpc,
     lifecycle,
     options,
@@ -109,6 +126,8 @@ export async function startGrpcApp(init: GrpcAppInit): Promise<GrpcApp> {
       for (const session of raw) session.destroy();
       for (const connection of connections) connection.destroy();
       await app.close();
+      http1.closeAllConnections();
+      await new Promise((resolve) => http1.close(resolve));
       await new Promise((resolve) => server.close(resolve));
       await new Promise((resolve) => setImmediate(resolve));
       if (grpc.activeCalls !== 0) throw new Error(`calls left over: ${grpc.activeCalls}`);

@@ -66,12 +66,17 @@ export class HttpAdapter extends FastifyAdapter {
     this.#addHooks(fastify);
   }
 
+  /** Makes the paths of RPCs known: what is sent there and is no call is refused as such. */
+  addRpcs(isRpc: (path: string) => boolean): void {
+    this.#routes.addRpcs(isRpc);
+  }
+
   override setErrorHandler(): FastifyInstance {
     return this.getInstance<FastifyInstance>().setErrorHandler((error, request, reply) => {
       // A method that Fastify's router has no table for comes here past all hooks.
       if (exchangeOf(request.raw) === undefined) this.#open(request, reply);
       const isMoot = request.is404 && isAboutBody(error);
-      replyFailure(request, reply, isMoot ? this.#routes.refusal(request.method, pathOf(request)) : error);
+      replyFailure(request, reply, isMoot ? this.#refusal(request) : error);
     });
   }
 
@@ -86,7 +91,7 @@ export class HttpAdapter extends FastifyAdapter {
           .send();
         return;
       }
-      replyFailure(request, reply, this.#routes.refusal(request.method, path));
+      replyFailure(request, reply, this.#refusal(request));
     });
   }
 
@@ -106,6 +111,10 @@ export class HttpAdapter extends FastifyAdapter {
         }
       },
     );
+  }
+
+  #refusal(request: FastifyRequest): RookeryError {
+    return this.#routes.refusal(request.method, pathOf(request), request.headers['content-type']);
   }
 
   #addHooks(fastify: FastifyInstance): void {

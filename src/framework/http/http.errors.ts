@@ -40,14 +40,16 @@ export class MalformedUrlError extends RookeryError {
   }
 }
 
-/** The body is in a format that this route does not read. Send `application/json`. */
+/** The body is in a format that is not read at this path: `application/json` is at routes, gRPC and gRPC-Web at RPCs. */
 export class UnsupportedContentTypeError extends RookeryError {
   static override readonly reason = 'UNSUPPORTED_CONTENT_TYPE';
   static override readonly status = Status.InvalidArgument;
   static override readonly httpStatus = 415;
 
-  constructor(contentType: string | undefined) {
-    super(`content type ${contentType ?? '(none)'} is not supported (expected: application/json)`);
+  constructor(contentType: string | undefined, expected: readonly string[] = ['application/json']) {
+    super(`content type ${contentType ?? '(none)'} is not supported (expected: ${expected.join(' or ')})`, {
+      httpHeaders: { accept: expected.join(', ') },
+    });
   }
 }
 

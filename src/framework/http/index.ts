@@ -17,6 +17,7 @@ export { Http2Requests, type Http2RequestHandler, type Http2RequestsInit } from 
 export { type Http2Response } from './http2-response.js';
 export { type Http2Transport, transportOf } from './http2-transport.js';
 export { securityHeaders } from './security-headers.js';
+export { brokenRule, type RuledRequest } from './request-rules.js';
 export { Raw } from './raw.decorator.js';
 export { type ApiDocsOptions, registerApiDocs } from './openapi/register-api-docs.js';
 export {

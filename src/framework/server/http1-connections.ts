@@ -1,9 +1,15 @@
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
+import { brokenRule } from '../http/index.js';
 import type { Connection, ConnectionKeeper } from './connections.js';
 
 // An empty line after a body, which old clients send, is not the beginning of a request (RFC 9112 section 2.2).
 const emptyLineBytes = 2;
+
+const ignore = (): void => {};
+
+type ClientErrorListener = (error: Error, socket: Socket) => void;
 
 /** gRPC-Web as the port sees it on HTTP/1.1. */
 export interface GrpcWebRequests {
@@ -83,6 +89,8 @@ export class Http1Connections {
   readonly #server: Server;
   readonly #serve: readonly ((socket: Socket) => void)[];
   readonly #connections = new WeakMap<Socket, Http1Connection>();
+  // The latest call of gRPC-Web on each.
+  readonly #calls = new WeakMap<Socket, ServerResponse>();
   #isLeaving = false;
 
   /**
@@ -98,9 +106,21 @@ export class Http1Connections {
     server.removeAllListeners('request');
     server.on('request', (request, response) => {
       this.#connections.get(request.socket)?.begin(response);
-      if (grpcWeb?.handlesHttp1(request) === true) grpcWeb.serveHttp1(request, response);
-      else for (const listener of answer) listener.call(server, request, response);
+      // What breaks the rules of HTTP is answered by the application, which knows them.
+      if (grpcWeb?.handlesHttp1(request) === true && brokenRule(request) === undefined) {
+        this.#calls.set(request.socket, response);
+        grpcWeb.serveHttp1(request, response);
+      } else for (const listener of answer) listener.call(server, request, response);
     });
+    const refuse = server.listeners('clientError') as ClientErrorListener[];
+    // Without any, Node has an answer of its own.
+    if (refuse.length === 0) return;
+    server.removeAllListeners('clientError');
+    server.on('clientError', (error: Error, socket: Socket) =>
+      this.#afterCall(socket, () => {
+        for (const listener of refuse) listener.call(server, error, socket);
+      }),
+    );
   }
 
   serve(connection: Connection, socket: Socket): void {
@@ -109,6 +129,10 @@ export class Http1Connections {
     connection.become('http1', keeper);
     if (this.#isLeaving) keeper.announce();
     for (const listener of this.#serve) listener.call(this.#server, socket);
+    // Node's parser takes records from the TLS layer itself, which hands on what it has even when the parser has been
+    // paused, as it is while an answer waits to be read; the next request is then lost (HPE_PAUSED, Node 24.21). Whoever
+    // listens for data has it go through the socket, which keeps to the pause.
+    if (socket instanceof TLSSocket) socket.on('data', ignore);
     // Paused by the sniffer; Node waits for data and does not start it.
     socket.resume();
   }
@@ -116,5 +140,14 @@ export class Http1Connections {
   /** From now on every new connection is announced to as well. */
   announce(): void {
     this.#isLeaving = true;
+  }
+
+  // What cannot be parsed is refused by the application, which does not know of the call before it. Amid a call's request
+  // there is nothing to be said: the call ends with its connection.
+  #afterCall(socket: Socket, refuse: () => void): void {
+    const response = this.#calls.get(socket);
+    if (response === undefined || response.closed) refuse();
+    else if (response.req.complete) response.once('close', refuse);
+    else socket.destroy();
   }
 }

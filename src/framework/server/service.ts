@@ -7,7 +7,14 @@ import { DevelopmentToken } from '../auth/index.js';
 import type { ConfigStore } from '../config/index.js';
 import { HealthSource, type Lifecycle, project } from '../core/index.js';
 import { GrpcServer, GrpcStrategy, GrpcWeb } from '../grpc/index.js';
-import { composeRoutes, Http2Requests, registerApiDocs, registerHttpPlugins, securityHeaders } from '../http/index.js';
+import {
+  composeRoutes,
+  HttpAdapter,
+  Http2Requests,
+  registerApiDocs,
+  registerHttpPlugins,
+  securityHeaders,
+} from '../http/index.js';
 import { HandlerSource, type RequestGate } from '../pipeline/index.js';
 import { bannerLines, type Samples } from './banner.js';
 import type { BoundOptions } from './bound-options.js';
@@ -70,7 +77,8 @@ export class Service {
     if (handlers !== undefined) composeRoutes(adapter, handlers);
     const strategy = new GrpcStrategy(grpc, parts.services, handlers);
     app.connectMicroservice({ strategy }, { inheritAppConfig: true });
-    const fastify = app.getHttpAdapter().getInstance();
+    if (adapter instanceof HttpAdapter) adapter.addRpcs((path) => grpc.operationAt(path) !== undefined);
+    const fastify = adapter.getInstance();
     const port = new OnePort({
       server: fastify.server,
       options: options.server,
