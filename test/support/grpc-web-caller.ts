@@ -34,12 +34,17 @@ export function openWeb(version: WebVersion, address: string, request: WebReques
 function openHttp1(address: string, { method = 'POST', path, headers }: WebRequest): OpenWebCall {
   const body = http.request(`http://${address}${path}`, { method, headers, agent: false });
   const answer = Promise.withResolvers<http.IncomingMessage>();
-  answer.promise.catch(() => {});
   body.on('response', (response) => answer.resolve(response));
   body.on('error', (error) => answer.reject(error));
+  const head = answer.promise.then((response) => ({
+    status: response.statusCode ?? 0,
+    headers: flat(response.headers),
+  }));
+  // Who breaks off does not wait for the answer.
+  head.catch(() => {});
   return {
     body,
-    head: answer.promise.then((response) => ({ status: response.statusCode ?? 0, headers: flat(response.headers) })),
+    head,
     stream: answer.promise,
     abort: () => body.destroy(),
   };

@@ -56,6 +56,13 @@ describe('gRPC over HTTP/2: the request', () => {
     expect(answer.headers).toMatchObject({ ':status': 405, allow: 'POST', 'grpc-status': '12' });
   });
 
+  it('refuses a request that ends with its headers', async () => {
+    await using app = await startUsers();
+    const stream = app.connect().request({ ':path': '/x', 'content-type': 'application/grpc' });
+
+    expect((await rawAnswer(stream)).headers).toMatchObject({ ':status': 405, 'grpc-status': '12' });
+  });
+
   it.each([
     ['/no.such.Service/Method', 'unknown service "no.such.Service"'],
     ['/user.service.v1.UserService/NoSuch', 'unknown method "NoSuch" of service user.service.v1.UserService'],

@@ -84,6 +84,7 @@ export class ServerCall extends IncomingCall implements StreamListener, ResultSi
   serve(encoding: Encoding | undefined): void {
     const { method } = this;
     this.encoding = encoding;
+    this.isReading = true;
     this.maxBytes = this.#environment.limits.value.maxBodyBytes;
     this.context.deadline.watch(this);
     if (method.givesStream) this.context.backpressure = () => this.drained();
