@@ -46,6 +46,12 @@ const commands = {
     const { runConformance } = await import('./conformance.mjs');
     process.exitCode = (await runConformance(args)) ? 0 : 1;
   },
+
+  async h2spec(args) {
+    await prepare({ build: true });
+    const { runH2spec } = await import('./h2spec.mjs');
+    process.exitCode = (await runH2spec(args)) ? 0 : 1;
+  },
 };
 
 const [name = '', ...args] = process.argv.slice(2);

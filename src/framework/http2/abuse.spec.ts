@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { ErrorCode } from './error-code.js';
 import { Flag, FrameType } from './frame.js';
 import type { Http2Abuse } from './http2.counters.js';
-import { frame, RawClient, requestFields, setting, settings, uint32 } from './testing/raw-client.js';
-import { answer, type RawServer, serve } from './testing/raw-server.js';
+import { frame, RawClient, requestFields, setting, settings, uint32 } from '../../../test/support/raw-http2-client.js';
+import { answer, type RawServer, serve } from '../../../test/support/raw-http2-server.js';
 
 /** Sends what `attack` makes until the connection is cut, while another client goes on being served. */
 async function attacked(

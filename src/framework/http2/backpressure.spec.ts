@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { ErrorCode } from './error-code.js';
 import { Flag, FrameType, readUint32 } from './frame.js';
 import type { Http2Stream } from './http2-stream.js';
-import { frame, RawClient, requestFields, setting, settings, uint32 } from './testing/raw-client.js';
-import { listener, ok, serve } from './testing/raw-server.js';
+import { frame, RawClient, requestFields, setting, settings, uint32 } from '../../../test/support/raw-http2-client.js';
+import { listener, ok, serve } from '../../../test/support/raw-http2-server.js';
 
 const maxWindow = 0x7fff_ffff;
 const initialWindow = 0x4;

@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { ErrorCode } from './error-code.js';
 import { Flag, FrameType, largestStreamId, readUint31, readUint32 } from './frame.js';
 import type { Http2Stream } from './http2-stream.js';
-import { frame, RawClient, requestFields } from './testing/raw-client.js';
-import { answer, listener, ok, serve } from './testing/raw-server.js';
+import { frame, RawClient, requestFields } from '../../../test/support/raw-http2-client.js';
+import { answer, listener, ok, serve } from '../../../test/support/raw-http2-server.js';
 
 const data = (streamId: number, payload: Uint8Array, flags = 0): Buffer =>
   frame(FrameType.data, flags, streamId, payload);

@@ -6,8 +6,8 @@ import { Flag, FrameType } from './frame.js';
 import { precompute } from './hpack/index.js';
 import { Http2HeaderError } from './http2.errors.js';
 import type { Http2Stream } from './http2-stream.js';
-import { frame, RawClient, requestFields, setting, settings, uint32 } from './testing/raw-client.js';
-import { answer, echo, listener, ok, serve } from './testing/raw-server.js';
+import { frame, RawClient, requestFields, setting, settings, uint32 } from '../../../test/support/raw-http2-client.js';
+import { answer, echo, listener, ok, serve } from '../../../test/support/raw-http2-server.js';
 
 const data = (streamId: number, payload: Uint8Array, flags = 0): Buffer =>
   frame(FrameType.data, flags, streamId, payload);

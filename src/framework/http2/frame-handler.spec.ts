@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { ErrorCode } from './error-code.js';
 import { Flag, FrameType } from './frame.js';
-import { frame, RawClient, requestFields, setting, settings, uint32 } from './testing/raw-client.js';
-import { listener, ok, serve } from './testing/raw-server.js';
+import { frame, RawClient, requestFields, setting, settings, uint32 } from '../../../test/support/raw-http2-client.js';
+import { listener, ok, serve } from '../../../test/support/raw-http2-server.js';
 
 const {
   data,
@@ -162,5 +162,17 @@ describe('a frame against the rules', () => {
 
     await client.body(9);
     expect([...client.of(goaway), ...client.of(rstStream)]).toEqual([]);
+  });
+
+  it('says of malformed trailers that they are, on a stream that was answered and reset before', async () => {
+    await using server = await serve((stream) => stream.respondOnly(ok));
+    const client = await RawClient.connect(server.port);
+    client.send(client.headers(1, requestFields(), 0));
+    expect(await client.resetCode(1)).toBe(ErrorCode.noError);
+
+    client.send(client.headers(1, [{ name: ':path', value: '/' }]));
+
+    await client.when(() => client.of(rstStream, 1).length === 2);
+    expect(client.of(rstStream, 1).at(-1)?.payload).toEqual(uint32(protocolError));
   });
 });

@@ -4,7 +4,7 @@ import { ErrorCode } from './error-code.js';
 import { clientPreface } from './frame.js';
 import { FrameReader } from './frame-reader.js';
 import { Http2ConnectionError } from './http2.errors.js';
-import { frame, type RawFrame } from './testing/raw-client.js';
+import { frame, type RawFrame } from '../../../test/support/raw-http2-client.js';
 
 const maxFrameBytes = 16_384;
 

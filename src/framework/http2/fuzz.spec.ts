@@ -8,8 +8,15 @@ import { clientPreface, Flag, frameHeaderBytes, FrameType, readUint32 } from './
 import { Http2ConnectionError } from './http2.errors.js';
 import { http2ConnectionOptions } from './http2.options.js';
 import type { Http2Stream } from './http2-stream.js';
-import { BlockEncoder, frame, requestFields, setting, settings, uint32 } from './testing/raw-client.js';
-import { echo } from './testing/raw-server.js';
+import {
+  BlockEncoder,
+  frame,
+  requestFields,
+  setting,
+  settings,
+  uint32,
+} from '../../../test/support/raw-http2-client.js';
+import { echo } from '../../../test/support/raw-http2-server.js';
 
 /** A socket without a network: what is written is kept. */
 class Wire extends Duplex {

@@ -159,5 +159,7 @@ export class HeaderHandler {
     if (!session.wasReset(id))
       throw new Http2ConnectionError(ErrorCode.streamClosed, `HEADERS for closed stream ${id}`);
     if (endStream) session.forgetReset(id);
+    // The peer need not have seen our reset, which said nothing of this: another one may be sent, RFC 9113 section 5.1.
+    if (collector.malformed !== '') session.streamError(id, ErrorCode.protocolError);
   }
 }

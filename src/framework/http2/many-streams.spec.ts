@@ -3,8 +3,8 @@ import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { ErrorCode } from './error-code.js';
 import { Flag, FrameType } from './frame.js';
-import { frame, RawClient, requestFields, uint32 } from './testing/raw-client.js';
-import { answer, type RawServer, serve } from './testing/raw-server.js';
+import { frame, RawClient, requestFields, uint32 } from '../../../test/support/raw-http2-client.js';
+import { answer, type RawServer, serve } from '../../../test/support/raw-http2-server.js';
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;

@@ -5,8 +5,8 @@ import { ErrorCode } from './error-code.js';
 import { clientPreface, Flag, FrameType } from './frame.js';
 import type { Http2Abuse } from './http2.counters.js';
 import type { Http2ConnectionOptions } from './http2.options.js';
-import { frame, RawClient, requestFields, setting, settings } from './testing/raw-client.js';
-import { answer, listener, ok, serve } from './testing/raw-server.js';
+import { frame, RawClient, requestFields, setting, settings } from '../../../test/support/raw-http2-client.js';
+import { answer, listener, ok, serve } from '../../../test/support/raw-http2-server.js';
 
 const soon = 10;
 

@@ -47,6 +47,17 @@ describe('OnePort with clients that speak nothing', () => {
     expect(client.heard).toMatch(/^HTTP\/1.1 400 /);
   });
 
+  it('closes without an answer what names another protocol in the place of HTTP', async () => {
+    await using port = await TestPort.open();
+    const client = await RawClient.connect(port.number);
+
+    await client.write('INVALID CONNECTION PREFACE\r\n\r\n');
+
+    await client.closed;
+    expect(client.heard).toBe('');
+    expect(port.port.stats()).toMatchObject({ accepted: 1, refused: 1 });
+  });
+
   it('closes TLS at once where it has no certificate', async () => {
     await using port = await TestPort.open();
     const client = await RawClient.connect(port.number);

@@ -7,7 +7,7 @@ import type { LimitOptions } from '../pipeline/index.js';
 import { type Connection, type ConnectionStats, ConnectionTable } from './connections.js';
 import { type GrpcWebRequests, Http1Connections } from './http1-connections.js';
 import { type GrpcStreams, type GrpcWebStreams, Http2Connections, type HttpStreams } from './http2-connections.js';
-import { type Protocol, sniff, type SniffFailure } from './preface.js';
+import { namesOtherProtocol, type Protocol, sniff, type SniffFailure } from './preface.js';
 import type { ServerOptions } from './server.options.js';
 import { TlsConnections } from './tls-connections.js';
 import type { TlsFilesTiming } from './tls-files.js';
@@ -152,7 +152,7 @@ export class OnePort {
     } else if (!isSecure && this.#tls !== undefined && !this.#init.options.value.tls.allowCleartext) {
       this.#refuseCleartext(connection, outcome, seen);
     } else if (outcome === 'http2') this.#http2.serve(connection, socket);
-    else if (isSecure && socket.alpnProtocol === 'h2') this.#table.refuse(connection);
+    else if ((isSecure && socket.alpnProtocol === 'h2') || namesOtherProtocol(seen)) this.#table.refuse(connection);
     else this.#http1?.serve(connection, socket);
   }
 

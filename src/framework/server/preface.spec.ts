@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { http2Preface, protocolOf } from './preface.js';
+import { http2Preface, namesOtherProtocol, protocolOf } from './preface.js';
 
 describe('protocolOf', () => {
   it.each(Array.from({ length: http2Preface.length }, (_, length) => length))(
@@ -30,5 +30,18 @@ describe('protocolOf', () => {
 
   it.each(['P', 'POST', 'PRI', 'PRIX', 'GET / HTTP/1.1\r\n', '\0\0\0'])('does not take %j for HTTP/2', (text) => {
     expect(protocolOf(Buffer.from(text))).toBe(text === 'P' || text === 'PRI' ? undefined : 'http1');
+  });
+});
+
+describe('namesOtherProtocol', () => {
+  it.each([
+    ['INVALID CONNECTION PREFACE\r\n', true],
+    ['GET / FTP/1.0\r\n', true],
+    ['GET / HTTP/1.1\r\n', false],
+    ['GET / HTTP/9.9\r\n', false],
+    ['GET /', false],
+    ['\0\x01garbage\r\n', false],
+  ])('says of %j: %s', (line, expected) => {
+    expect(namesOtherProtocol(Buffer.from(line, 'latin1'))).toBe(expected);
   });
 });

@@ -24,6 +24,16 @@ export function protocolOf(seen: Buffer): Protocol | undefined {
   return length === http2Preface.length ? 'http2' : undefined;
 }
 
+// RFC 9112 section 3: method, target and version, in which only "HTTP" may stand.
+const requestLineOfOthers = /^\S+ \S+ (?!HTTP\/)[^\r\n]*\r\n/;
+// The names of protocols are short; so are the lines of who tries them out.
+const longestLineBytes = 256;
+
+/** Whether the first line has the form of a request's and names another protocol: an answer in HTTP would mean nothing. */
+export function namesOtherProtocol(seen: Buffer): boolean {
+  return requestLineOfOthers.test(seen.toString('latin1', 0, longestLineBytes));
+}
+
 /**
  * Waits for the bytes that tell the protocol, puts them back and leaves the socket paused, all in one turn: nothing
  * can arrive in between. `done` is called once.

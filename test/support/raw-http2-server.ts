@@ -1,11 +1,11 @@
 import { EventEmitter, once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
-import { Http2Connection } from '../connection.js';
-import { Http2Counters } from '../http2.counters.js';
-import { type Http2ConnectionOptions, http2ConnectionOptions } from '../http2.options.js';
-import type { Http2Stream, Http2StreamListener } from '../http2-stream.js';
-import type { Http2RequestHead } from '../request-head.js';
-import type { Http2ConnectionHandler } from '../session.js';
+import { Http2Connection } from '../../src/framework/http2/connection.js';
+import { Http2Counters } from '../../src/framework/http2/http2.counters.js';
+import { type Http2ConnectionOptions, http2ConnectionOptions } from '../../src/framework/http2/http2.options.js';
+import type { Http2Stream, Http2StreamListener } from '../../src/framework/http2/http2-stream.js';
+import type { Http2RequestHead } from '../../src/framework/http2/request-head.js';
+import type { Http2ConnectionHandler } from '../../src/framework/http2/session.js';
 
 export interface RawServer extends AsyncDisposable {
   readonly port: number;

@@ -1,7 +1,15 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { clientPreface, Flag, frameHeaderBytes, FrameType, readUint31, readUint32, writeUint32 } from '../frame.js';
-import { type HeaderField, HpackDecoder, HpackEncoder } from '../hpack/index.js';
+import {
+  clientPreface,
+  Flag,
+  frameHeaderBytes,
+  FrameType,
+  readUint31,
+  readUint32,
+  writeUint32,
+} from '../../src/framework/http2/frame.js';
+import { type HeaderField, HpackDecoder, HpackEncoder } from '../../src/framework/http2/hpack/index.js';
 
 export interface RawFrame {
   readonly type: number;
