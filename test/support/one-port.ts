@@ -9,7 +9,8 @@ import type { HeaderField } from '../../src/framework/http2/index.js';
 import { LimitOptions, RequestGate } from '../../src/framework/pipeline/index.js';
 import type { ConnectionStats } from '../../src/framework/server/connections.js';
 import { OnePort } from '../../src/framework/server/one-port.js';
-import { Http2Options, ServerOptions, TlsOptions } from '../../src/framework/server/server.options.js';
+import { Http2Options } from '../../src/framework/server/http2.options.js';
+import { ServerOptions, TlsOptions } from '../../src/framework/server/server.options.js';
 import type { TlsFilesTiming } from '../../src/framework/server/tls-files.js';
 
 /** Those of HTTP/2 look the same. */

@@ -76,6 +76,14 @@ describe('a client that asks too much', () => {
         i === 0 ? client.headers(1, requestFields(), 0) : frame(FrameType.data, Flag.padded, 1, Buffer.from([1, 0])),
     ],
     [
+      'sends DATA with more padding than data',
+      'padding',
+      (client, i) =>
+        i === 0
+          ? client.headers(1, requestFields(), 0)
+          : frame(FrameType.data, Flag.padded, 1, Buffer.concat([Buffer.from([255]), Buffer.alloc(256)])),
+    ],
+    [
       'sends CONTINUATION without end (CVE-2024-27316)',
       'continuation',
       (client, i) =>
@@ -102,6 +110,7 @@ describe('a client that asks too much', () => {
       windowUpdateRate: rate,
       priorityRate: rate,
       emptyDataRate: rate,
+      paddingRate: rate,
       unknownFrameRate: rate,
     });
 

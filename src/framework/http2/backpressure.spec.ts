@@ -186,7 +186,7 @@ describe('receiving', () => {
         streams.push(stream);
         if (streams.length > 1) stream.listen(listener({ onData: (chunk) => (taken += chunk.length) }));
       },
-      { streamWindowBytes: 65_536, connectionWindowBytes: 131_072 },
+      { streamWindowBytes: 65_536, connectionWindowBytes: 131_072, maxWaitingBytes: 0 },
     );
     const client = await RawClient.connect(server.port);
 
@@ -201,6 +201,43 @@ describe('receiving', () => {
     expect(taken).toBe(65_536);
     expect(granted(client, 1)).toBe(65_536);
     expect(granted(client, 0) - atStart).toBe(65_536);
+  });
+
+  it('lets fast streams go on beside slow ones, up to what may wait for those', async () => {
+    const slow: Http2Stream[] = [];
+    let taken = 0;
+    const take = listener({ onData: (chunk) => (taken += chunk.length) });
+    await using server = await serve(
+      (stream, head) => {
+        if (head.path === '/slow') slow.push(stream);
+        else stream.listen(take);
+      },
+      { streamWindowBytes: 65_536, connectionWindowBytes: 65_536, maxWaitingBytes: 3 * 65_536 },
+    );
+    const client = await RawClient.connect(server.port);
+    await client.roundTrip();
+    const atStart = granted(client, 0);
+    const sent = (): number => taken + slow.length * 65_536;
+
+    for (const id of [1, 3, 5]) {
+      client.send(client.headers(id, requestFields('/slow'), 0));
+      upload(client, id, 65_536);
+      await client.roundTrip();
+      expect(granted(client, 0) - atStart).toBe(sent());
+    }
+    client.send(client.headers(7, requestFields('/fast'), 0));
+    upload(client, 7, 65_536);
+    await client.roundTrip();
+    expect(granted(client, 0) - atStart).toBe(sent());
+    client.send(client.headers(9, requestFields('/slow'), 0));
+    upload(client, 9, 65_536);
+    await client.roundTrip();
+    expect(granted(client, 0) - atStart).toBe(sent() - 65_536);
+
+    for (const stream of slow) stream.listen(take);
+    await client.roundTrip();
+    expect(taken).toBe(5 * 65_536);
+    expect(granted(client, 0) - atStart).toBe(taken);
   });
 
   it('delivers nothing while paused, and everything in order afterwards', async () => {
@@ -231,7 +268,11 @@ describe('receiving', () => {
   });
 
   it('refuses more than the window of a stream, and of the connection', async () => {
-    await using server = await serve(() => {}, { streamWindowBytes: 65_535, connectionWindowBytes: 100_000 });
+    await using server = await serve(() => {}, {
+      streamWindowBytes: 65_535,
+      connectionWindowBytes: 100_000,
+      maxWaitingBytes: 0,
+    });
     const client = await RawClient.connect(server.port);
 
     client.send(client.headers(1, requestFields(), 0), client.headers(3, requestFields(), 0));
@@ -247,6 +288,7 @@ describe('receiving', () => {
   it('gives back to the connection what nobody takes of a stream that is gone', async () => {
     await using server = await serve((stream) => setImmediate(() => stream.reset(ErrorCode.cancel)), {
       connectionWindowBytes: 65_536,
+      maxWaitingBytes: 40_000,
     });
     const client = await RawClient.connect(server.port);
 

@@ -6,6 +6,7 @@ import { Flag, FrameType } from './frame.js';
 import { precompute } from './hpack/index.js';
 import { Http2HeaderError } from './http2.errors.js';
 import type { Http2Stream } from './http2-stream.js';
+import type { Http2RequestHead } from './request-head.js';
 import { frame, RawClient, requestFields, setting, settings, uint32 } from '../../../test/support/raw-http2-client.js';
 import { answer, echo, listener, ok, serve } from '../../../test/support/raw-http2-server.js';
 
@@ -130,6 +131,42 @@ describe('Http2Connection', () => {
 
     expect(String(await client.body(3))).toBe('POST /next');
     expect(client.decode(client.of(FrameType.headers, 1)[0]!)).toEqual({ ':status': '431' });
+    expect(server.counters.headerListsTooLarge).toBe(1);
+  });
+
+  it('leaves the answer to too many fields to who wants it, with the fields that there is room for', async () => {
+    const seen: string[] = [];
+    const refuse = (stream: Http2Stream, head: Http2RequestHead): void => {
+      const names = Array.from(head.headers, ([name]) => name);
+      seen.push(`${head.method} ${head.path} ${names.join(' ')}`);
+      stream.respond([{ name: ':status', value: '499' }]);
+      stream.end(undefined, Buffer.from('too many'));
+    };
+    const limits = { maxHeaderListBytes: 1024, maxReadHeaderListBytes: 4096 };
+    await using server = await serve(answer, limits, { onHeadersTooLarge: refuse });
+    const client = await RawClient.connect(server.port);
+
+    // The request is not over: who answers early says that nobody waits for the rest.
+    client.send(
+      client.headers(1, requestFields('/', { 'x-long': 'v'.repeat(2000), 'x-after': 'a' }), 0),
+      client.headers(3, requestFields('/', { 'x-longer': 'v'.repeat(5000), 'x-beyond': 'a' })),
+      client.headers(5, requestFields('/next')),
+    );
+
+    expect(String(await client.body(5))).toBe('POST /next');
+    expect(String(await client.body(3))).toBe('too many');
+    expect(await client.resetCode(1)).toBe(ErrorCode.noError);
+    expect(seen).toEqual(['POST / x-long x-after', 'POST / ']);
+    expect(server.counters.headerListsTooLarge).toBe(2);
+  });
+
+  it('resets a stream whose trailers have too many fields', async () => {
+    await using server = await serve(answer, { maxHeaderListBytes: 1024 });
+    const client = await RawClient.connect(server.port);
+
+    client.send(client.headers(1, requestFields(), 0), client.headers(1, [{ name: 'x-sum', value: 'v'.repeat(2000) }]));
+
+    expect(await client.resetCode(1)).toBe(ErrorCode.enhanceYourCalm);
     expect(server.counters.headerListsTooLarge).toBe(1);
   });
 
@@ -265,6 +302,23 @@ describe('Http2Connection', () => {
     expect(first!.payload[0]).toBe(0x20);
     expect(client.decode(first!)).toEqual({ ':status': '200', 'x-a': 'b' });
     expect(second!.payload).toEqual(block);
+  });
+
+  it('empties the header table when it was to be none in between', async () => {
+    const fields = [...ok, { name: 'x-a', value: 'b' }];
+    await using server = await serve((stream) => stream.respondOnly(fields));
+    const client = await RawClient.connect(server.port);
+    // Twice, so that the field is in the table.
+    client.send(client.headers(1, requestFields()), client.headers(3, requestFields()));
+    await client.body(3);
+
+    client.send(settings(setting(0x1, 0), setting(0x1, 4096)), client.headers(5, requestFields()));
+    await client.body(5);
+
+    const blocks = client.of(FrameType.headers);
+    // To 0, and to 4096.
+    expect([...blocks[2]!.payload.subarray(0, 4)]).toEqual([0x20, 0x3f, 0xe1, 0x1f]);
+    expect(blocks.map((each) => client.decode(each))).toEqual(blocks.map(() => ({ ':status': '200', 'x-a': 'b' })));
   });
 
   it('serves the client of Node, bodies large both ways', async () => {

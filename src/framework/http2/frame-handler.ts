@@ -65,6 +65,7 @@ export class FrameHandler implements FrameSink {
     this.#stripPadding(flags, bytes, start, end);
     const length = this.#end - this.#start;
     if (length === 0 && !endStream) session.limits.onEmptyData(coarseNow());
+    else if (end - start > 2 * length + 1) session.limits.onPadding(coarseNow());
     const stream = session.streams.get(streamId);
     if (stream === undefined || stream.isRequestEnded) {
       session.giveBack(undefined, end - start);

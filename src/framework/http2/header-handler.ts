@@ -142,7 +142,10 @@ export class HeaderHandler {
     const isWhole = this.#decode(true, bytes, start, end);
     if (stream.isRequestEnded) {
       session.streamError(stream.id, ErrorCode.streamClosed);
-    } else if (!endStream || !isWhole || collector.malformed !== '' || stream.bodyBytesLeft > 0) {
+    } else if (!isWhole) {
+      session.counters.headerListsTooLarge += 1;
+      session.streamError(stream.id, ErrorCode.enhanceYourCalm);
+    } else if (!endStream || collector.malformed !== '' || stream.bodyBytesLeft > 0) {
       session.counters.requestsMalformed += 1;
       session.streamError(stream.id, ErrorCode.protocolError);
     } else {

@@ -6,6 +6,7 @@ export type Http2Abuse =
   | 'windowUpdate'
   | 'priority'
   | 'emptyData'
+  | 'padding'
   | 'unknownFrame'
   | 'continuation'
   | 'headerTimeout'
@@ -31,6 +32,7 @@ export class Http2Counters {
   windowUpdates = 0;
   priorities = 0;
   emptyData = 0;
+  paddings = 0;
   unknownFrames = 0;
   idleTimeouts = 0;
   agedOut = 0;
@@ -44,6 +46,7 @@ export class Http2Counters {
     windowUpdate: 0,
     priority: 0,
     emptyData: 0,
+    padding: 0,
     unknownFrame: 0,
     continuation: 0,
     headerTimeout: 0,

@@ -15,8 +15,13 @@ export interface Http2ConnectionOptions {
   readonly maxConcurrentStreams: number;
   /** Receive window of each stream, 65 535 to 2^31-1. */
   readonly streamWindowBytes: number;
-  /** Receive window of the connection, 65 535 to 2^31-1: the bytes of all streams that nobody has taken yet. */
+  /** Receive window of the connection, 65 535 to 2^31-1. */
   readonly connectionWindowBytes: number;
+  /**
+   * Bytes of all streams that their consumers have not taken yet, up to which the connection's window is opened again all
+   * the same: so streams that are slow, each as far as its own window goes, do not hold up the others.
+   */
+  readonly maxWaitingBytes: number;
   /** Longest frame accepted, 16 384 to 2^24-1. */
   readonly maxFrameBytes: number;
   /** Table of the HPACK decoder, at least 4096. */
@@ -50,6 +55,8 @@ export interface Http2ConnectionOptions {
   readonly priorityRate: Rate;
   /** DATA frames without data that do not end the stream. */
   readonly emptyDataRate: Rate;
+  /** DATA frames with more padding than data. */
+  readonly paddingRate: Rate;
   /** Frames of types that we do not know. */
   readonly unknownFrameRate: Rate;
 
@@ -78,6 +85,7 @@ const defaults: Http2ConnectionOptions = {
   // A round trip of 20 ms carries 100 Mbit/s over one stream.
   streamWindowBytes: 262_144,
   connectionWindowBytes: 1_048_576,
+  maxWaitingBytes: 4_194_304,
   maxFrameBytes: defaultMaxFrameBytes,
   headerTableBytes: 4096,
   maxHeaderListBytes: 16_384,
@@ -97,6 +105,7 @@ const defaults: Http2ConnectionOptions = {
   windowUpdateRate: { burst: 2000, perSecond: 1000, perProgress: 10 },
   priorityRate: { burst: 1000, perSecond: 100, perProgress: 10 },
   emptyDataRate: { burst: 100, perSecond: 10 },
+  paddingRate: { burst: 1000, perSecond: 100, perProgress: 10 },
   unknownFrameRate: { burst: 1000, perSecond: 100 },
 
   handshakeTimeoutMs: 10_000,

@@ -49,6 +49,7 @@ export class Limits {
   readonly #windowUpdates: Budget;
   readonly #priorities: Budget;
   readonly #emptyData: Budget;
+  readonly #paddings: Budget;
   readonly #unknownFrames: Budget;
   readonly #minPingIntervalMs: number;
   #pingedAtMs = Number.NEGATIVE_INFINITY;
@@ -65,6 +66,7 @@ export class Limits {
     this.#windowUpdates = new Budget(options.windowUpdateRate, nowMs);
     this.#priorities = new Budget(options.priorityRate, nowMs);
     this.#emptyData = new Budget(options.emptyDataRate, nowMs);
+    this.#paddings = new Budget(options.paddingRate, nowMs);
     this.#unknownFrames = new Budget(options.unknownFrameRate, nowMs);
     this.#minPingIntervalMs = options.minPingIntervalMs;
   }
@@ -112,6 +114,11 @@ export class Limits {
   onEmptyData(nowMs: number): void {
     this.#counters.emptyData += 1;
     this.#spend(this.#emptyData, 'emptyData', nowMs);
+  }
+
+  onPadding(nowMs: number): void {
+    this.#counters.paddings += 1;
+    this.#spend(this.#paddings, 'padding', nowMs);
   }
 
   onUnknownFrame(nowMs: number): void {

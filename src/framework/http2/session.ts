@@ -11,6 +11,7 @@ import type { Http2ConnectionOptions } from './http2.options.js';
 import type { Http2Fields, Http2Stream } from './http2-stream.js';
 import { Limits } from './limits.js';
 import { Outbox } from './outbox.js';
+import { ResetMemory } from './reset-memory.js';
 import type { Http2RequestHead } from './request-head.js';
 import { encodeSettings, PeerSettings, Setting } from './settings.js';
 import { Stream, type StreamHost } from './stream.js';
@@ -30,9 +31,6 @@ export interface Http2ConnectionHandler {
   /** `onStream` or a listener threw; the stream has been reset. Without it the exception goes to the process. */
   onError?(error: unknown, stream: Http2Stream): void;
 }
-
-/** Streams that we reset and whose callers may not know it yet: more than so many are forgotten, oldest first. */
-const rememberedResets = 1000;
 
 // The most an encoder keeps, whatever the peer allows: a table entry of ours costs a few hundred bytes of heap.
 const encoderTableBytes = 4096;
@@ -65,8 +63,9 @@ export class Session implements StreamHost {
   /** Called when the last stream is gone. */
   onIdle: (() => void) | undefined;
   readonly #window: ReceiveWindow;
-  readonly #resets = new Set<number>();
-  #forgottenResetId = 0;
+  /** Not taken by their consumers, and given back to the window of the connection all the same. */
+  #waitingBytes = 0;
+  readonly #resets = new ResetMemory();
   #unfinished: Stream[] = [];
 
   constructor(
@@ -141,11 +140,30 @@ export class Session implements StreamHost {
 
   giveBack(stream: Stream | undefined, bytes: number): void {
     if (bytes === 0 || this.isClosed) return;
-    const increment = this.#window.giveBack(bytes);
-    if (increment > 0) this.writer.windowUpdate(0, increment);
+    let due = bytes;
+    if (stream !== undefined && stream.waitingBytes > 0) {
+      const given = Math.min(bytes, stream.waitingBytes);
+      stream.waitingBytes -= given;
+      this.#waitingBytes -= given;
+      due -= given;
+    }
+    this.#openWindow(due);
     if (stream === undefined || stream.isRequestEnded || stream.isAnswered || stream.isClosed) return;
     const ofStream = stream.window.giveBack(bytes);
     if (ofStream > 0) this.writer.windowUpdate(stream.id, ofStream);
+  }
+
+  /** Bytes have been put by for a consumer who is slower than the peer: others need not wait for that. */
+  onWaiting(stream: Stream, bytes: number): void {
+    if (this.#waitingBytes + bytes > this.options.maxWaitingBytes) return;
+    this.#waitingBytes += bytes;
+    stream.waitingBytes += bytes;
+    this.#openWindow(bytes);
+  }
+
+  #openWindow(bytes: number): void {
+    const increment = this.#window.giveBack(bytes);
+    if (increment > 0) this.writer.windowUpdate(0, increment);
   }
 
   open(stream: Stream): void {
@@ -172,7 +190,7 @@ export class Session implements StreamHost {
   resetStream(stream: Stream, code: number): void {
     if (this.isClosed) return;
     this.#sendReset(stream.id, code);
-    if (!stream.isRequestEnded) this.#rememberReset(stream.id);
+    if (!stream.isRequestEnded) this.#resets.add(stream.id);
     this.remove(stream, code);
   }
 
@@ -190,13 +208,13 @@ export class Session implements StreamHost {
 
   /** A request that never became a stream; what follows of it is dropped. */
   refuse(streamId: number, code: number, isRequestEnded: boolean): void {
-    if (!isRequestEnded) this.#rememberReset(streamId);
+    if (!isRequestEnded) this.#resets.add(streamId);
     this.streamError(streamId, code);
   }
 
   /** Frames of a closed stream are in order, because the peer need not know that we have reset it: RFC 9113 section 5.1. */
   wasReset(streamId: number): boolean {
-    return streamId <= this.#forgottenResetId || streamId > this.lastServedId || this.#resets.has(streamId);
+    return streamId > this.lastServedId || this.#resets.has(streamId);
   }
 
   /** Nothing more comes on a stream that we have reset. */
@@ -265,16 +283,6 @@ export class Session implements StreamHost {
   #sendReset(streamId: number, code: number): void {
     this.counters.streamsResetByUs += 1;
     this.writer.rstStream(streamId, code);
-  }
-
-  #rememberReset(streamId: number): void {
-    this.#resets.add(streamId);
-    if (this.#resets.size <= rememberedResets) return;
-    for (const oldest of this.#resets) {
-      this.#resets.delete(oldest);
-      this.#forgottenResetId = Math.max(this.#forgottenResetId, oldest);
-      break;
-    }
   }
 
   /** Callers that still send learn at the end of the turn that nobody listens any more: RFC 9113 section 8.1. */

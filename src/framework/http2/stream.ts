@@ -20,6 +20,8 @@ export interface StreamHost {
   sendEnd(streamId: number): void;
   /** `stream.outgoing` has bytes. */
   offer(stream: Stream): void;
+  /** Bytes wait for the consumer. */
+  onWaiting(stream: Stream, bytes: number): void;
   /** The consumer has taken bytes. */
   giveBack(stream: Stream, bytes: number): void;
   /** END_STREAM has been sent. */
@@ -42,6 +44,9 @@ export class Stream implements Http2Stream {
   isAnswered = false;
   /** Bytes of the body to come by `content-length`, or `unknownLength`. */
   bodyBytesLeft: number;
+
+  /** Of those that wait for the consumer: for which the window of the connection has been opened again. */
+  waitingBytes = 0;
 
   // Sending side, for the outbox.
   sendWindowBytes: number;
@@ -178,6 +183,7 @@ export class Stream implements Http2Stream {
     } else if (this.#listener === undefined || this.#isPaused || this.#isDelivering || this.#hasIncoming()) {
       this.#incoming ??= new ByteQueue();
       this.#incoming.push(bytes, start, end);
+      this.#host.onWaiting(this, end - start);
     } else {
       this.#hand(this.#listener, bytes.subarray(start, end));
     }

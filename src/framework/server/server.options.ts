@@ -12,6 +12,7 @@ import {
   ValidateNested,
 } from 'class-validator';
 import { ConfigPrefix, NeedsRestart } from '../core/index.js';
+import { Http2Options } from './http2.options.js';
 
 function HasCertificateWithKey(): PropertyDecorator {
   return ValidateBy({
@@ -57,32 +58,6 @@ export class TlsOptions {
   @Min(100)
   @Max(120_000)
   readonly handshakeTimeoutMs: number = 10_000;
-}
-
-/** HTTP/2 connections; the section `server.http2` of the configuration. A change holds for connections made after it. */
-export class Http2Options {
-  /** Requests that one connection may have open at a time; the client keeps further ones back. */
-  @IsInt()
-  @Min(1)
-  @Max(100_000)
-  readonly maxConcurrentStreams: number = 250;
-
-  /** Request bytes a client may send ahead on one stream before the handler reads, in bytes. */
-  @IsInt()
-  @Min(65_535)
-  @Max(16_777_216)
-  readonly streamWindowBytes: number = 262_144;
-
-  /** The same for all streams of a connection together, in bytes: what a connection can cost in buffered requests. */
-  @IsInt()
-  @Min(65_535)
-  @Max(268_435_456)
-  readonly connectionWindowBytes: number = 1_048_576;
-
-  /** A connection without an open stream is closed after this time, in ms. */
-  @IsInt()
-  @Min(100)
-  readonly idleTimeoutMs: number = 300_000;
 }
 
 /** The one port; the section `server` of the configuration. Its limits on requests are `server.limits`. */
