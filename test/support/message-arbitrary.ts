@@ -128,8 +128,8 @@ function mapKey(type: ScalarType): Arbitrary<string> {
 
 function fieldValue(field: DescField, depth: number): Arbitrary<unknown> {
   const item = (): Arbitrary<unknown> => {
-    if (field.message !== undefined) return messageValue(field as MessageField, depth);
-    return field.enum === undefined ? scalarForms(field.scalar as ScalarType) : enumValue(field.enum);
+    if (field.message !== undefined) return messageValue(field, depth);
+    return field.enum === undefined ? scalarForms(field.scalar) : enumValue(field.enum);
   };
   switch (field.fieldKind) {
     case 'list':
@@ -163,7 +163,7 @@ function makeInit(desc: DescMessage, depth: number): Arbitrary<object> {
     return fc.record(Object.fromEntries(fields) as Record<string, Arbitrary<unknown>>, { noNullPrototype: true });
   });
   // In places a message that is one already, its values then in their own types.
-  return fc.tuple(plain, fc.nat(4)).map(([value, form]) => (form === 0 ? (create(desc, value) as object) : value));
+  return fc.tuple(plain, fc.nat(4)).map(([fields, form]) => (form === 0 ? create(desc, fields) : fields));
 }
 
 function sometimes(field: DescField, depth: number): Arbitrary<unknown> {

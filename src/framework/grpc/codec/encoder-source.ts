@@ -80,7 +80,7 @@ function writeField(field: DescField, after: number, refs: References): string {
     const missing = quote(`cannot encode ${String(field)} to binary: required field not set`);
     const otherwise = field.presence === Presence.LEGACY_REQUIRED ? `else throw new Error(${missing});` : '';
     return `v = m[${name}];
-      if (v !== undefined && (init ? v !== null : (isPlain && v !== prototype[${name}]) || own.call(m, ${name}))) { ${writeValue(field, after, refs)} } ${otherwise}`;
+      if (v !== undefined && (init ? v !== null : (isPlain && v !== prototype[${name}]) || own(m, ${name}))) { ${writeValue(field, after, refs)} } ${otherwise}`;
   }
   if (field.fieldKind === 'message') throw new Error(`${String(field)}: message field with implicit presence`);
   return `v = m[${name}]; ${writeImplicit(field, after)}`;

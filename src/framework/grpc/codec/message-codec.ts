@@ -69,7 +69,7 @@ class GeneratedCodec<D extends DescMessage> implements MessageCodec<D> {
   decode(bytes: Uint8Array, start = 0, end = bytes.length): MessageShape<D> {
     if (start < 0 || start > end || end > bytes.length)
       throw new RangeError(`[${start}, ${end}) (expected: within ${bytes.length} bytes)`);
-    const buffer = bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const message = this.#functions.make();
     this.#functions.read(message, buffer, start, end, end, 1);
     return message as MessageShape<D>;
@@ -143,7 +143,7 @@ export function codecOf<D extends DescMessage>(desc: D): MessageCodec<D> {
   let codec = codecs.get(desc) as MessageCodec<D> | undefined;
   if (codec === undefined) {
     codec = createCodec(desc);
-    codecs.set(desc, codec as unknown as MessageCodec);
+    codecs.set(desc, codec);
   }
   return codec;
 }

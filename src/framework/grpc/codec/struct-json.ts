@@ -33,7 +33,7 @@ function valueToJson({ kind }: Value): JsonValue {
     case 'nullValue':
       return null;
     case 'structValue':
-      return structToJson(kind.value as unknown as Struct);
+      return structToJson(kind.value);
     case 'listValue':
       return kind.value.values.map(valueToJson);
     default:

@@ -62,7 +62,7 @@ function unusualDouble(value: unknown, may: number, field: string): number | und
   if ((may & absentIfNullish) !== 0 && (value === undefined || value === null)) return undefined;
   try {
     // Not Number(): a bigint is an error.
-    return +(value as number);
+    return (value as number) * 1;
   } catch (error) {
     fail(field, error);
   }
@@ -117,8 +117,8 @@ function long(value: unknown, may: number, isSigned: boolean, field: string): bo
   }
   if (isAbsent(value, may)) return false;
   try {
-    if (isSigned) signed[0] = protoInt64.parse(value as string) as bigint;
-    else unsigned[0] = protoInt64.uParse(value as string) as bigint;
+    if (isSigned) signed[0] = protoInt64.parse(value as string);
+    else unsigned[0] = protoInt64.uParse(value as string);
     return true;
   } catch (error) {
     return fail(field, error);
@@ -298,5 +298,5 @@ export const wireWriter = {
   ...{ unusualText, unusualBool, unusualInt32, unusualUint32, unusualDouble, unusualFloat, unusualBytes },
   ...{ long, putLong, zigzag, putUint32, putInt32, store32, storeLong, storeFloat, storeDouble },
   ...{ putText, putBytes, putUnknown, patchLength, varintSize, integerKey, foreign },
-  own: Object.prototype.hasOwnProperty,
+  own: (message: object, name: string): boolean => Object.hasOwn(message, name),
 };
