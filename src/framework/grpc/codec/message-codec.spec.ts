@@ -23,7 +23,9 @@ import { BadRequestSchema, ErrorInfoSchema } from '../../../gen/google/rpc/error
 import { StatusSchema } from '../../../gen/google/rpc/status_pb.js';
 import { UserSchema } from '../../../gen/user/service/v1/user_pb.js';
 import { ResponseTooLargeError } from '../grpc.errors.js';
+import { FrameSlab } from './frame-slab.js';
 import { codecOf } from './message-codec.js';
+import { functionsOf } from './message-functions.js';
 
 const wellKnown = [TimestampSchema, AnySchema, StructSchema, ValueSchema, FileDescriptorProtoSchema];
 const descs: DescMessage[] = [
@@ -135,6 +137,20 @@ describe.each(descs.map((desc) => [desc.typeName, desc] as const))('codecOf(%s)'
     );
   });
 
+  it('writes within the room that it asked for', () => {
+    fc.assert(
+      fc.property(initOf(desc), (init) => {
+        const out = new TightSlab();
+        const start = out.open(0);
+        const end = functionsOf(desc).write(out, init, start, true);
+
+        expect(end).toBeLessThanOrEqual(out.bytes.length);
+        expect(Buffer.compare(out.bytes.subarray(start, end), codec.encode(init))).toBe(0);
+      }),
+      { numRuns: casesPerMessage / 2 },
+    );
+  });
+
   it('takes and refuses the same values', () => {
     const junk = [
       ...[
@@ -199,6 +215,18 @@ function sampleOf(field: DescField): unknown {
   return field.scalar === undefined ? undefined : create(descOf('allkinds.three.Scalars'))[field.localName as never];
 }
 
+/** Gives not a byte more than it is asked for: what is written beyond is lost. */
+class TightSlab extends FrameSlab {
+  override reserve(pos: number, bytes: number): Buffer {
+    if (pos + bytes > this.bytes.length) {
+      const larger = Buffer.alloc(pos + bytes);
+      this.bytes.copy(larger, 0, 0, pos);
+      this.bytes = larger;
+    }
+    return this.bytes;
+  }
+}
+
 const three = (name: string): DescMessage => descOf(`allkinds.three.${name}`);
 
 describe('decode', () => {
@@ -228,6 +256,27 @@ describe('decode', () => {
       attempt(() => fromBinary(desc, wire)),
     );
     expect('error' in attempt(() => codecOf(desc).decode(wire))).toBe(levels === 100);
+  });
+
+  it.each([
+    ['a tag of 32 bits', [0x88, 0x80, 0x80, 0x80, 0x0f, 0x01]],
+    ['a tag of 33 bits', [0x88, 0x80, 0x80, 0x80, 0x1f, 0x01]],
+    ['a tag of six bytes', [0x88, 0x80, 0x80, 0x80, 0x80, 0x00, 0x01]],
+    ['a tag that is cut off', [0x08, 0x01, 0x88]],
+    ['a varint of ten bytes', [0x28, ...Array.from({ length: 9 }, () => 0xff), 0x01]],
+    ['a varint of eleven bytes', [0x28, ...Array.from({ length: 10 }, () => 0xff), 0x01]],
+    ['an unknown varint of eleven bytes', [0x78, ...Array.from({ length: 10 }, () => 0xff), 0x01]],
+    ['a message that ends in the middle of its field', [0x0a, 0x02, 0x1a, 0x03, 0x61, 0x62, 0x63]],
+    ['a length beyond 31 bits', [0x1a, 0xff, 0xff, 0xff, 0xff, 0x0f, 0x61]],
+    ['the end of a group that never began', [0x7c]],
+    ['a group that ends as another', [0x7b, 0x84, 0x01]],
+  ])('takes or refuses %s as protobuf-es does', (_name, bytes) => {
+    const wire = Uint8Array.from(bytes);
+
+    expectSame<Message>(
+      attempt(() => codecOf(three('Nested')).decode(wire)),
+      attempt(() => fromBinary(three('Nested'), wire)),
+    );
   });
 
   it('gives plain views of the input for bytes', () => {
