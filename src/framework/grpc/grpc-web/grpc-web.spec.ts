@@ -242,13 +242,24 @@ describe.each<WebVersion>(['HTTP/1.1', 'HTTP/2'])('gRPC-Web on %s', (version) =>
     ['no message', {}, Buffer.alloc(0), Status.Unimplemented],
     ['another codec', { 'content-type': 'application/grpc-web+json' }, frame(user('7')), Status.Unimplemented],
     ['an unknown compression', { 'grpc-encoding': 'br' }, frame(user('7')), Status.Unimplemented],
-    ['a malformed timeout', { 'grpc-timeout': 'soon' }, frame(user('7')), Status.InvalidArgument],
   ])('refuses %s as gRPC does, with HTTP status 200', async (_, headers, body, code) => {
     await using app = await start({ limits: { maxBodyBytes: 1000 } });
 
     const answer = await ask(app, { path: getUserPath, headers: { ...binary, ...headers }, chunks: [body] });
 
     expect([answer.status, answer.grpcStatus]).toEqual([200, code]);
+  });
+
+  it('refuses a malformed timeout as gRPC does, with HTTP status 400', async () => {
+    await using app = await start();
+
+    const answer = await ask(app, {
+      path: getUserPath,
+      headers: { ...binary, 'grpc-timeout': 'soon' },
+      chunks: [frame(user('7'))],
+    });
+
+    expect([answer.status, answer.grpcStatus]).toEqual([400, Status.Internal]);
   });
 
   it('refuses other methods with 405', async () => {
