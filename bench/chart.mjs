@@ -2,8 +2,8 @@
 import { loads } from './loads.mjs';
 import { programs } from './servers.mjs';
 
-const LABEL_WIDTH = 430;
-const BAR_WIDTH = 430;
+const LABEL_WIDTH = 500;
+const BAR_WIDTH = 400;
 const ROW_HEIGHT = 26;
 const TOP = 56;
 const RIGHT = 90;
@@ -27,7 +27,7 @@ export function chartOf(results) {
   const parts = [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" font-family="sans-serif" font-size="12">`,
     `<rect width="${width}" height="${height}" fill="#ffffff"/>`,
-    `<text x="12" y="20" font-size="14" font-weight="bold">CPU time per request: Rookery as a multiple of the peer (less is better)</text>`,
+    `<text x="12" y="20" font-size="14" font-weight="bold">CPU time per request: Rookery as a multiple of the peer (less is better; black mark: target, grey: without one)</text>`,
     ...ticks.map(
       (tick) =>
         `<line x1="${at(x(tick))}" x2="${at(x(tick))}" y1="${TOP - 6}" y2="${height - 12}" stroke="${tick === 1 ? '#555555' : '#dddddd'}"/>` +

@@ -39,7 +39,8 @@ function versionOf(name) {
 export function describeMachine() {
   const goModules = readFileSync(join(ROOT, 'bench/peers/go-gin/go.mod'), 'utf8');
   const goVersion = (/** @type {string} */ name) => new RegExp(`${name} v(\\S+)`).exec(goModules)?.[1] ?? '?';
-  const isChanged = ask('git', ['status', '--porcelain', '--', 'src', 'proto', 'package-lock.json', 'bench']) !== '';
+  const measured = ['src', 'proto', 'package-lock.json', 'bench', ':!bench/RESULTS.md', ':!bench/results'];
+  const isChanged = ask('git', ['status', '--porcelain', '--', ...measured]) !== '';
   return [
     ['commit', `${ask('git', ['rev-parse', '--short', 'HEAD'])}${isChanged ? ' with changes on top' : ''}`],
     ['processor', `${cpus()[0]?.model ?? 'unknown'}, ${cpus().length} cores`],

@@ -8,7 +8,7 @@ import { build } from './build.mjs';
 import { cpuTimeUs } from './cpu-time.mjs';
 import { Generator } from './generators.mjs';
 import { loadNamed, untilRight, warmUp } from './measure.mjs';
-import { startServer } from './servers.mjs';
+import { endServersWithProcess, startServer } from './servers.mjs';
 
 /**
  * @typedef {object} CallFrame
@@ -153,6 +153,7 @@ const { values, positionals } = parseArgs({
   options: { top: { type: 'string', default: '40' }, seconds: { type: 'string', default: '5' } },
 });
 const [serverName = 'rookery', loadName = 'grpc-unary'] = positionals;
+endServersWithProcess();
 await build();
 const { profile, units, cpuUs } = await takeProfile(serverName, loadName, Number(values.seconds));
 const folder = join(ROOT, '.cache/bench/profiles');
@@ -166,4 +167,7 @@ const byFunction = (/** @type {CallFrame} */ frame) =>
     : `${frame.functionName || '(anonymous)'} ${fileOf(frame)}:${frame.lineNumber + 1}`;
 printTimes('by function, self time', selfTimes(profile, byFunction), units, Number(values.top));
 printTimes('by file, self time', selfTimes(profile, fileOf), units, Math.ceil(Number(values.top) / 2));
-console.log(`\nfor DevTools: ${file}`);
+console.log(
+  '\n(program) is native code, system calls, and on a busy machine the time that the server waited for its core.',
+);
+console.log(`for DevTools: ${file}`);

@@ -11,6 +11,7 @@ import { idleCases, measureIdle } from './idle.mjs';
 import { assertTools, describeMachine } from './machine.mjs';
 import { compare } from './measure.mjs';
 import { verdictOf, writeReport } from './report.mjs';
+import { endServersWithProcess } from './servers.mjs';
 import { measureValidation } from './validation-case.mjs';
 
 const { values } = parseArgs({
@@ -86,6 +87,7 @@ async function measureIdleConnections() {
 }
 
 async function main() {
+  endServersWithProcess();
   assertTools();
   const machine = describeMachine();
   await build();

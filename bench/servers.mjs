@@ -43,6 +43,18 @@ export const programs = {
  * @property {() => Promise<void>} stop
  */
 
+/** @type {Set<import('node:child_process').ChildProcess>} */
+const running = new Set();
+
+/** For a command: whatever ends it ends the servers too. */
+export function endServersWithProcess() {
+  process.on('exit', () => {
+    for (const child of running) child.kill('SIGKILL');
+  });
+  for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']))
+    process.on(signal, () => process.exit(1));
+}
+
 /**
  * Starts a program on a free port; whether it answers is for a probe to find out.
  *
@@ -67,6 +79,8 @@ export async function startServer(name, { core, nodeArgs = [], ipc = false }) {
     },
     stdio: ['ignore', 'inherit', 'pipe', ...(ipc ? [/** @type {const} */ ('ipc')] : [])],
   });
+  running.add(child);
+  child.once('exit', () => running.delete(child));
   await once(child, 'spawn');
   if (child.pid === undefined || !child.stderr) throw new Error(`${name}: not started`);
   // Of an inspected server it is the inspector's talk, which its client reads.
