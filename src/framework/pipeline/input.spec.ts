@@ -1,6 +1,6 @@
 import { create } from '@bufbuild/protobuf';
 import { WireType } from '@bufbuild/protobuf/wire';
-import { Type } from 'class-transformer';
+import { Transform, Type } from 'class-transformer';
 import { IsArray, IsEmail, IsIn, IsInt, IsOptional, Length, Matches, Max, Min, ValidateNested } from 'class-validator';
 import { describe, expect, it } from 'vitest';
 import { ErrorInfoSchema } from '../../gen/google/rpc/error_details_pb.js';
@@ -227,6 +227,20 @@ describe('InputReader without a message type', () => {
     expect(await orders.fromHttp(http({ items: [] }, { page: '3' }))).toEqual(
       Object.assign(new Order(), { page: 3, items: [] }),
     );
+  });
+
+  it('leaves the body as it is, also where class-validator reads it', async () => {
+    class Trimmed {
+      @Transform(({ value }) => String(value).trim())
+      @Length(1, 3)
+      name!: string;
+    }
+    const body = { name: ' a ', unset: '' };
+
+    const input = await new InputReader(Trimmed, undefined).fromHttp(http(body));
+
+    expect(input).toEqual({ name: 'a' });
+    expect(body).toEqual({ name: ' a ', unset: '' });
   });
 
   it('gives paths into arrays', async () => {

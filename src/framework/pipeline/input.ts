@@ -50,6 +50,10 @@ export class InputReader {
       if (!isRecord(input.body)) {
         throw new ValidationError([{ field: '', rule: 'type', message: 'the request body must be a JSON object' }]);
       }
+      // Nothing to merge with: what is read is a copy anyway.
+      if (this.#json === undefined && isEmpty(input.query) && isEmpty(input.params)) {
+        return finished(this.#checker.read(input.body), noViolations);
+      }
       this.#read(plain, input.body, 'body', violations);
     }
     this.#read(plain, input.query ?? {}, 'text', violations);
@@ -99,6 +103,10 @@ function refusal(read: object, violations: readonly FieldViolation[]): Validatio
   // A field of the wrong type was left out before, so a rule may also miss it: the type is the better answer.
   const told = new Set(violations.map((violation) => violation.field.split(/[.[]/, 1)[0]));
   return new ValidationError([...violations, ...broken.filter((one) => !told.has(one.field.split(/[.[]/, 1)[0]))]);
+}
+
+function isEmpty(part: unknown): boolean {
+  return part === undefined || part === null || Object.keys(part).length === 0;
 }
 
 function fromText(value: unknown, type: unknown): unknown {

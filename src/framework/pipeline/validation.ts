@@ -65,10 +65,8 @@ export class DtoChecker {
   }
 
   async #readByLibrary(plain: PlainMessage): Promise<object | Refused> {
-    for (const [name, value] of Object.entries(plain)) {
-      if (!this.declared.has(name) && isZero(value)) delete plain[name];
-    }
-    const instance = plainToInstance(this.#dto, plain, { exposeDefaultValues: true });
+    const present = Object.entries(plain).filter(([name, value]) => this.declared.has(name) || !isZero(value));
+    const instance = plainToInstance(this.#dto, Object.fromEntries(present), { exposeDefaultValues: true });
     // class-validator takes an object without any rule for a mistake; here it is an empty message.
     const violations = this.#hasRules
       ? flatten(await validate(instance, validatorOptions), '')
