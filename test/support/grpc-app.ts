@@ -11,6 +11,7 @@ import {
   type Type,
 } from '@nestjs/common';
 import { APP_FILTER, NestFactory } from '@nestjs/core';
+import type { NestMicroservice } from '@nestjs/microservices';
 import { Client, credentials } from '@grpc/grpc-js';
 import { throwError } from 'rxjs';
 import { type HealthSource, Lifecycle, LiveValue } from '../../src/framework/core/index.js';
@@ -22,7 +23,7 @@ import {
   http2ConnectionOptions,
   Http2Counters,
 } from '../../src/framework/http2/index.js';
-import { LimitOptions, RequestGate } from '../../src/framework/pipeline/index.js';
+import { HandlerSource, LimitOptions, RequestGate } from '../../src/framework/pipeline/index.js';
 
 @Catch()
 class RethrowFilter implements ExceptionFilter {
@@ -42,6 +43,8 @@ export interface GrpcAppInit {
   readonly http2?: Partial<Http2ConnectionOptions>;
   /** Which pages may call by gRPC-Web; none where it is not said. */
   readonly cors?: Partial<CorsRules>;
+  /** Called before the handlers are bound. */
+  readonly prepare?: (app: NestMicroservice, strategy: GrpcStrategy) => void;
 }
 
 /** A Nest application with the gRPC face on an HTTP/2 server of its own. */
@@ -70,6 +73,7 @@ export async function startGrpcApp(init: GrpcAppInit): Promise<GrpcApp> {
   const grpc = new GrpcServer({ gate, lifecycle, limits, options, health: init.health, domain: 'test' });
   const cors = new LiveValue<CorsRules>({ origins: [], credentials: false, maxAgeSeconds: 600, ...init.cors });
   const web = new GrpcWeb({ grpc, gate, cors });
+  const strategy = new GrpcStrategy(grpc, init.services);
   class AppModule {}
   const app = await NestFactory.createMicroservice(
     {
@@ -77,8 +81,12 @@ export async function startGrpcApp(init: GrpcAppInit): Promise<GrpcApp> {
       controllers: [...(init.controllers ?? [])],
       providers: [{ provide: APP_FILTER, useClass: RethrowFilter }, ...(init.providers ?? [])],
     },
-    { strategy: new GrpcStrategy(grpc, init.services), logger: false, abortOnError: false },
+    { strategy, logger: false, abortOnError: false },
   );
+  const handlers = await HandlerSource.of(app);
+  if (handlers === undefined) throw new Error('Nest is built otherwise than expected');
+  strategy.composeWith(handlers);
+  init.prepare?.(app as NestMicroservice, strategy);
   await app.listen();
   const connections = new Set<Http2Connection>();
   const counters = new Http2Counters();

@@ -132,6 +132,54 @@ describe('a request-scoped controller', () => {
   });
 });
 
+describe("Nest's hooks", () => {
+  const seen: string[] = [];
+  @Controller()
+  @GrpcService(UserService)
+  class Noting {
+    @Rpc()
+    getUser(): object {
+      seen.push('handler');
+      return {};
+    }
+  }
+
+  it('before each request run', async () => {
+    seen.length = 0;
+    await using app = await startGrpcApp({
+      controllers: [Noting],
+      prepare: (microservice) => {
+        microservice.registerPreRequestHook((context, next) => {
+          seen.push(`hook ${context.getType()} ${context.getHandler().name}`);
+          return next();
+        });
+      },
+    });
+
+    await unary(app.client, getUser, {});
+
+    expect(seen).toEqual(['hook rpc getUser', 'handler']);
+  });
+
+  it('around the processing run', async () => {
+    seen.length = 0;
+    await using app = await startGrpcApp({
+      controllers: [Noting],
+      prepare: (_, strategy) => {
+        strategy.setOnProcessingStartHook((_transport, _context, done) => {
+          seen.push('start');
+          void done();
+        });
+        strategy.setOnProcessingEndHook(() => seen.push('end'));
+      },
+    });
+
+    await unary(app.client, getUser, {});
+
+    expect(seen).toEqual(['start', 'handler', 'end']);
+  });
+});
+
 describe('@Rpc() beside an HTTP route', () => {
   it('keeps the metadata of both in any order', () => {
     @Controller()

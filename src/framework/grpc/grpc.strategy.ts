@@ -35,19 +35,24 @@ export class GrpcStrategy extends Server<never, never> {
   readonly #server: GrpcServer;
   readonly #resolver = new PatternResolver();
   readonly #registrations: Registration[] = [];
-  readonly #handlers: HandlerSource | undefined;
+  #handlers: HandlerSource | undefined;
   #hasHooks = false;
 
-  /**
-   * @param services descriptors for handlers that name their service by Nest's own decorators
-   * @param handlers of the application it is connected to with `inheritAppConfig`, or that is the microservice itself:
-   *   each handler's chain is then put together once; without, handlers run by Nest's closures
-   */
-  constructor(server: GrpcServer, services: readonly DescService[] = [], handlers?: HandlerSource) {
+  /** @param services descriptors for handlers that name their service by Nest's own decorators */
+  constructor(server: GrpcServer, services: readonly DescService[] = []) {
     super();
     this.#server = server;
-    this.#handlers = handlers;
     this.addServices(...services);
+  }
+
+  /**
+   * Has each handler's chain put together once, where that comes to the same; without, handlers run by Nest's closures.
+   * Before the handlers are bound.
+   *
+   * @param handlers of the application it is connected to with `inheritAppConfig`, or of the microservice itself
+   */
+  composeWith(handlers: HandlerSource): void {
+    this.#handlers = handlers;
   }
 
   /** Makes services known to handlers that name them by Nest's own decorators. Before `listen()`. */

@@ -109,22 +109,36 @@ async function resolveLater(
   taken: readonly number[],
   length: number,
 ): Promise<unknown[]> {
-  const settled = await Promise.all(
-    params.map(async ({ pipes, metadata, waits }, at) => {
-      let value = values[at];
-      if (value instanceof Failure) throw value.error;
-      // Wrapped: a promise that nobody waits for goes to the handler as it is.
-      if (!waits) return { value };
-      value = await value;
-      for (const pipe of pipes.slice(taken[at])) value = (await pipe.transform(value, { ...metadata })) as unknown;
-      return { value };
-    }),
-  );
+  const settled = await Promise.all(params.map((param, at) => resolveOne(param, values[at], taken[at] as number)));
   return place(
     params,
     settled.map(({ value }) => value),
     length,
   );
+}
+
+// Of several errors the earliest counts, and what was not extracted fails before what a pipe refuses: the functions below
+// are as deep as Nest's, each costing a turn.
+async function resolveOne(param: Param, value: unknown, taken: number): Promise<{ readonly value: unknown }> {
+  if (value instanceof Failure && taken === 0) throw value.error;
+  // Wrapped: a promise that nobody waits for goes to the handler as it is.
+  if (!param.waits) return { value };
+  return { value: await (param.pipes.length === 0 ? (async () => value)() : pipeValue(param, value, taken)) };
+}
+
+async function pipeValue(param: Param, value: unknown, taken: number): Promise<unknown> {
+  return applyPipes(param, value, taken);
+}
+
+async function applyPipes(param: Param, value: unknown, taken: number): Promise<unknown> {
+  return runPipes(param, value, taken);
+}
+
+async function runPipes({ pipes, metadata }: Param, value: unknown, taken: number): Promise<unknown> {
+  if (value instanceof Failure) throw value.error;
+  let result = await value;
+  for (const pipe of pipes.slice(taken)) result = (await pipe.transform(result, { ...metadata })) as unknown;
+  return result;
 }
 
 function place(params: readonly Param[], values: readonly unknown[], length: number): unknown[] {

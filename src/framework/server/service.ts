@@ -74,8 +74,11 @@ export class Service {
     });
     const adapter = app.getHttpAdapter();
     const handlers = await HandlerSource.of(app, adapter);
-    if (handlers !== undefined) composeRoutes(adapter, handlers);
-    const strategy = new GrpcStrategy(grpc, parts.services, handlers);
+    const strategy = new GrpcStrategy(grpc, parts.services);
+    if (handlers !== undefined) {
+      composeRoutes(adapter, handlers);
+      strategy.composeWith(handlers);
+    }
     app.connectMicroservice({ strategy }, { inheritAppConfig: true });
     if (adapter instanceof HttpAdapter) adapter.addRpcs((path) => grpc.operationAt(path) !== undefined);
     const fastify = adapter.getInstance();
