@@ -7,11 +7,20 @@ const verbs = ['get', 'post', 'put', 'patch', 'delete', 'head', 'options', 'sear
 
 type Register = (...args: unknown[]) => unknown;
 
+/** How many routes are served in which way; it grows as Nest registers them. */
+export interface RouteCount {
+  /** By a chain put together once. */
+  composed: number;
+  /** By the closure that Nest made. */
+  left: number;
+}
+
 /**
  * Has the routes that Nest will register with `adapter` served by chains put together once, wherever that comes to the
  * same; before `app.init()`.
  */
-export function composeRoutes(adapter: HttpServer, source: HandlerSource): void {
+export function composeRoutes(adapter: HttpServer, source: HandlerSource): Readonly<RouteCount> {
+  const count: RouteCount = { composed: 0, left: 0 };
   const methods = adapter as unknown as Record<string, Register | undefined>;
   for (const verb of verbs) {
     const register = methods[verb]?.bind(adapter);
@@ -20,9 +29,12 @@ export function composeRoutes(adapter: HttpServer, source: HandlerSource): void 
       const [path, route, ...others] = args;
       // Nest hands over a path and a closure; whoever watches the routes gets the closures.
       if (others.length > 0 || typeof route !== 'function' || isWatched(adapter)) return register(...args);
-      return register(path, replacementOf(route, source));
+      const handler = replacementOf(route, source);
+      count[handler === route ? 'left' : 'composed']++;
+      return register(path, handler);
     };
   }
+  return count;
 }
 
 function isWatched(adapter: HttpServer): boolean {

@@ -111,20 +111,20 @@ class RouteChain {
   #inTime(result: PromiseLike<unknown>): PromiseLike<unknown> {
     const deadline = currentContext()?.deadline;
     if (deadline === undefined) return result;
-    return new Promise((resolve, reject) => {
-      const forget = deadline.onFire(reject);
-      result.then(
-        (value) => {
-          forget();
-          if (deadline.reason !== undefined) release(value);
-          resolve(value);
-        },
-        (error: unknown) => {
-          forget();
-          reject(error);
-        },
-      );
-    });
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    const forget = deadline.onFire(reject);
+    result.then(
+      (value) => {
+        forget();
+        if (deadline.reason !== undefined) release(value);
+        resolve(value);
+      },
+      (error: unknown) => {
+        forget();
+        reject(error);
+      },
+    );
+    return promise;
   }
 
   #answer(call: RouteCall, value: unknown): void {
