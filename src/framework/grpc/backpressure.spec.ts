@@ -119,7 +119,7 @@ describe('a reader that is slower than the service', () => {
     const { body, status } = await rawAnswer(stream);
     expect(status).toBe(Status.Ok);
     expect(body.length).toBeGreaterThan(10_000 * 1024);
-  });
+  }, 20_000);
 
   it("holds back a generator that Nest's own decorator is on", async () => {
     @Controller()

@@ -20,6 +20,8 @@ export class Outbox {
   #windowBytes = defaultWindowBytes;
   #first: Stream | undefined;
   #last: Stream | undefined;
+  /** Of the turn of the first stream in the ring; 0: it has not begun. */
+  #turnLeftBytes = 0;
   #isPumping = false;
   /** When a frame was sent last, by `coarseNow`. */
   sentAtMs = 0;
@@ -74,8 +76,10 @@ export class Outbox {
 
   #serve(stream: Stream): void {
     const { outgoing } = stream;
+    const turnBytes = this.#turnLeftBytes > 0 ? this.#turnLeftBytes : this.#peer.maxFrameBytes;
+    this.#turnLeftBytes = 0;
     if (outgoing === undefined || stream.sendWindowBytes <= 0) return;
-    const length = Math.min(outgoing.bytes, stream.sendWindowBytes, this.#windowBytes, this.#peer.maxFrameBytes);
+    const length = Math.min(outgoing.bytes, stream.sendWindowBytes, this.#windowBytes, turnBytes);
     const isLast = stream.endsWithData && length === outgoing.bytes;
     this.#count(stream, length);
     this.#writer.dataHeader(length, isLast ? Flag.endStream : Flag.none, stream.id);
@@ -88,7 +92,10 @@ export class Outbox {
       left -= part;
     }
     // What follows may put the stream back into the ring itself.
-    if (outgoing.bytes > 0 && stream.sendWindowBytes > 0) this.#push(stream);
+    if (outgoing.bytes > 0 && stream.sendWindowBytes > 0) {
+      if (this.#windowBytes === 0 && length < turnBytes) this.#pushFirst(stream, turnBytes - length);
+      else this.#push(stream);
+    }
     stream.onSent(isLast);
   }
 
@@ -110,6 +117,15 @@ export class Outbox {
     if (this.#last === undefined) this.#first = stream;
     else this.#last.nextInRing = stream;
     this.#last = stream;
+  }
+
+  /** The window of the connection has cut its turn short: a few bytes must not cost it a round. */
+  #pushFirst(stream: Stream, turnLeftBytes: number): void {
+    this.#turnLeftBytes = turnLeftBytes;
+    stream.isInRing = true;
+    stream.nextInRing = this.#first;
+    this.#first = stream;
+    this.#last ??= stream;
   }
 
   #shift(): Stream | undefined {
