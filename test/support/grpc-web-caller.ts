@@ -98,8 +98,11 @@ export async function readWeb(call: OpenWebCall): Promise<WebAnswer> {
   const chunks: Buffer[] = [];
   for await (const chunk of await call.stream) chunks.push(chunk as Buffer);
   const raw = Buffer.concat(chunks);
-  const isText = headers['content-type']?.startsWith('application/grpc-web-text') === true;
-  const frames = framesOf(isText ? decodeText(raw.toString('latin1')) : raw);
+  const type = headers['content-type'] ?? '';
+  const isText = type.startsWith('application/grpc-web-text');
+  const frames = type.startsWith('application/grpc-web')
+    ? framesOf(isText ? decodeText(raw.toString('latin1')) : raw)
+    : [];
   const last = frames.at(-1);
   const trailers = last?.flags === 0x80 ? linesOf(last.data) : undefined;
   const grpcStatus = (trailers ?? headers)['grpc-status'];

@@ -27,6 +27,8 @@ export interface GrpcStreams {
 export interface GrpcWebStreams {
   handles(head: Http2RequestHead): boolean;
   serve(stream: Http2Stream, head: Http2RequestHead): void;
+  /** Answers a call without serving, as the protocol has it. */
+  refuse(stream: Http2Stream, head: Http2RequestHead, error: RookeryError): void;
 }
 
 /** The HTTP face as the port sees it; it gets what is not gRPC. */
@@ -93,9 +95,10 @@ class Http2Keeper implements ConnectionKeeper, Http2ConnectionHandler {
 
   onHeadersTooLarge(stream: Http2Stream, head: Http2RequestHead): void {
     this.#hasServed = true;
-    const { grpc, http, limits } = this.#init;
+    const { grpc, grpcWeb, http, limits } = this.#init;
     const error = new HeadersTooLargeError(limits.value.maxHeaderBytes);
     if (grpc.handles(head.headers.get('content-type'))) grpc.refuse(stream, head, error);
+    else if (head.method !== 'OPTIONS' && grpcWeb?.handles(head) === true) grpcWeb.refuse(stream, head, error);
     else http.refuse(stream, head, error);
   }
 

@@ -66,10 +66,19 @@ export class GrpcWeb {
       this.#answerPreflight(stream, head);
       return;
     }
-    const format = webFormat(head.headers.get('content-type') ?? '', head.headers.get('accept'));
-    const origin = head.headers.get('origin');
-    const web = new GrpcWebStream(stream, format, (headers) => allowReading(headers, this.#cors.value, origin));
-    this.#grpc.serve(web, nativeHead(head, format));
+    const format = formatOf(head);
+    this.#grpc.serve(this.#streamOf(stream, head, format), nativeHead(head, format));
+  }
+
+  /** Answers a call with the status of `error`, without asking any handler. */
+  refuse(stream: ServerStream, head: RequestHead, error: Error): void {
+    const format = formatOf(head);
+    this.#grpc.refuse(this.#streamOf(stream, head, format), nativeHead(head, format), error);
+  }
+
+  #streamOf(stream: ServerStream, { headers }: RequestHead, format: WebFormat): ServerStream {
+    const origin = headers.get('origin');
+    return new GrpcWebStream(stream, format, (fields) => allowReading(fields, this.#cors.value, origin));
   }
 
   // A page may ask for a method that is not served; it is to learn that from the call.
@@ -92,6 +101,10 @@ export class GrpcWeb {
     stream.respondOnly(preflightAnswer(this.#cors.value, header('origin'), header('access-control-request-headers')));
     this.#gate.leave(context, { status: Status.Ok, httpStatus: 204, reason: undefined });
   }
+}
+
+function formatOf({ headers }: RequestHead): WebFormat {
+  return webFormat(headers.get('content-type') ?? '', headers.get('accept'));
 }
 
 function nativeHead({ method, path, headers }: RequestHead, { nativeType }: WebFormat): RequestHead {
