@@ -10,8 +10,6 @@ import { CallHandle } from './rpc-call.js';
 export abstract class IncomingCall extends CallHandle implements RequestFormat {
   encoding: Encoding | undefined = undefined;
   maxBytes = 0;
-  /** A call that is refused is listened to before it is answered, and may end with its headers. */
-  protected isReading = false;
   // The request: one packet that is one message, as nearly every unary request is, or else a reader.
   #packet: Uint8Array | undefined;
   #single: SingleRequestReader | undefined;
@@ -42,7 +40,7 @@ export abstract class IncomingCall extends CallHandle implements RequestFormat {
   }
 
   onData(chunk: Uint8Array): void {
-    if (this.isEnded || !this.isReading) return;
+    if (this.isEnded) return;
     if (this.#requests !== undefined) this.#requests.onData(chunk);
     else if (this.#packet === undefined && this.#single === undefined && isOneMessage(chunk, this.maxBytes))
       this.#packet = chunk;
@@ -50,7 +48,7 @@ export abstract class IncomingCall extends CallHandle implements RequestFormat {
   }
 
   onEnd(): void {
-    if (this.isEnded || !this.isReading) return;
+    if (this.isEnded) return;
     if (this.#requests !== undefined) {
       // Clients on Node cancel by ending the stream and then resetting it. Where both arrive together the reset gets its
       // turn first, so that what was cancelled does not look like a complete upload.

@@ -28,6 +28,9 @@ const lateStatusMs = 1000;
 const answered: Outcome = { status: Status.Ok, httpStatus: 200, reason: undefined };
 const outcomeOf = ({ status, reason }: Failure): Outcome => ({ status, httpStatus: 200, reason });
 
+const ignore = (): void => {};
+const deaf: StreamListener = { onData: ignore, onEnd: ignore, onDrain: ignore, onClose: ignore };
+
 /** Serves one call; what it returns is the answer. */
 export type Invoke = BoundMethod<ServerCall>['invoke'];
 
@@ -76,7 +79,8 @@ export class ServerCall extends IncomingCall implements StreamListener, ResultSi
 
   /** Answers without asking any handler. */
   refuse(error: unknown, status?: HeaderField, headers?: OutgoingFields): void {
-    this.stream.listen(this);
+    // Not to this call: what is there already, maybe all of the request, would be taken for one that is served.
+    this.stream.listen(deaf);
     this.#finish(failureOf(error), status, headers);
   }
 
@@ -84,7 +88,6 @@ export class ServerCall extends IncomingCall implements StreamListener, ResultSi
   serve(encoding: Encoding | undefined): void {
     const { method } = this;
     this.encoding = encoding;
-    this.isReading = true;
     this.maxBytes = this.#environment.limits.value.maxBodyBytes;
     this.context.deadline.watch(this);
     if (method.givesStream) this.context.backpressure = () => this.drained();
