@@ -36,6 +36,7 @@ export {
 export { constant, type Live, type LiveListener, LiveValue, project } from './live.js';
 export { Lifecycle, type Phase } from './lifecycle.js';
 export { type Probe, type ProbeKind, ProbeRegistry } from './probes.js';
+export { type Metric, MetricRegistry, type MetricSample, type MetricSource, type MetricType } from './metrics.js';
 export { HealthSource } from './health-source.js';
 export { metadataKeys } from './metadata.js';
 export {

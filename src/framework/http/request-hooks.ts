@@ -6,8 +6,9 @@ import { type Exchange, exchangeOf, keepExchange, keepLatest, latestOn } from '.
 import { MalformedRequestTimeoutError } from './http.errors.js';
 import { brokenRule } from './request-rules.js';
 
-// The paths of the probes are part of the contract (`health/`).
+// The paths of the probes are part of the contract (`health/`, `telemetry/`).
 const probePrefix = '/health/';
+const metricsPath = '/metrics';
 
 const knownMethods: ReadonlySet<string> = new Set(METHODS);
 
@@ -38,7 +39,7 @@ export function openExchange(
     },
     timeoutMs,
     isStream: false,
-    isProbe: request.routeOptions?.url?.startsWith(probePrefix) === true,
+    isProbe: isProbe(request.routeOptions?.url),
   });
   const exchange: Exchange = { context, gate, failure: undefined, isCut: false };
   keepExchange(request.raw, exchange);
@@ -59,6 +60,10 @@ export function openExchange(
   }
   if (timeout !== undefined && timeoutMs === undefined) return new MalformedRequestTimeoutError(String(timeout));
   return context.isProbe ? undefined : gate.refusal();
+}
+
+function isProbe(url: string | undefined): boolean {
+  return url !== undefined && (url.startsWith(probePrefix) || url === metricsPath);
 }
 
 // A method that is on no list may be anything: what is logged and counted by it would have no end.

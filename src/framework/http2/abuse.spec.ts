@@ -180,7 +180,7 @@ describe('a client that asks too much', () => {
     expect(await back.goawayCode()).toBe(ErrorCode.streamClosed);
   });
 
-  it('does not read what it makes us say: is not read either', async () => {
+  it('does not read what it makes us say: is not read either', { timeout: 30_000 }, async () => {
     await using server = await serve(answer, {
       maxSocketBacklogBytes: 16_384,
       pingRate: { burst: 100_000_000, perSecond: 0 },

@@ -185,7 +185,7 @@ function expectEnd(outcome: Outcome): void {
 }
 
 describe('a connection that gets anything at all', () => {
-  it('ends with a code of the protocol on random bytes', async () => {
+  it('ends with a code of the protocol on random bytes', { timeout: 30_000 }, async () => {
     await fc.assert(
       fc.asyncProperty(fc.uint8Array({ maxLength: 500 }), fc.nat(2), async (random, beginning) => {
         const beginnings = [[], [clientPreface], [clientPreface, settings()]];
@@ -197,7 +197,7 @@ describe('a connection that gets anything at all', () => {
     );
   });
 
-  it('ends with a code of the protocol on frames with random content', async () => {
+  it('ends with a code of the protocol on frames with random content', { timeout: 30_000 }, async () => {
     const anyFrame = fc.tuple(fc.nat(10), fc.nat(255), fc.nat(9), fc.uint8Array({ maxLength: 60 }));
     await fc.assert(
       fc.asyncProperty(fc.array(anyFrame, { maxLength: 10 }), async (frames) => {
@@ -209,7 +209,7 @@ describe('a connection that gets anything at all', () => {
     );
   });
 
-  it('ends with a code of the protocol on sessions with mistakes', async () => {
+  it('ends with a code of the protocol on sessions with mistakes', { timeout: 30_000 }, async () => {
     await fc.assert(
       fc.asyncProperty(anyChoices, anyMutations, async (choices, mutations) => {
         expectEnd(await feed([mutate(session(choices), mutations)]));
@@ -218,7 +218,7 @@ describe('a connection that gets anything at all', () => {
     );
   });
 
-  it('says the same however the bytes are split', async () => {
+  it('says the same however the bytes are split', { timeout: 30_000 }, async () => {
     await fc.assert(
       fc.asyncProperty(anyChoices, anyMutations, anySizes, async (choices, mutations, sizes) => {
         const bytes = mutate(session(choices), mutations);

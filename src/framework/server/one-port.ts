@@ -2,12 +2,13 @@ import type http from 'node:http';
 import { Server as NetServer, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { TLSSocket } from 'node:tls';
-import type { Live } from '../core/index.js';
+import type { Live, Metric } from '../core/index.js';
 import type { LimitOptions } from '../pipeline/index.js';
 import { type Connection, type ConnectionStats, ConnectionTable } from './connections.js';
 import { type GrpcWebRequests, Http1Connections } from './http1-connections.js';
 import { type GrpcStreams, type GrpcWebStreams, Http2Connections, type HttpStreams } from './http2-connections.js';
 import { namesOtherProtocol, type Protocol, sniff, type SniffFailure } from './preface.js';
+import { portMetrics } from './port-metrics.js';
 import type { ServerOptions } from './server.options.js';
 import { TlsConnections } from './tls-connections.js';
 import type { TlsFilesTiming } from './tls-files.js';
@@ -97,6 +98,11 @@ export class OnePort {
   /** Open connections by state, and totals since the start. */
   stats(): ConnectionStats {
     return { ...this.#table.counts, streams: this.#http2.openStreams };
+  }
+
+  /** What the port counts, for operators. */
+  metrics(): readonly Metric[] {
+    return portMetrics(this.stats(), this.#http2.counters);
   }
 
   /**

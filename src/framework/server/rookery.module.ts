@@ -9,7 +9,7 @@ import {
 import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR, APP_PIPE } from '@nestjs/core';
 import { AUTH_OPTIONS, AuthGuard, AuthModule } from '../auth/index.js';
 import { type ConfigStore, RookeryConfigModule } from '../config/index.js';
-import { Lifecycle, ProbeRegistry } from '../core/index.js';
+import { Lifecycle, MetricRegistry, ProbeRegistry } from '../core/index.js';
 import { GRPC_OPTIONS } from '../grpc/index.js';
 import { HEALTH_OPTIONS, HealthModule } from '../health/index.js';
 import { EnvelopeInterceptor, ErrorFilter, HTTP_OPTIONS } from '../http/index.js';
@@ -48,6 +48,7 @@ export class RookeryModule {
     const { app, auth, grpc, health, http, limits, log, quota, server } = options;
     const shared: (ValueProvider | FactoryProvider)[] = [
       { provide: Lifecycle, useValue: lifecycle },
+      { provide: MetricRegistry, useValue: new MetricRegistry() },
       { provide: ProbeRegistry, useValue: new ProbeRegistry() },
       { provide: AUTH_OPTIONS, useValue: auth },
       { provide: GRPC_OPTIONS, useValue: grpc },

@@ -5,7 +5,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Logger } from 'nestjs-pino';
 import { DevelopmentToken } from '../auth/index.js';
 import type { ConfigStore } from '../config/index.js';
-import { HealthSource, type Lifecycle, project } from '../core/index.js';
+import { HealthSource, type Lifecycle, MetricRegistry, project } from '../core/index.js';
 import { GrpcServer, GrpcStrategy, GrpcWeb } from '../grpc/index.js';
 import {
   composeRoutes,
@@ -96,6 +96,15 @@ export class Service {
       }),
       log: (message, fields) => logger.log({ ...fields, msg: message }),
     });
+    app.get(MetricRegistry).register(() => [
+      ...port.metrics(),
+      {
+        name: 'rookery_requests_in_flight',
+        help: 'Requests at work on now, on all faces.',
+        type: 'gauge',
+        samples: [{ value: lifecycle.inFlight }],
+      },
+    ]);
     return new Service(parts, port);
   }
 

@@ -7,5 +7,6 @@
  */
 export { LOG_OPTIONS, type LogLevel, logLevels, LogOptions } from './log.options.js';
 export { createLogger, LOG_DESTINATION, LOGGER } from './logger.js';
+export { RequestMetrics } from './request-metrics.js';
 export { RequestLog } from './request-log.js';
 export { TelemetryModule } from './telemetry.module.js';

@@ -4,7 +4,9 @@ import type { DestinationStream, Logger } from 'pino';
 import type { Live } from '../core/index.js';
 import { LOG_OPTIONS, type LogOptions } from './log.options.js';
 import { createLogger, LOG_DESTINATION, LOGGER } from './logger.js';
+import { MetricsController } from './metrics.controller.js';
 import { RequestLog } from './request-log.js';
+import { RequestMetrics } from './request-metrics.js';
 
 @Global()
 @Module({
@@ -20,8 +22,8 @@ import { RequestLog } from './request-log.js';
 class RootLoggerModule {}
 
 /**
- * The log: nestjs-pino's `Logger` and `PinoLogger` for everybody, and a line per request. Needs a global provider of
- * `LOG_OPTIONS`.
+ * The log: nestjs-pino's `Logger` and `PinoLogger` for everybody, and a line per request. The figures: `GET /metrics`, and
+ * requests by face and status. Needs global providers of `LOG_OPTIONS` and `MetricRegistry`.
  *
  * nestjs-pino keeps one root logger per process: in a process with several services, `PinoLogger` writes where the first
  * one does. Its middleware is not mounted, since it would do per HTTP request what the request context does on every face.
@@ -37,6 +39,7 @@ class RootLoggerModule {}
       }),
     }),
   ],
-  providers: [RequestLog],
+  controllers: [MetricsController],
+  providers: [RequestLog, RequestMetrics],
 })
 export class TelemetryModule {}

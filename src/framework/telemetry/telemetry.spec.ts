@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   type Face,
   LiveValue,
+  MetricRegistry,
   noDeadline,
   probeChangeChannel,
   RequestContext,
@@ -358,9 +359,10 @@ describe('TelemetryModule', () => {
     @Module({
       providers: [
         { provide: LOG_OPTIONS, useValue: live },
+        { provide: MetricRegistry, useValue: new MetricRegistry() },
         { provide: LOG_DESTINATION, useValue: output },
       ],
-      exports: [LOG_OPTIONS, LOG_DESTINATION],
+      exports: [LOG_OPTIONS, LOG_DESTINATION, MetricRegistry],
     })
     class OptionsModule {}
     const module = await Test.createTestingModule({

@@ -18,12 +18,16 @@ export function describeAnswers(
     else if (/^[45]|^default$/.test(status) && answer.$ref === undefined) answer.content ??= errorContent();
     if (answer.$ref === undefined && !answer.description) answer.description = STATUS_CODES[status] ?? 'Answer';
   }
-  if (handler.access.isProbe) describeProbe(operation);
+  if (handler.access.isProbe) describeProbe(operation, handler.contentType);
   for (const status of errorStatuses(operation, route, handler)) operation.responses[status] ??= errorAnswer(status);
 }
 
-// Kubernetes' form of an answer, the same whether up or down.
-function describeProbe(operation: Operation): void {
+// Kubernetes' form of an answer, the same whether up or down; what names a type of its own is no question about up or down.
+function describeProbe(operation: Operation, contentType: string | undefined): void {
+  if (contentType !== undefined) {
+    operation.responses['200'] = { description: 'OK', content: { [contentType]: { schema: { type: 'string' } } } };
+    return;
+  }
   const content = { 'application/json': { schema: { type: 'object' } } } as const;
   operation.responses['200'] = { description: 'Up', content };
   operation.responses['503'] = { description: 'Down', content };

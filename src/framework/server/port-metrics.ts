@@ -1,0 +1,97 @@
+import type { Metric, MetricSample } from '../core/index.js';
+import type { Http2Counters } from '../http2/index.js';
+import type { ConnectionStats } from './connections.js';
+
+/** Figures of the port: connections by state, HTTP/2 streams, and what clients were cut off for. */
+export function portMetrics(stats: ConnectionStats, http2: Readonly<Http2Counters>): readonly Metric[] {
+  const { silent, handshaking, http1, http2: open, streams, accepted, refused } = stats;
+  return [
+    gauge(
+      'rookery_connections',
+      'Connections open now, by state.',
+      by('state', { silent, handshaking, http1, http2: open }),
+    ),
+    counter('rookery_connections_accepted_total', 'Connections that ever came.', accepted),
+    counter(
+      'rookery_connections_refused_total',
+      'Connections closed without service: silent, or a protocol that is not served.',
+      refused,
+    ),
+    gauge('rookery_http2_streams', 'HTTP/2 streams open now.', [{ value: streams }]),
+    ...streamMetrics(http2),
+    ...connectionMetrics(http2),
+  ];
+}
+
+function streamMetrics(http2: Readonly<Http2Counters>): Metric[] {
+  const { streamsResetByPeer: client, streamsResetByUs: server } = http2;
+  return [
+    counter('rookery_http2_streams_opened_total', 'HTTP/2 streams opened.', http2.streamsOpened),
+    counter(
+      'rookery_http2_streams_refused_total',
+      'HTTP/2 streams beyond the limit of their connection.',
+      http2.streamsRefused,
+    ),
+    counter('rookery_http2_streams_reset_total', 'HTTP/2 streams reset, by whom.', by('by', { client, server })),
+    counter(
+      'rookery_http2_streams_stalled_total',
+      'HTTP/2 streams given up because the client took nothing.',
+      http2.streamsStalled,
+    ),
+    counter(
+      'rookery_http2_requests_malformed_total',
+      'HTTP/2 requests that break the protocol.',
+      http2.requestsMalformed,
+    ),
+    counter(
+      'rookery_http2_header_lists_too_large_total',
+      'HTTP/2 requests with too many header fields.',
+      http2.headerListsTooLarge,
+    ),
+  ];
+}
+
+function connectionMetrics(http2: Readonly<Http2Counters>): Metric[] {
+  const { settings, pings: ping, windowUpdates: window_update, priorities: priority } = http2;
+  const { emptyData: empty_data, paddings: padding, unknownFrames: unknown } = http2;
+  const { idleTimeouts: idle, agedOut: age } = http2;
+  const cut = Object.fromEntries(Object.entries(http2.cut).map(([reason, count]) => [snakeCase(reason), count]));
+  return [
+    counter(
+      'rookery_http2_frames_total',
+      'HTTP/2 frames received that cost more than they bring, by type.',
+      by('type', { settings, ping, window_update, priority, empty_data, padding, unknown }),
+    ),
+    counter(
+      'rookery_http2_connections_retired_total',
+      'HTTP/2 connections closed gracefully by the service, by why.',
+      by('reason', { idle, age }),
+    ),
+    counter(
+      'rookery_http2_connections_cut_total',
+      'HTTP/2 connections cut off for asking too much or being too slow, by what for.',
+      by('reason', cut),
+    ),
+    counter(
+      'rookery_http2_connection_errors_total',
+      'HTTP/2 connections ended by an error of the client, all kinds.',
+      http2.connectionErrors,
+    ),
+  ];
+}
+
+function counter(name: string, help: string, value: number | readonly MetricSample[]): Metric {
+  return { name, help, type: 'counter', samples: typeof value === 'number' ? [{ value }] : value };
+}
+
+function gauge(name: string, help: string, samples: readonly MetricSample[]): Metric {
+  return { name, help, type: 'gauge', samples };
+}
+
+function by(label: string, values: Readonly<Record<string, number>>): MetricSample[] {
+  return Object.entries(values).map(([text, value]) => ({ labels: { [label]: text }, value }));
+}
+
+function snakeCase(name: string): string {
+  return name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}

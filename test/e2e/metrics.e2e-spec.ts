@@ -1,0 +1,82 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { methodOf } from '../support/grpc-caller.js';
+import { http } from '../support/http-caller.js';
+import { Http2Caller } from '../support/http2-caller.js';
+import { TrialApp } from '../support/trial-app.js';
+import { TrialService } from '../support/trial-proto.js';
+
+let app: TrialApp;
+
+beforeAll(async () => {
+  app = await TrialApp.start();
+});
+
+afterAll(() => app.close());
+
+/** Figures by name and labels as they are written. */
+async function figures(): Promise<Map<string, number>> {
+  const { text } = await http(app.url, { path: '/metrics' });
+  const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+  return new Map(
+    lines.map((line) => {
+      const at = line.lastIndexOf(' ');
+      return [line.slice(0, at), Number(line.slice(at + 1))];
+    }),
+  );
+}
+
+describe('GET /metrics', () => {
+  it('answers as it is, in the text format of Prometheus, to anybody, on both protocols', async () => {
+    const connection = await Http2Caller.connect(app.url);
+    const answers = [await http(app.url, { path: '/metrics' }), await connection.request({ ':path': '/metrics' })];
+    connection.close();
+
+    for (const { status, headers, text } of answers) {
+      expect(status).toBe(200);
+      expect(headers['content-type']).toBe('text/plain; version=0.0.4; charset=utf-8');
+      expect(headers['cache-control']).toBe('no-store');
+      expect(text).toMatch(/^(# (HELP|TYPE) rookery_\w+ .+\n|rookery_\w+(\{.+\})? [\d.e+-]+\n)+$/);
+      expect(text).toContain('\n# TYPE rookery_request_duration_seconds histogram\n');
+    }
+  });
+
+  it('counts the requests of both faces by status, and does not count itself', async () => {
+    const before = await figures();
+
+    await http(app.url, { path: '/trial/context' });
+    await http(app.url, { path: '/nothing' });
+    await app.caller.call(methodOf(TrialService, 'PlaceOrder'), [{ title: 'counted' }]);
+    await app.caller.call(methodOf(TrialService, 'PlaceOrder'), [{ title: '' }]);
+    const after = await figures();
+
+    const grown = [...after].flatMap(([name, value]) => {
+      const difference = value - (before.get(name) ?? 0);
+      return /^rookery_request(s_total|_duration_seconds_count)\{/.test(name) && difference > 0
+        ? [`${name} ${difference}`]
+        : [];
+    });
+    expect(grown.toSorted()).toEqual([
+      'rookery_request_duration_seconds_count{face="grpc"} 2',
+      'rookery_request_duration_seconds_count{face="http"} 2',
+      'rookery_requests_total{face="grpc",status="INVALID_ARGUMENT"} 1',
+      'rookery_requests_total{face="grpc",status="OK"} 1',
+      'rookery_requests_total{face="http",status="NOT_FOUND"} 1',
+      'rookery_requests_total{face="http",status="OK"} 1',
+    ]);
+  });
+
+  it('shows connections by state and HTTP/2 streams, open ones and all', async () => {
+    const connection = await Http2Caller.connect(app.url);
+    const before = await figures();
+
+    await connection.request({ ':path': '/trial/context' });
+    const after = await figures();
+
+    const opened = 'rookery_http2_streams_opened_total';
+    expect((after.get(opened) ?? 0) - (before.get(opened) ?? 0)).toBe(1);
+    expect(after.get('rookery_connections{state="http2"}')).toBeGreaterThanOrEqual(1);
+    expect(after.get('rookery_http2_streams')).toBe(0);
+    expect(after.get('rookery_requests_in_flight')).toBe(0);
+    connection.close();
+  });
+});
