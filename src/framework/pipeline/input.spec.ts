@@ -190,6 +190,14 @@ describe('InputReader with a message type', () => {
     ]);
   });
 
+  it('takes no stack for a wrong request, and leaves the stacks of other errors alone', () => {
+    const limit = Error.stackTraceLimit;
+    const refusal = (): unknown => reader.fromHttp(http({}));
+
+    expect(refusal).toThrow(expect.objectContaining({ stack: expect.not.stringContaining('input.ts') as string }));
+    expect(Error.stackTraceLimit).toBe(limit);
+  });
+
   it('tells a refusal only after the request proved valid', () => {
     class Denied extends RookeryError {
       static override readonly status = Status.PermissionDenied;

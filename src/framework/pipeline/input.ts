@@ -4,7 +4,7 @@ import { currentContext, type FieldViolation } from '../core/index.js';
 import type { Origin } from './json-values.js';
 import { MessageJsonReader } from './message-json.js';
 import { isRecord, type PlainMessage } from './plain-message.js';
-import { ValidationError } from './pipeline.errors.js';
+import { refusedRequest, ValidationError } from './pipeline.errors.js';
 import { Refused } from './compiled-validation/index.js';
 import { UnknownFields } from './unknown-fields.js';
 import { type DtoClass, DtoChecker } from './validation.js';
@@ -99,10 +99,10 @@ function finished(read: Read, violations: readonly FieldViolation[]): object | P
 
 function refusal(read: object, violations: readonly FieldViolation[]): ValidationError {
   const broken = read instanceof Refused ? read.violations : [];
-  if (violations.length === 0) return new ValidationError(broken);
+  if (violations.length === 0) return refusedRequest(broken);
   // A field of the wrong type was left out before, so a rule may also miss it: the type is the better answer.
   const told = new Set(violations.map((violation) => violation.field.split(/[.[]/, 1)[0]));
-  return new ValidationError([...violations, ...broken.filter((one) => !told.has(one.field.split(/[.[]/, 1)[0]))]);
+  return refusedRequest([...violations, ...broken.filter((one) => !told.has(one.field.split(/[.[]/, 1)[0]))]);
 }
 
 function isEmpty(part: unknown): boolean {

@@ -10,6 +10,20 @@ export class ValidationError extends RookeryError {
   }
 }
 
+/**
+ * The error for what the caller sent, without a stack: that would only name the reader, and looking through the stack
+ * costs ten times what the rest of the error does, for whoever sends wrong requests in numbers.
+ */
+export function refusedRequest(violations: readonly FieldViolation[]): ValidationError {
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = 0;
+  try {
+    return new ValidationError(violations);
+  } finally {
+    Error.stackTraceLimit = limit;
+  }
+}
+
 /** A request body, or a message of a request, is larger than `server.limits.maxBodyBytes`. Send less, or in parts. */
 export class RequestTooLargeError extends RookeryError {
   static override readonly reason = 'REQUEST_TOO_LARGE';

@@ -4,7 +4,7 @@ import { isObservable, map, mergeMap, type Observable } from 'rxjs';
 import { type CompiledDto, pipeSource, Refused } from './compiled-validation/index.js';
 import { isRecord, plainMessage } from './plain-message.js';
 import { isMessageStream } from './message-stream.js';
-import { ValidationError } from './pipeline.errors.js';
+import { refusedRequest, ValidationError } from './pipeline.errors.js';
 import { compiled, type DtoClass, flatten, isValidated } from './validation.js';
 
 /**
@@ -46,7 +46,7 @@ export class StrictValidationPipe extends ValidationPipe {
     const plain = isRecord(value) && '$typeName' in value ? plainMessage(value) : value;
     const read = this.#readCompiled(plain, metadata);
     if (read === undefined) return this.#byLibrary(plain, metadata);
-    if (read instanceof Refused) throw new ValidationError(read.violations);
+    if (read instanceof Refused) throw refusedRequest(read.violations);
     return read;
   }
 
