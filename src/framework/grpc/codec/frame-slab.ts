@@ -1,5 +1,5 @@
 /** Frames stand one behind the other in buffers of this size: a buffer for each costs more than its message. */
-const slabBytes = 32 * 1024;
+const slabBytes = 64 * 1024;
 
 /** A message that is larger has a buffer of its own, so that keeping a small one keeps little else. */
 const largeBytes = slabBytes / 4;
@@ -8,6 +8,8 @@ const largeBytes = slabBytes / 4;
 export class FrameSlab {
   #slab: Buffer = Buffer.alloc(0);
   #used = 0;
+  #start = 0;
+  #isOwn = false;
   #isOpen = false;
 
   /** The buffer that is written to, until the next call of `reserve`. */
@@ -28,14 +30,16 @@ export class FrameSlab {
     this.#isOpen = true;
     if (bytes > largeBytes) {
       this.bytes = Buffer.allocUnsafeSlow(bytes);
-      return 0;
+      this.#isOwn = true;
+      return (this.#start = 0);
     }
     if (this.#used + bytes > this.#slab.length) {
       this.#slab = Buffer.allocUnsafeSlow(slabBytes);
       this.#used = 0;
     }
     this.bytes = this.#slab;
-    return this.#used;
+    this.#isOwn = false;
+    return (this.#start = this.#used);
   }
 
   /** The buffer, with at least `bytes` behind `pos`: it may be another one than before, with the same content. */
@@ -46,10 +50,8 @@ export class FrameSlab {
   /** Ends the message: a view of [start, end). */
   take(start: number, end: number): Uint8Array<ArrayBuffer> {
     const { bytes } = this;
-    if (end - start <= largeBytes && bytes.length <= 2 * slabBytes) {
-      this.#slab = bytes;
-      this.#used = end;
-    }
+    // A message that has outgrown the slab leaves no room that the next one would fit in.
+    if (!this.#isOwn) this.#used = bytes === this.#slab ? end : this.#slab.length;
     return new Uint8Array(bytes.buffer as ArrayBuffer, start, end - start);
   }
 
@@ -60,10 +62,9 @@ export class FrameSlab {
   }
 
   #grow(pos: number, bytes: number): Buffer {
-    const needed = pos + bytes;
-    // At the end of a slab a little more is enough; a message that outgrows a whole one gets room to double.
-    const larger = Buffer.allocUnsafeSlow(needed <= 2 * slabBytes ? 2 * slabBytes : 2 * needed);
-    this.bytes.copy(larger, 0, 0, pos);
+    // Twice the message, not twice the buffer: the message may be small, and stand at the end of a slab.
+    const larger = Buffer.allocUnsafeSlow(pos + bytes + (pos - this.#start));
+    this.bytes.copy(larger, this.#start, this.#start, pos);
     this.bytes = larger;
     return larger;
   }

@@ -139,7 +139,7 @@ describe.each(descs.map((desc) => [desc.typeName, desc] as const))('codecOf(%s)'
 
   it('writes within the room that it asked for', () => {
     fc.assert(
-      fc.property(initOf(desc), (init) => {
+      fc.property(initOf(desc) as fc.Arbitrary<Init>, (init) => {
         const out = new TightSlab();
         const start = out.open(0);
         const end = functionsOf(desc).write(out, init, start, true);
@@ -400,6 +400,20 @@ describe('encodeFrame', () => {
     expect(codec.encode(outer as Init)).toStrictEqual(toBinary(desc, create(desc, { ...outer })));
     expect(frame?.subarray(5)).toStrictEqual(toBinary(desc, create(desc, inner)));
   });
+
+  it.each([10, 300, 1024, 1100, 5000, 20_000])(
+    'takes little more memory than frames of %i characters need',
+    (length) => {
+      const init = { child: { text: 'x'.repeat(length) } } as Init;
+      for (let index = 0; index < 200; index++) codec.encodeFrame(init, 1e6);
+      const frames = Array.from({ length: 1000 }, () => codec.encodeFrame(init, 1e6));
+
+      const buffers = new Set(frames.map((frame) => frame.buffer));
+      const taken = [...buffers].reduce((sum, buffer) => sum + buffer.byteLength, 0);
+      const needed = frames.reduce((sum, frame) => sum + frame.length, 0);
+      expect(taken).toBeLessThan(1.3 * needed + 131_072);
+    },
+  );
 
   it('keeps a small frame in little memory', () => {
     codec.encodeFrame({ text: 'x'.repeat(1_000_000) }, 1e7);

@@ -16,7 +16,7 @@ import { functionsOf, type MessageFunctions } from './message-functions.js';
 const prefixBytes = 5;
 
 /** Room that is asked for at least: a common message fits without growing. */
-const minExpectedBytes = 512;
+const minExpectedBytes = 1024;
 
 /**
  * Reads and writes messages of one type as `fromBinary`, `create` and `toBinary` of protobuf-es do, in a fraction of the

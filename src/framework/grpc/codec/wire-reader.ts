@@ -8,7 +8,7 @@ const maxDepth = 100;
 const maxShortText = 32;
 
 /** Where the last of the functions below that reads a number stopped: a second result without an object. */
-export const cursor = { pos: 0 };
+const cursor = { pos: 0 };
 
 const strictText = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const replacement = '\u{fffd}';

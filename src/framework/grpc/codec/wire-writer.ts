@@ -6,7 +6,7 @@ import { double, float, high, low, signed, single, unsigned, words } from './scr
 const maxShortText = 32;
 
 /** Up to this many characters room for three bytes each is made without looking at them. */
-const maxCheapText = 1024;
+const maxCheapText = 256;
 
 /** What may stand in a field besides a value of its type. */
 const absentIfNullish = 1;
