@@ -1,3 +1,4 @@
+import type { DescMessage, MessageInitShape } from '@bufbuild/protobuf';
 import { compress, type Encoding } from './compression.js';
 import { frameOf, prefixBytes } from './frame.js';
 import { SlowReaderError } from './grpc.errors.js';
@@ -139,5 +140,7 @@ export class ResponseWriter {
  * @throws Error the value does not fit the message type
  */
 export function encode({ output }: Output, value: unknown, maxBytes: number): Uint8Array {
-  return output.encodeFrame(value as Record<string, unknown> | undefined, maxBytes);
+  if (typeof value !== 'object' && value !== undefined)
+    throw new TypeError(`result of type ${typeof value} (expected: ${output.desc.typeName})`);
+  return output.encodeFrame((value ?? undefined) as MessageInitShape<DescMessage> | undefined, maxBytes);
 }
