@@ -43,7 +43,7 @@ export function tagSource(number: number, wireType: number): string {
 }
 
 /**
- * @param mask   expression: which values mean that there is nothing to write (`wire-writer.ts`)
+ * @param mask   expression: which values mean that there is nothing to write (`unusual-values.ts`)
  * @param field  name of the field for messages of errors, as source
  * @param after  bytes for which there must be room behind the value
  */

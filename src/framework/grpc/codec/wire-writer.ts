@@ -1,5 +1,6 @@
 import { protoInt64 } from '@bufbuild/protobuf';
 import type { FrameSlab } from './frame-slab.js';
+import { absentIfZero, fail, isAbsent, unusual } from './unusual-values.js';
 import { double, float, high, low, signed, single, unsigned, words } from './scratch-number.js';
 
 /** Longest string, in characters, that is written character by character; at most 42, so that its length takes a byte. */
@@ -7,84 +8,6 @@ const maxShortText = 32;
 
 /** Up to this many characters room for three bytes each is made without looking at them. */
 const maxCheapText = 256;
-
-/** What may stand in a field besides a value of its type. */
-const absentIfNullish = 1;
-const absentIfZero = 2;
-const arrayIsBytes = 4;
-
-/** @throws Error naming the field */
-function fail(field: string, cause: unknown): never {
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  throw new Error(`cannot encode field ${field} to binary: ${reason}`, { cause });
-}
-
-function isAbsent(value: unknown, may: number): boolean {
-  if ((may & absentIfNullish) !== 0 && (value === undefined || value === null)) return true;
-  // oxlint-disable-next-line eslint/eqeqeq -- 0n, "0", "" and false are zero too
-  return (may & absentIfZero) !== 0 && value == 0;
-}
-
-/**
- * Readers of unusual values: what is not of the field's own type but still allowed, and what is not. They give
- * `undefined` where there is nothing to write.
- */
-function unusualText(value: unknown, may: number, field: string): string | undefined {
-  if ((may & absentIfNullish) !== 0 && (value === undefined || value === null)) return undefined;
-  try {
-    return String(value);
-  } catch (error) {
-    fail(field, error);
-  }
-}
-
-function unusualBool(value: unknown, may: number): boolean | undefined {
-  if ((may & absentIfNullish) !== 0 && (value === undefined || value === null)) return undefined;
-  return Boolean(value);
-}
-
-function integer(value: unknown, type: string, min: number, max: number, field: string): number {
-  if (typeof value !== 'string' && typeof value !== 'number') fail(field, `invalid ${type}: ${typeof value}`);
-  const number = Number(value);
-  if (!Number.isInteger(number) || number < min || number > max) fail(field, `invalid ${type}: ${number}`);
-  return number;
-}
-
-function unusualInt32(value: unknown, may: number, field: string): number | undefined {
-  return isAbsent(value, may) ? undefined : integer(value, 'int32', -0x8000_0000, 0x7fff_ffff, field);
-}
-
-function unusualUint32(value: unknown, may: number, field: string): number | undefined {
-  return isAbsent(value, may) ? undefined : integer(value, 'uint32', 0, 0xffff_ffff, field);
-}
-
-function unusualDouble(value: unknown, may: number, field: string): number | undefined {
-  if ((may & absentIfNullish) !== 0 && (value === undefined || value === null)) return undefined;
-  try {
-    // Not Number(): a bigint is an error.
-    return (value as number) * 1;
-  } catch (error) {
-    fail(field, error);
-  }
-}
-
-function unusualFloat(value: unknown, may: number, field: string): number | undefined {
-  if ((may & absentIfNullish) !== 0 && (value === undefined || value === null)) return undefined;
-  if (typeof value !== 'string' && typeof value !== 'number') fail(field, `invalid float32: ${typeof value}`);
-  const number = Number(value);
-  if (Number.isNaN(number) && typeof value === 'string' && value !== 'NaN') fail(field, `invalid float32: ${value}`);
-  if (Number.isFinite(number) && !Number.isFinite(Math.fround(number))) fail(field, `invalid float32: ${number}`);
-  return number;
-}
-
-function unusualBytes(value: unknown, may: number, field: string): Uint8Array | undefined {
-  if ((may & absentIfNullish) !== 0 && (value === undefined || value === null)) return undefined;
-  if ((may & arrayIsBytes) !== 0 && Array.isArray(value)) return new Uint8Array(value as number[]);
-  // A Uint8Array of another realm, and what else has one byte for each element.
-  if (ArrayBuffer.isView(value) && (value as Uint8Array).BYTES_PER_ELEMENT === 1)
-    return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
-  fail(field, `invalid bytes: ${typeof value}`);
-}
 
 /** The number that plain decimal digits stand for, or NaN where it takes more to tell. */
 function digits(text: string): number {
@@ -295,7 +218,7 @@ function foreign(value: unknown, typeName: string): never {
 
 /** What generated encoders call. */
 export const wireWriter = {
-  ...{ unusualText, unusualBool, unusualInt32, unusualUint32, unusualDouble, unusualFloat, unusualBytes },
+  ...unusual,
   ...{ long, putLong, zigzag, putUint32, putInt32, store32, storeLong, storeFloat, storeDouble },
   ...{ putText, putBytes, putUnknown, patchLength, varintSize, integerKey, foreign },
   own: (message: object, name: string): boolean => Object.hasOwn(message, name),
