@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import type { Server } from 'node:http';
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { ChildService } from '../support/child-service.js';
@@ -40,6 +41,12 @@ function parsed(answer: string): { status: number; headers: Record<string, strin
     lines.map((line) => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 1).trim()]),
   );
   return { status: Number(statusLine.split(' ')[1]), headers, json: bodyOf(answer) };
+}
+
+function connectionsOf(server: Server): Promise<number> {
+  return new Promise((resolve, reject) =>
+    server.getConnections((error, count) => (error === null ? resolve(count) : reject(error))),
+  );
 }
 
 interface Refusal {
@@ -205,19 +212,37 @@ describe('a request that HTTP/1.1 itself refuses is answered by the envelope and
     expectRefusal(answer.toString(), ends.list, { ...malformed, operation: noRoute });
   });
 
+  it('and cut off where the caller does not close', async () => {
+    const connection = await RawConnection.open(app.port);
+    connection.socket.allowHalfOpen = true;
+    connection.write('\u0001\r\n\r\n');
+    await connection.sees('MALFORMED_REQUEST');
+    const open = app.test.service.app.getHttpServer();
+    await eventually('the server has let go of it', async () => (await connectionsOf(open)) === 0);
+    connection.destroy();
+
+    expect(connection.received.toString()).toMatch(/^HTTP\/1\.1 400 /);
+  });
+
   it('and read by a caller that sends far more than the limit before it reads', async () => {
+    // Made before: the time for the first byte runs in this very process.
+    const bytes = Buffer.concat([
+      Buffer.from('GET / HTTP/1.1\r\nhost: a\r\nx-large: '),
+      Buffer.alloc(30_000_000, 'a'),
+      Buffer.from('\r\n\r\n'),
+    ]);
     const connection = await RawConnection.open(app.port);
     const errors: Error[] = [];
     connection.socket.on('error', (error) => errors.push(error));
     connection.socket.pause();
-    connection.write(`GET / HTTP/1.1\r\nhost: a\r\nx-large: ${'a'.repeat(30_000_000)}\r\n\r\n`);
+    connection.write(bytes);
     await eventually('all is sent', () => connection.socket.writableLength === 0);
     connection.socket.resume();
     const answer = await connection.closed;
 
-    expect(parsed(answer.toString()).status).toBe(431);
     // A reset may overtake the answer.
     expect(errors).toEqual([]);
+    expect(parsed(answer.toString()).status).toBe(431);
   });
 });
 

@@ -30,8 +30,9 @@ export interface WireRefusalsInit {
   readonly routes: RouteTable;
 }
 
-// Time in which a refused caller may still send what it was about to send, in ms.
+// A refused caller may finish what it was about to send: as long as each second brings some of it, ten at most.
 const lingerMs = 1000;
+const maxLingers = 10;
 // RFC 9112 section 3, with the target in origin form; a token (RFC 9110 section 5.6.2) longer than this is no method.
 const requestLine = /^([!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}) (\/[\x21-\x7e]*) HTTP\/1\.[01]\r?\n/;
 const knownMethods: ReadonlySet<string> = new Set(METHODS);
@@ -147,6 +148,12 @@ function refuseBody({ request, reply }: LatestRequest, socket: Socket, error: Ro
 // Closed at once with bytes unread, the connection would be reset, and the answer lost (RFC 9112 section 9.6).
 function closeSoon(socket: Socket): void {
   socket.resume();
-  const timer = setTimeout(() => socket.destroy(), lingerMs);
-  socket.once('close', () => clearTimeout(timer));
+  let lingers = 0;
+  let seenBytes = socket.bytesRead;
+  const timer = setInterval(() => {
+    lingers += 1;
+    if (socket.bytesRead === seenBytes || lingers === maxLingers) socket.destroy();
+    seenBytes = socket.bytesRead;
+  }, lingerMs);
+  socket.once('close', () => clearInterval(timer));
 }
