@@ -16,7 +16,8 @@ export interface StreamListener extends Http2StreamListener {
  * One request and its answer, as far as the gRPC protocol needs it. On HTTP/2 it is the engine's own stream; what carries
  * gRPC by other means brings its own.
  *
- * Calls on a stream that is gone do nothing.
+ * Calls on a stream that is gone do nothing. A block of fields that `respond` gets is read before it returns: the next
+ * call writes its own request id into it.
  */
 export type ServerStream = Pick<
   Http2Stream,

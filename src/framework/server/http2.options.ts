@@ -179,6 +179,14 @@ export class Http2Options {
   @Min(0)
   readonly keepaliveTimeoutMs: number = 20_000;
 
+  /**
+   * Where nothing is sent, a client may ask by PING this often, in ms; who asks sooner three times in a row is cut off, which
+   * gRPC clients are told as `too_many_pings`. 0: `rates` alone counts.
+   */
+  @IsInt()
+  @Min(0)
+  readonly minPingIntervalMs: number = 0;
+
   /** An answer of which the client has taken nothing for so long is given up, in ms. */
   @IsInt()
   @Min(0)
