@@ -40,7 +40,7 @@ export class MalformedUrlError extends RookeryError {
   }
 }
 
-/** The body is in a format that is not read at this path: `application/json` is at routes, gRPC and gRPC-Web at RPCs. */
+/** The body is in a format that this path does not read. Send `application/json` to a route, gRPC or gRPC-Web to an RPC. */
 export class UnsupportedContentTypeError extends RookeryError {
   static override readonly reason = 'UNSUPPORTED_CONTENT_TYPE';
   static override readonly status = Status.InvalidArgument;

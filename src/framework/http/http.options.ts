@@ -14,7 +14,7 @@ function NotWithAnyOrigin(): PropertyDecorator {
   });
 }
 
-/** Which pages of other origins may call the REST side. */
+/** Which pages of other origins may call, by REST and by gRPC-Web. */
 export class CorsOptions {
   /** Allowed origins such as `https://app.example.com`; `*` for all; empty switches CORS off. Live. */
   @IsArray()
