@@ -63,7 +63,7 @@ export class Http1ServerStream implements ServerStream {
   respond(fields: Http2Fields): void {
     if (this.#isGone) return;
     this.#head = fieldsOf(fields);
-    process.nextTick(() => {
+    setImmediate(() => {
       if (this.#head === undefined || this.#isGone) return;
       this.#sendHead();
       this.#response.flushHeaders();
