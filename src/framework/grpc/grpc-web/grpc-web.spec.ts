@@ -291,7 +291,7 @@ describe.each<WebVersion>(['HTTP/1.1', 'HTTP/2'])('gRPC-Web on %s', (version) =>
     expect(seen.cancelled).toBe(before + 1);
   });
 
-  it('makes no more than the caller reads, and stops when the caller goes away', async () => {
+  it('makes no more than the caller reads, and stops when the caller goes away', { timeout: 20_000 }, async () => {
     await using app = await start();
     seen.isReturned = false;
     const call = openWeb(version, addressOf(app), { path: watchUsersPath, headers: binary });
@@ -302,12 +302,12 @@ describe.each<WebVersion>(['HTTP/1.1', 'HTTP/2'])('gRPC-Web on %s', (version) =>
     expect(produced).toBeLessThan(50_000);
 
     (await call.stream).resume();
-    await eventually('the producer goes on', () => seen.produced > 2 * produced);
+    await eventually('the producer goes on', () => seen.produced > produced + 100);
     call.abort();
     await eventually('the producer is told', () => seen.isReturned);
   });
 
-  it('takes no more than the handler reads', async () => {
+  it('takes no more than the handler reads', { timeout: 20_000 }, async () => {
     await using app = await start();
     release = Promise.withResolvers<void>();
     const call = openWeb(version, addressOf(app), { path: uploadPath, headers: binary });
