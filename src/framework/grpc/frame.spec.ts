@@ -46,7 +46,7 @@ describe('MessageReader', () => {
     expect(first === undefined ? '' : textOf(first)).toBe('first');
   });
 
-  it('keeps no more than twice what came, whatever a prefix announces', () => {
+  it('keeps no more than four times what came, whatever a prefix announces', () => {
     const reader = new MessageReader(2 ** 31 - 1);
     const before = process.memoryUsage().arrayBuffers;
     for (const byte of [0, 0x7f, 0xff, 0xff, 0xff, 1, 2, 3]) reader.push(Buffer.of(byte));

@@ -91,12 +91,12 @@ export class MessageReader {
     return { isCompressed: flags === 1, bytes: this.#buffer, start: from, end: from + size };
   }
 
-  // Twice what is there, so that many small packets are not copied over and over; never all that a prefix announces,
-  // which costs the sender nothing. Bytes handed out stay where they are: a new buffer, never moved within the old.
+  // Four times what is there, so that many small packets are not copied over and over, and 64 KiB in frames of 16 KiB are
+  // put together once; never all that a prefix announces, which costs the sender nothing. Bytes handed out stay where they are: a new buffer, never moved within the old.
   #grow(more: number): void {
     const have = this.#end - this.#start;
     const announced = have < prefixBytes ? 0 : prefixBytes + sizeAt(this.#buffer, this.#start + 1);
-    const capacity = Math.max(have + more, Math.min(2 * (have + more), announced));
+    const capacity = Math.max(have + more, Math.min(4 * (have + more), announced));
     const buffer = Buffer.allocUnsafeSlow(capacity);
     buffer.set(this.#buffer.subarray(this.#start, this.#end));
     this.#buffer = buffer;
