@@ -80,13 +80,14 @@ export class RawClient extends BlockEncoder {
     });
   }
 
-  static async connect(port: number, first: Buffer = settings()): Promise<RawClient> {
+  /** @param acknowledges whether it says that it has our SETTINGS, without having seen them */
+  static async connect(port: number, first: Buffer = settings(), acknowledges = true): Promise<RawClient> {
     const socket = connect(port, '127.0.0.1');
     await once(socket, 'connect');
     // Requests that follow each other do not wait for each other's acknowledgement.
     socket.setNoDelay(true);
     const client = new RawClient(socket);
-    client.send(clientPreface, first, frame(FrameType.settings, Flag.ack, 0));
+    client.send(clientPreface, first, ...(acknowledges ? [frame(FrameType.settings, Flag.ack, 0)] : []));
     return client;
   }
 

@@ -33,10 +33,7 @@ export function openExchange(
     face: 'http',
     operation: operationOf(request),
     peer: request.ip,
-    header: (name) => {
-      const value = headers[name];
-      return Array.isArray(value) ? value[0] : value;
-    },
+    header: headerOf(headers),
     timeoutMs,
     isStream: false,
     isProbe: isProbe(request.routeOptions?.url),
@@ -60,6 +57,15 @@ export function openExchange(
   }
   if (timeout !== undefined && timeoutMs === undefined) return new MalformedRequestTimeoutError(String(timeout));
   return context.isProbe ? undefined : gate.refusal();
+}
+
+// Apart, so that it holds the headers only: Node's timer for the next request of an HTTP/1.1 connection keeps the context of
+// the request before, and with it whatever this function could see.
+function headerOf(headers: FastifyRequest['headers']): (name: string) => string | undefined {
+  return (name) => {
+    const value = headers[name];
+    return Array.isArray(value) ? value[0] : value;
+  };
 }
 
 function isProbe(url: string | undefined): boolean {

@@ -37,20 +37,26 @@ export class Budget {
   }
 }
 
+/** What has a rate. */
+type RatedAbuse =
+  | 'reset'
+  | 'settings'
+  | 'ping'
+  | 'windowUpdate'
+  | 'priority'
+  | 'emptyData'
+  | 'padding'
+  | 'unknownFrame';
+
 /**
  * Keeps count of what costs us more than the peer (RFC 9113 section 10.5), and cuts the connection when it is too much.
  * Each method throws `Http2ConnectionError` with ENHANCE_YOUR_CALM.
  */
 export class Limits {
+  readonly #options: Http2ConnectionOptions;
   readonly #counters: Http2Counters;
-  readonly #resets: Budget;
-  readonly #settings: Budget;
-  readonly #pings: Budget;
-  readonly #windowUpdates: Budget;
-  readonly #priorities: Budget;
-  readonly #emptyData: Budget;
-  readonly #paddings: Budget;
-  readonly #unknownFrames: Budget;
+  /** Made when they are needed: most connections need one or two. */
+  readonly #budgets: Partial<Record<RatedAbuse, Budget>> = {};
   readonly #minPingIntervalMs: number;
   #pingedAtMs = Number.NEGATIVE_INFINITY;
   #pingedAtProgress = 0;
@@ -58,38 +64,31 @@ export class Limits {
   /** Streams opened, and HEADERS and DATA frames sent. */
   progress = 0;
 
-  constructor(options: Http2ConnectionOptions, counters: Http2Counters, nowMs: number) {
+  constructor(options: Http2ConnectionOptions, counters: Http2Counters) {
+    this.#options = options;
     this.#counters = counters;
-    this.#resets = new Budget(options.resetRate, nowMs);
-    this.#settings = new Budget(options.settingsRate, nowMs);
-    this.#pings = new Budget(options.pingRate, nowMs);
-    this.#windowUpdates = new Budget(options.windowUpdateRate, nowMs);
-    this.#priorities = new Budget(options.priorityRate, nowMs);
-    this.#emptyData = new Budget(options.emptyDataRate, nowMs);
-    this.#paddings = new Budget(options.paddingRate, nowMs);
-    this.#unknownFrames = new Budget(options.unknownFrameRate, nowMs);
     this.#minPingIntervalMs = options.minPingIntervalMs;
   }
 
   /** A stream that was not over was reset by the peer. */
   onPeerReset(nowMs: number): void {
     this.#counters.streamsResetByPeer += 1;
-    this.#spend(this.#resets, 'reset', nowMs);
+    this.#spend('reset', nowMs);
   }
 
   /** The peer did what we answer with RST_STREAM. */
   onStreamError(nowMs: number): void {
-    this.#spend(this.#resets, 'reset', nowMs);
+    this.#spend('reset', nowMs);
   }
 
   onSettings(nowMs: number): void {
     this.#counters.settings += 1;
-    this.#spend(this.#settings, 'settings', nowMs);
+    this.#spend('settings', nowMs);
   }
 
   onPing(nowMs: number): void {
     this.#counters.pings += 1;
-    this.#spend(this.#pings, 'ping', nowMs);
+    this.#spend('ping', nowMs);
   }
 
   /** A PING that is to be answered. Who sends them too soon is borne with twice, and anew after we have sent something. */
@@ -103,27 +102,27 @@ export class Limits {
 
   onWindowUpdate(nowMs: number): void {
     this.#counters.windowUpdates += 1;
-    this.#spend(this.#windowUpdates, 'windowUpdate', nowMs);
+    this.#spend('windowUpdate', nowMs);
   }
 
   onPriority(nowMs: number): void {
     this.#counters.priorities += 1;
-    this.#spend(this.#priorities, 'priority', nowMs);
+    this.#spend('priority', nowMs);
   }
 
   onEmptyData(nowMs: number): void {
     this.#counters.emptyData += 1;
-    this.#spend(this.#emptyData, 'emptyData', nowMs);
+    this.#spend('emptyData', nowMs);
   }
 
   onPadding(nowMs: number): void {
     this.#counters.paddings += 1;
-    this.#spend(this.#paddings, 'padding', nowMs);
+    this.#spend('padding', nowMs);
   }
 
   onUnknownFrame(nowMs: number): void {
     this.#counters.unknownFrames += 1;
-    this.#spend(this.#unknownFrames, 'unknownFrame', nowMs);
+    this.#spend('unknownFrame', nowMs);
   }
 
   /** The error to cut the connection with. */
@@ -133,7 +132,8 @@ export class Limits {
     return new Http2ConnectionError(code, abuse === 'ping' ? 'too_many_pings' : `too much or too slow: ${abuse}`);
   }
 
-  #spend(budget: Budget, abuse: Http2Abuse, nowMs: number): void {
+  #spend(abuse: RatedAbuse, nowMs: number): void {
+    const budget = (this.#budgets[abuse] ??= new Budget(this.#options[`${abuse}Rate`], nowMs));
     if (!budget.take(nowMs, this.progress)) throw this.cut(abuse);
   }
 }

@@ -77,7 +77,7 @@ export class Session implements StreamHost {
     this.options = options;
     this.handler = handler;
     this.counters = counters;
-    this.limits = new Limits(options, counters, coarseNow());
+    this.limits = new Limits(options, counters);
     this.writer = new FrameWriter(socket, () => this.#resetUnfinished());
     this.outbox = new Outbox(this.writer, this.peer, this.limits);
     const maxListBytes = Math.max(options.maxReadHeaderListBytes, options.maxHeaderListBytes);

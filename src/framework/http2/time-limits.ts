@@ -29,6 +29,9 @@ export const drainPing = Buffer.from('rookery\x01', 'latin1');
 /** Between the two GOAWAY frames, for a peer that does not answer the PING between them. */
 const goawayStepMs = 1000;
 
+/** Who has not asked anything for so long may not ask for a while. */
+const restAfterMs = 1000;
+
 /** For the peer to read what we sent last: closing with unread input would take it away from it. */
 const lingerMs = 1000;
 
@@ -88,6 +91,7 @@ export class TimeLimits implements Ticking {
       return;
     }
     this.#session.writer.releaseIdle();
+    this.#checkRest(nowMs);
     this.#checkStreams(nowMs);
     this.#checkKeepalive(nowMs);
     this.#checkAge(nowMs);
@@ -144,6 +148,14 @@ export class TimeLimits implements Ticking {
       counters.streamsStalled += 1;
       stream.reset(ErrorCode.enhanceYourCalm);
     }
+  }
+
+  /** What only speeds up the next requests goes while there are none. */
+  #checkRest(nowMs: number): void {
+    const { decoder, encoder, idleSinceMs, streams } = this.#session;
+    if (streams.size > 0 || nowMs - idleSinceMs < restAfterMs) return;
+    encoder.rest();
+    decoder.rest();
   }
 
   #checkKeepalive(nowMs: number): void {

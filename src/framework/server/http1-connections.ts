@@ -74,6 +74,11 @@ class Http1Connection implements ConnectionKeeper {
     this.#openResponses -= 1;
     this.#rest();
     const request = this.#latest?.req;
+    // An idle connection holds nothing of what it was asked.
+    if (this.#openResponses === 0) {
+      this.#latest = undefined;
+      this.#markedAsLast = undefined;
+    }
     // Answered before its body was all there: the rest is read and thrown away, and is no new request.
     if (request !== undefined && !request.complete) request.once('close', () => this.#rest());
   };

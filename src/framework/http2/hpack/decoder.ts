@@ -72,6 +72,11 @@ export class HpackDecoder {
     this.#maxTableBytes = this.#announcedBytes;
   }
 
+  /** Lets go of what only saves time; it comes back with the next blocks. */
+  rest(): void {
+    this.#recent = undefined;
+  }
+
   /**
    * Decodes one whole header block, `block[start, end)`, and calls `onField` for each field in order, before the next
    * is read. Names and values are octets as the characters U+0000 to U+00FF, and nothing else is checked.

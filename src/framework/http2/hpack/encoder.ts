@@ -52,6 +52,11 @@ export class HpackEncoder {
     this.#lowestBytes = Math.min(this.#lowestBytes, this.#nextBytes);
   }
 
+  /** Lets go of what the next blocks may do without. */
+  rest(): void {
+    this.#indexing.rest?.();
+  }
+
   /** Octets that a block with these fields takes at most. */
   maxEncodedBytes(fields: readonly HeaderField[]): number {
     let bytes = maxUpdatesBytes;

@@ -15,6 +15,8 @@ export type Indexing = (typeof Indexing)[keyof typeof Indexing];
 /** Decides on a field that neither table has. */
 export interface IndexingPolicy {
   choose(name: string, value: string): Indexing;
+  /** The connection is idle: what was noticed may be forgotten. */
+  rest?(): void;
 }
 
 /**
@@ -42,7 +44,11 @@ class LastValues {
  * (a length, a request id, an entity tag) displaces nothing, without a list of the names that have such values.
  */
 export class RepeatedFields implements IndexingPolicy {
-  readonly #lastByName = new Map<string, LastValues>();
+  #lastByName = new Map<string, LastValues>();
+
+  rest(): void {
+    if (this.#lastByName.size > 0) this.#lastByName = new Map();
+  }
 
   choose(name: string, value: string): Indexing {
     if (sensitiveNames.has(name)) return Indexing.Never;
