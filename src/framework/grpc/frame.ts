@@ -107,7 +107,7 @@ export class MessageReader {
 }
 
 /** Puts the prefix before a message. */
-export function frameOf(message: Uint8Array, isCompressed: boolean): Buffer {
+export function frameOf(message: Uint8Array, isCompressed: boolean): Buffer<ArrayBuffer> {
   const frame = Buffer.allocUnsafe(prefixBytes + message.length);
   frame[0] = isCompressed ? 1 : 0;
   frame.writeUInt32BE(message.length, 1);

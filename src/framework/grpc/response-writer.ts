@@ -139,7 +139,7 @@ export class ResponseWriter {
  * @throws ResponseTooLargeError
  * @throws Error the value does not fit the message type
  */
-export function encode({ output }: Output, value: unknown, maxBytes: number): Uint8Array {
+export function encode({ output }: Output, value: unknown, maxBytes: number): Uint8Array<ArrayBuffer> {
   if (typeof value !== 'object' && value !== undefined)
     throw new TypeError(`result of type ${typeof value} (expected: ${output.desc.typeName})`);
   return output.encodeFrame((value ?? undefined) as MessageInitShape<DescMessage> | undefined, maxBytes);

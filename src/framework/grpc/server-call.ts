@@ -8,6 +8,7 @@ import {
   runInContext,
   Status,
 } from '../core/index.js';
+import { recycleFrame } from './codec/frame-slab.js';
 import type { Failure, Outcome } from '../pipeline/index.js';
 import { answerBlock, answerHeaders } from './answer-headers.js';
 import type { CallEnvironment } from './call-environment.js';
@@ -176,7 +177,7 @@ export class ServerCall extends IncomingCall implements StreamListener, ResultSi
       const frame = encode(this.method, value, this.#environment.options.value.maxSendBytes);
       this.sendHeaders(undefined);
       this.#isEnded = true;
-      this.stream.end(okTrailers(this.trailersIfAny), frame);
+      if (this.stream.end(okTrailers(this.trailersIfAny), frame)) recycleFrame(frame);
       this.#settle(answered);
       this.stopRequests();
     } catch (error) {

@@ -7,7 +7,7 @@ import { giveWriteBuffer, takeWriteBuffer, writeBufferBytes } from './write-buff
  * From here on a payload is passed to the socket as it is. Below, copying is cheaper than one more buffer in the write:
  * with 8192, bodies of 16 and 64 KiB in frames of 16 KiB cost 1.1 and 1.3 times as much CPU.
  */
-const noCopyBytes = 32_768;
+export const noCopyBytes = 32_768;
 
 /** Full buffers kept for reuse while the socket still has them; a slow peer's output beyond is left to the garbage collector. */
 const keptInFlight = 8;

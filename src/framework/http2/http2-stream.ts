@@ -50,8 +50,12 @@ export interface Http2Stream {
    * What is written all the same is kept, however much it is.
    */
   write(data: Uint8Array): boolean;
-  /** Ends the answer, after `data` if given, with trailers if given. Whatever the caller still sends is thrown away. */
-  end(trailers?: Http2Fields, data?: Uint8Array): void;
+  /**
+   * Ends the answer, after `data` if given, with trailers if given. Whatever the caller still sends is thrown away.
+   *
+   * @returns whether `data` has been copied: its bytes may be used again
+   */
+  end(trailers?: Http2Fields, data?: Uint8Array): boolean;
   /** Breaks the stream off with an error code of RFC 9113 section 7. */
   reset(code: number): void;
 }

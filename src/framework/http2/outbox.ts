@@ -1,7 +1,7 @@
 import { ErrorCode } from './error-code.js';
 import { checkIncrement } from './flow-control.js';
 import { defaultWindowBytes, Flag } from './frame.js';
-import type { FrameWriter } from './frame-writer.js';
+import { type FrameWriter, noCopyBytes } from './frame-writer.js';
 import type { Limits } from './limits.js';
 import type { PeerSettings } from './settings.js';
 import type { Stream } from './stream.js';
@@ -23,6 +23,8 @@ export class Outbox {
   /** Of the turn of the first stream in the ring; 0: it has not begun. */
   #turnLeftBytes = 0;
   #isPumping = false;
+  /** Whether all that `send` took last has been copied. */
+  isCopied = false;
   /** When a frame was sent last, by `coarseNow`. */
   sentAtMs = 0;
 
@@ -38,6 +40,7 @@ export class Outbox {
     if (this.#writer.isBlocked || this.#first !== undefined) return false;
     if (length > stream.sendWindowBytes || length > this.#windowBytes) return false;
     const { maxFrameBytes } = this.#peer;
+    this.isCopied = Math.min(length, maxFrameBytes) < noCopyBytes;
     let at = 0;
     while (length - at > maxFrameBytes) {
       this.#frame(stream, bytes, at, at + maxFrameBytes, Flag.none);

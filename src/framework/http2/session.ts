@@ -119,6 +119,10 @@ export class Session implements StreamHost {
     }
   }
 
+  get isDataCopied(): boolean {
+    return this.outbox.isCopied;
+  }
+
   sendData(stream: Stream, data: Uint8Array, endStream: boolean): boolean {
     return this.outbox.send(stream, data, endStream);
   }

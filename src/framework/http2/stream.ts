@@ -16,6 +16,8 @@ export interface StreamHost {
   sendFields(streamId: number, fields: Http2Fields, endStream: boolean): void;
   /** Sends all of it at once, or returns false. */
   sendData(stream: Stream, data: Uint8Array, endStream: boolean): boolean;
+  /** Whether what `sendData` sent last has been copied. */
+  readonly isDataCopied: boolean;
   /** An empty DATA frame with END_STREAM. */
   sendEnd(streamId: number): void;
   /** `stream.outgoing` has bytes. */
@@ -135,10 +137,10 @@ export class Stream implements Http2Stream {
     return false;
   }
 
-  end(trailers?: Http2Fields, data?: Uint8Array): void {
+  end(trailers?: Http2Fields, data?: Uint8Array): boolean {
     const closing = trailers !== undefined && trailers.length > 0 ? trailers : undefined;
     if (closing !== undefined && !(closing instanceof Uint8Array)) checkOutgoing(closing, Opening.trailers);
-    if (this.#cannotSend()) return;
+    if (this.#cannotSend()) return true;
     this.#isEnding = true;
     this.#closingFields = closing;
     this.#wantsDrain = false;
@@ -146,11 +148,13 @@ export class Stream implements Http2Stream {
     if (!this.#hasOutgoing()) {
       const isSent = hasData && this.#host.sendData(this, data, closing === undefined);
       if (isSent || !hasData) {
+        const isCopied = !hasData || this.#host.isDataCopied;
         this.#finish(isSent && closing === undefined);
-        return;
+        return isCopied;
       }
     }
     if (hasData) this.#enqueue(data);
+    return !hasData;
   }
 
   reset(code: number): void {

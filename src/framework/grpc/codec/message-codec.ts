@@ -50,7 +50,7 @@ export interface MessageCodec<D extends DescMessage = DescMessage> {
    * @throws ResponseTooLargeError
    * @throws Error as `encode`
    */
-  encodeFrame(value: MessageInitShape<D> | undefined, maxBytes: number): Uint8Array;
+  encodeFrame(value: MessageInitShape<D> | undefined, maxBytes: number): Uint8Array<ArrayBuffer>;
 }
 
 const slab = new FrameSlab();
@@ -79,7 +79,7 @@ class GeneratedCodec<D extends DescMessage> implements MessageCodec<D> {
     return this.encodeFrame(value, Infinity).subarray(prefixBytes);
   }
 
-  encodeFrame(value: MessageInitShape<D> | undefined, maxBytes: number): Uint8Array {
+  encodeFrame(value: MessageInitShape<D> | undefined, maxBytes: number): Uint8Array<ArrayBuffer> {
     // A getter of the value may encode something itself.
     const out = slab.isOpen ? new FrameSlab() : slab;
     const start = out.open(this.#expectedBytes);
@@ -126,7 +126,7 @@ class PlainCodec<D extends DescMessage> implements MessageCodec<D> {
     return toBinary(this.desc, create(this.desc, value));
   }
 
-  encodeFrame(value: MessageInitShape<D> | undefined, maxBytes: number): Uint8Array {
+  encodeFrame(value: MessageInitShape<D> | undefined, maxBytes: number): Uint8Array<ArrayBuffer> {
     const message = this.encode(value);
     if (message.length > maxBytes) throw new ResponseTooLargeError(maxBytes, message.length);
     return frameOf(message, false);

@@ -82,8 +82,9 @@ export class Http1ServerStream implements ServerStream {
     return this.#response.write(data);
   }
 
-  end(_trailers?: Http2Fields, data?: Uint8Array): void {
+  end(_trailers?: Http2Fields, data?: Uint8Array): boolean {
     if (!this.#isGone) this.#finish(data);
+    return false;
   }
 
   reset(_code: number): void {

@@ -55,9 +55,10 @@ export class GrpcWebStream implements ServerStream {
     return this.#inner.write(this.#body(data));
   }
 
-  end(trailers: Http2Fields = [], data?: Uint8Array): void {
+  end(trailers: Http2Fields = [], data?: Uint8Array): boolean {
     const frame = trailerFrame(trailers);
     this.#inner.end(undefined, this.#body(data === undefined ? frame : Buffer.concat([data, frame])));
+    return true;
   }
 
   reset(code: number): void {
