@@ -11,6 +11,8 @@ import {
 } from '../../src/framework/http2/frame.js';
 import { type HeaderField, HpackDecoder, HpackEncoder } from '../../src/framework/http2/hpack/index.js';
 
+export { Flag, FrameType };
+
 export interface RawFrame {
   readonly type: number;
   readonly flags: number;

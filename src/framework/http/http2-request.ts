@@ -113,6 +113,7 @@ export class Http2Request extends Readable {
 
   /** @internal The body is whole. */
   onEnd(): void {
+    if (this.aborted) return;
     this.complete = true;
     if (this.#isRead && !this.destroyed) this.push(null);
   }

@@ -54,7 +54,7 @@ export class Http2Requests {
     }
     const request = new Http2Request(stream, head, transport);
     const response = new Http2Response(stream, request);
-    const work = new RequestWork(request, response);
+    const work = new RequestWork(request, response, head.endStream || head.headers.get('content-length') !== undefined);
     if (!head.endStream) {
       // Nothing is read before somebody wants it.
       stream.pause();
@@ -111,11 +111,14 @@ function ignore(): void {
 class RequestWork implements Http2StreamListener {
   readonly #request: Http2Request;
   readonly #response: Http2Response;
+  /** How long the body is, is known: half of it cannot look like all. */
+  readonly #hasLength: boolean;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(request: Http2Request, response: Http2Response) {
+  constructor(request: Http2Request, response: Http2Response, hasLength: boolean) {
     this.#request = request;
     this.#response = response;
+    this.#hasLength = hasLength;
   }
 
   limitBody(limitMs: number): void {
@@ -128,7 +131,10 @@ class RequestWork implements Http2StreamListener {
 
   onEnd(): void {
     clearTimeout(this.#timer);
-    this.#request.onEnd();
+    // Clients on Node cancel by ending the stream and then resetting it. Where both arrive together the reset gets its turn
+    // first, so that what was cancelled does not look like a complete upload.
+    if (this.#hasLength) this.#request.onEnd();
+    else setImmediate(() => this.#request.onEnd());
   }
 
   onDrain(): void {

@@ -3,8 +3,8 @@ import { Stream } from 'node:stream';
 import type { HeaderField } from '../http2/index.js';
 import { addField, dateField, eachHeader, type GivenHeaders, statusField } from './http2-fields.js';
 
-/** Nobody has said how long the body will be. */
-export const unknownLength = -1;
+/** Nobody has said how long the body will be. Whatever is taken from it, it stays what it is. */
+export const unknownLength: number = Number.NEGATIVE_INFINITY;
 
 /** Something was asked of an answer that is too far for it; `code` is Node's. */
 export class StreamStateError extends Error {

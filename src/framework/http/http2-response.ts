@@ -133,8 +133,9 @@ export class Http2Response extends Http2ResponseHeaders {
       return true;
     }
     this.#flush();
-    this.#count(bytes.length);
-    this.writableNeedDrain = !this.stream.write(bytes);
+    this.bodyBytesLeft -= bytes.length;
+    // More than was said: what is over does not go out, and the end tells.
+    this.writableNeedDrain = this.#isTooLong() ? false : !this.stream.write(bytes);
     if (callback) {
       if (this.writableNeedDrain) this.#onDrained.push(callback);
       else process.nextTick(callback);
@@ -226,13 +227,13 @@ export class Http2Response extends Http2ResponseHeaders {
     this.stream.respond(fields);
   }
 
-  #count(bytes: number): void {
-    if (this.bodyBytesLeft !== unknownLength) this.bodyBytesLeft -= bytes;
+  #isTooLong(): boolean {
+    return this.bodyBytesLeft < 0 && this.bodyBytesLeft !== unknownLength;
   }
 
   // A body that is not as long as was said is no message (RFC 9113 section 8.1.1): better none than half of one.
   #finish(bytes: Uint8Array): void {
-    this.#count(bytes.length);
+    this.bodyBytesLeft -= bytes.length;
     if (this.bodyBytesLeft === 0 || this.bodyBytesLeft === unknownLength || this.#isBodiless()) {
       this.stream.end(this.#trailers, bytes);
       return;
