@@ -240,6 +240,29 @@ describe('receiving', () => {
     expect(granted(client, 0) - atStart).toBe(taken);
   });
 
+  it('lends the window again to streams that wait when others have been served', async () => {
+    const slow: Http2Stream[] = [];
+    await using server = await serve((stream) => slow.push(stream), {
+      streamWindowBytes: 65_536,
+      connectionWindowBytes: 65_536,
+      maxWaitingBytes: 2 * 65_536,
+    });
+    const client = await RawClient.connect(server.port);
+    await client.roundTrip();
+    const atStart = granted(client, 0);
+    for (const id of [1, 3, 5]) {
+      client.send(client.headers(id, requestFields(), 0));
+      upload(client, id, 65_536);
+      await client.roundTrip();
+    }
+    expect(granted(client, 0) - atStart).toBe(2 * 65_536);
+
+    for (const id of [1, 3]) client.send(frame(FrameType.rstStream, 0, id, uint32(ErrorCode.cancel)));
+    await client.roundTrip();
+
+    expect(granted(client, 0) - atStart).toBe(3 * 65_536);
+  });
+
   it('delivers nothing while paused, and everything in order afterwards', async () => {
     const chunks: Uint8Array[] = [];
     const events: string[] = [];

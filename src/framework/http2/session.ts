@@ -63,7 +63,7 @@ export class Session implements StreamHost {
   /** Called when the last stream is gone. */
   onIdle: (() => void) | undefined;
   readonly #window: ReceiveWindow;
-  /** Not taken by their consumers, and given back to the window of the connection all the same. */
+  /** Not taken by their consumers; up to `maxWaitingBytes` of them, the window of the connection is open again all the same. */
   #waitingBytes = 0;
   readonly #resets = new ResetMemory();
   #unfinished: Stream[] = [];
@@ -144,14 +144,10 @@ export class Session implements StreamHost {
 
   giveBack(stream: Stream | undefined, bytes: number): void {
     if (bytes === 0 || this.isClosed) return;
-    let due = bytes;
-    if (stream !== undefined && stream.waitingBytes > 0) {
-      const given = Math.min(bytes, stream.waitingBytes);
-      stream.waitingBytes -= given;
-      this.#waitingBytes -= given;
-      due -= given;
-    }
-    this.#openWindow(due);
+    const waited = stream === undefined ? 0 : Math.min(bytes, stream.waitingBytes);
+    if (stream !== undefined) stream.waitingBytes -= waited;
+    // What is taken makes room for others that wait: it is lent to them.
+    this.#openWindow(bytes + this.#addWaiting(-waited));
     if (stream === undefined || stream.isRequestEnded || stream.isAnswered || stream.isClosed) return;
     const ofStream = stream.window.giveBack(bytes);
     if (ofStream > 0) this.writer.windowUpdate(stream.id, ofStream);
@@ -159,10 +155,16 @@ export class Session implements StreamHost {
 
   /** Bytes have been put by for a consumer who is slower than the peer: others need not wait for that. */
   onWaiting(stream: Stream, bytes: number): void {
-    if (this.#waitingBytes + bytes > this.options.maxWaitingBytes) return;
-    this.#waitingBytes += bytes;
     stream.waitingBytes += bytes;
-    this.#openWindow(bytes);
+    this.#openWindow(this.#addWaiting(bytes));
+  }
+
+  /** Returns how many more of the bytes that wait are lent to the window of the connection. */
+  #addWaiting(bytes: number): number {
+    const { maxWaitingBytes } = this.options;
+    const lentBefore = Math.min(this.#waitingBytes, maxWaitingBytes);
+    this.#waitingBytes += bytes;
+    return Math.min(this.#waitingBytes, maxWaitingBytes) - lentBefore;
   }
 
   #openWindow(bytes: number): void {

@@ -47,7 +47,7 @@ export class Stream implements Http2Stream {
   /** Bytes of the body to come by `content-length`, or `unknownLength`. */
   bodyBytesLeft: number;
 
-  /** Of those that wait for the consumer: for which the window of the connection has been opened again. */
+  /** That the connection knows to wait for the consumer. */
   waitingBytes = 0;
 
   // Sending side, for the outbox.
