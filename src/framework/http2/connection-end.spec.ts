@@ -1,8 +1,9 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { ErrorCode } from './error-code.js';
 import { Flag, FrameType, largestStreamId, readUint31, readUint32 } from './frame.js';
 import type { Http2Stream } from './http2-stream.js';
-import { frame, RawClient, requestFields } from '../../../test/support/raw-http2-client.js';
+import { frame, RawClient, requestFields, setting, settings, uint32 } from '../../../test/support/raw-http2-client.js';
 import { answer, listener, ok, serve } from '../../../test/support/raw-http2-server.js';
 
 const data = (streamId: number, payload: Uint8Array, flags = 0): Buffer =>
@@ -32,6 +33,42 @@ describe('the end of a connection', () => {
     expect(open.map((stream) => stream.id)).toEqual([1, 3]);
     expect(client.of(FrameType.headers).map((each) => each.streamId)).toEqual([1, 3]);
   });
+
+  it('never names a higher stream than it has named before', async () => {
+    await using server = await serve(() => {});
+    const client = await RawClient.connect(server.port);
+    client.send(client.headers(1, requestFields()));
+    await client.roundTrip();
+
+    const closing = server.connections[0]!.close(1500);
+    await client.when(() => client.of(FrameType.goaway).length === 2);
+    client.send(client.headers(3, requestFields()));
+    await client.roundTrip();
+
+    expect(await closing).toBe(false);
+    await client.untilClosed();
+    expect(client.of(FrameType.goaway).map((each) => readUint31(each.payload, 0))).toEqual([largestStreamId, 1, 1]);
+  });
+
+  it('waits for a peer that is slow to read its answers', async () => {
+    const bytes = 16_000_000;
+    await using server = await serve((stream) => {
+      stream.respond(ok);
+      stream.end(undefined, Buffer.alloc(bytes));
+    });
+    const window = settings(setting(0x4, largestStreamId));
+    const client = await RawClient.connect(server.port, window);
+    client.send(frame(FrameType.windowUpdate, 0, 0, uint32(largestStreamId - 65_535)));
+    await client.roundTrip();
+    client.socket.pause();
+    client.send(client.headers(1, requestFields()), frame(FrameType.goaway, 0, 0, Buffer.alloc(8)));
+    // Longer than a peer that has read everything has to close.
+    await delay(2000);
+    client.socket.resume();
+
+    expect(await client.body(1)).toHaveLength(bytes);
+    await client.untilClosed();
+  }, 20_000);
 
   it('comes by force when streams stay open', async () => {
     const closed: number[] = [];

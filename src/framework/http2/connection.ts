@@ -81,7 +81,7 @@ export class Http2Connection {
     let isForced = false;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(() => {
-        isForced = !this.#isEnded;
+        isForced = !this.#isEnded || this.#socket.writableLength > 0;
         this.#end(ErrorCode.noError);
         this.#drop();
       }, graceMs);
@@ -187,7 +187,9 @@ export class Http2Connection {
   /** With a last GOAWAY. */
   #end(code: number, why?: string): void {
     if (this.#isEnded) return;
-    this.#session.writer.goaway(this.#session.lastStreamId, code, why);
+    const { lastServedId, lastStreamId } = this.#session;
+    // The number that was said before must not grow: RFC 9113 section 6.8.
+    this.#session.writer.goaway(Math.min(lastStreamId, lastServedId), code, why);
     this.#finish();
     this.#session.closeStreams(code === ErrorCode.noError ? ErrorCode.cancel : code);
   }
@@ -198,6 +200,7 @@ export class Http2Connection {
     this.#isEnded = true;
     this.#reader.stop();
     this.#times.endedAtMs = coarseNow();
+    this.#times.isOrderly = this.#error === undefined;
     this.#session.writer.close();
     if (this.#isReadingHeld) this.#socket.resume();
     this.#socket.end();

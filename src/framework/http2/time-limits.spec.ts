@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { ErrorCode } from './error-code.js';
 import { clientPreface, Flag, FrameType } from './frame.js';
@@ -70,6 +71,27 @@ describe('a connection in time', () => {
 
     expect(client.isClosed).toBe(false);
   });
+
+  it('gives the peer time for PING from when what was sent before is out', async () => {
+    const bytes = 16_000_000;
+    await using server = await serve(
+      (stream) => {
+        stream.respond(ok);
+        stream.end(undefined, Buffer.alloc(bytes));
+      },
+      { keepaliveIntervalMs: soon, keepaliveTimeoutMs: 1000 },
+    );
+    const client = await RawClient.connect(server.port, settings(setting(0x4, 0x7fff_ffff)));
+    client.send(frame(FrameType.windowUpdate, 0, 0, Buffer.from([0x7f, 0, 0, 0])));
+    await client.roundTrip();
+    client.socket.pause();
+    client.send(client.headers(1, requestFields()));
+    await delay(2000);
+    client.socket.resume();
+
+    expect(await client.body(1)).toHaveLength(bytes);
+    expect(server.counters.cut.keepaliveTimeout).toBe(0);
+  }, 20_000);
 
   it('is closed gracefully when nothing has gone on for long', async () => {
     await using server = await serve(answer, { idleTimeoutMs: soon });

@@ -51,6 +51,8 @@ export class TimeLimits implements Ticking {
   goawayAtMs = 0;
   /** When the connection ended for us; 0: not yet. */
   endedAtMs = 0;
+  /** What the socket has not taken by then are answers, and the peer is in its rights to be slow. */
+  isOrderly = false;
   #isAged = false;
   #insideHeadersSinceMs = 0;
   #pingedAtMs = 0;
@@ -82,7 +84,7 @@ export class TimeLimits implements Ticking {
 
   onTick(nowMs: number): void {
     if (this.endedAtMs > 0) {
-      if (nowMs - this.endedAtMs >= lingerMs) this.#connection.drop();
+      this.#checkEnd(nowMs);
       return;
     }
     const error = this.#overdue(nowMs);
@@ -95,6 +97,16 @@ export class TimeLimits implements Ticking {
     this.#checkStreams(nowMs);
     this.#checkKeepalive(nowMs);
     this.#checkAge(nowMs);
+  }
+
+  /** The peer has its time from when all is out. */
+  #checkEnd(nowMs: number): void {
+    this.#noteBacklog(nowMs);
+    const { maxAgeGraceMs, sendStallTimeoutMs: stallMs } = this.#session.options;
+    const isStalled = stallMs > 0 && nowMs - this.#backlogSinceMs >= stallMs;
+    const isOverAge = this.#isAged && nowMs - this.goawayAtMs >= maxAgeGraceMs;
+    if (this.isOrderly && this.#backlogBytes > 0 && !isStalled && !isOverAge) this.endedAtMs = nowMs;
+    else if (nowMs - this.endedAtMs >= lingerMs) this.#connection.drop();
   }
 
   #overdue(nowMs: number): Http2ConnectionError | undefined {
@@ -112,10 +124,12 @@ export class TimeLimits implements Ticking {
     }
     // Whatever has come shows that the peer lives.
     if (this.receivedAtMs >= this.#pingedAtMs) this.#pingedAtMs = 0;
+    this.#noteBacklog(nowMs);
+    // PING waits behind it, and its answer may not even be read.
+    if (this.#pingedAtMs > 0 && this.#backlogBytes > 0) this.#pingedAtMs = nowMs;
     if (this.#pingedAtMs > 0 && isOver(this.#pingedAtMs, options.keepaliveTimeoutMs)) {
       return limits.cut('keepaliveTimeout', ErrorCode.noError);
     }
-    this.#noteBacklog(nowMs);
     if (this.#backlogBytes > 0 && isOver(this.#backlogSinceMs, options.sendStallTimeoutMs))
       return limits.cut('sendStall');
     return undefined;
