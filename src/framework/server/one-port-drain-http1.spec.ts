@@ -1,3 +1,4 @@
+import { setImmediate as afterSockets } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { get, HeldPort } from '../../../test/support/held-port.js';
 import { RawClient, until } from '../../../test/support/one-port.js';
@@ -32,6 +33,27 @@ describe('OnePort.drain on HTTP/1.1', () => {
     expect(await drained).toBe(true);
     await Promise.all(clients.map(({ closed }) => closed));
     expect(clients.map(({ heard }) => heard.includes('answer to /'))).toEqual(clients.map(() => true));
+  });
+
+  it('serves those who came while the process was busy with something else', async () => {
+    await using port = await HeldPort.open({ options: { idleLingerMs: 2000 } });
+    const { number } = port.test;
+    // From there timers come before sockets.
+    await afterSockets();
+
+    const drained = port.test.port.drain(4000);
+    const clients = Array.from({ length: 3 }, () => RawClient.connect(number));
+    const busyUntilMs = performance.now() + 200;
+    while (performance.now() < busyUntilMs);
+    const heard = clients.map(async (connecting) => {
+      const client = await connecting;
+      await client.write(get('/'));
+      await client.closed;
+      return client.heard.includes('answer to /');
+    });
+
+    expect(await Promise.all(heard)).toEqual([true, true, true]);
+    expect(await drained).toBe(true);
   });
 
   it('serves a client that was just told to close and comes back on a new connection', async () => {

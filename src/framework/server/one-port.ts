@@ -1,6 +1,6 @@
 import type http from 'node:http';
 import { Server as NetServer, type Socket } from 'node:net';
-import { setTimeout as delay } from 'node:timers/promises';
+import { setImmediate as afterSockets, setTimeout as delay } from 'node:timers/promises';
 import { TLSSocket } from 'node:tls';
 import type { Live, Metric } from '../core/index.js';
 import type { LimitOptions } from '../pipeline/index.js';
@@ -35,6 +35,8 @@ const acceptTimeMs = 1000;
 // Who has just been told to close comes back within a round trip.
 const acceptQuietMs = 50;
 const acceptStepMs = 5;
+// A busy process may have had no turn to accept anybody in all that time.
+const acceptQuietTurns = 5;
 // A socket that is destroyed reports its close within a turn or two of the event loop.
 const destroyTimeMs = 1000;
 
@@ -210,9 +212,14 @@ export class OnePort {
     const untilMs = performance.now() + acceptTimeMs;
     let { accepted } = this.#table.counts;
     let quietSinceMs = performance.now();
-    while (performance.now() < Math.min(quietSinceMs + acceptQuietMs, untilMs)) {
+    let quietTurns = 0;
+    for (let nowMs = quietSinceMs; nowMs < untilMs; nowMs = performance.now()) {
+      if (quietTurns >= acceptQuietTurns && nowMs >= quietSinceMs + acceptQuietMs) break;
       await delay(acceptStepMs);
-      const now = this.#table.counts.accepted;
+      // In each turn of the event loop, sockets come after the timers.
+      await afterSockets();
+      const { accepted: now } = this.#table.counts;
+      quietTurns = now > accepted ? 0 : quietTurns + 1;
       if (now > accepted) quietSinceMs = performance.now();
       accepted = now;
     }
