@@ -26,20 +26,7 @@ import {
 } from '@nestjs/common';
 import { GrpcMethod, GrpcStreamCall, GrpcStreamMethod, Payload, RpcException } from '@nestjs/microservices';
 import type { FastifyReply } from 'fastify';
-import {
-  concatMap,
-  defer,
-  EMPTY,
-  finalize,
-  from,
-  interval,
-  map,
-  type Observable,
-  of,
-  reduce,
-  take,
-  throwError,
-} from 'rxjs';
+import { concatMap, defer, EMPTY, finalize, from, interval, map, Observable, of, reduce, take, throwError } from 'rxjs';
 import { Public } from 'rookery/auth';
 import { Input } from 'rookery/pipeline';
 import { CompatLog } from './compat-log.js';

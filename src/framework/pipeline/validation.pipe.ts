@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { type ArgumentMetadata, Injectable, ValidationPipe } from '@nestjs/common';
-import { isObservable, map, mergeMap, type Observable } from 'rxjs';
+import { concatMap, isObservable, type Observable } from 'rxjs';
 import { type CompiledDto, pipeSource, Refused } from './compiled-validation/index.js';
 import { isRecord, plainMessage } from './plain-message.js';
 import { isMessageStream } from './message-stream.js';
@@ -35,6 +35,7 @@ export class StrictValidationPipe extends ValidationPipe {
   #transform(value: unknown, metadata: ArgumentMetadata): unknown {
     // The call itself, as `@GrpcStreamCall` handlers get it: a Node stream, whose `map` makes another stream of it.
     if (value instanceof Readable) return value;
+    if (saysObservable(metadata)) return value;
     // A stream is not a value to convert; its messages are checked one by one. (plainToInstance on an Observable hangs.)
     if (isMessageStream(value)) return value.map((message) => this.#message(message, metadata));
     if (isObservable(value)) return this.#observable(value, metadata);
@@ -78,10 +79,15 @@ export class StrictValidationPipe extends ValidationPipe {
     metadata: ArgumentMetadata,
   ): Observable<unknown> {
     const checked: Observable<unknown> & { drainBuffer?: () => void } = source.pipe(
-      map((message) => this.#message(message, metadata)),
-      mergeMap(async (message) => await message, 1),
+      // One after the other: of those that wait nobody would hear that they are refused.
+      concatMap(async (message) => await this.#message(message, metadata)),
     );
     if (source.drainBuffer !== undefined) checked.drainBuffer = source.drainBuffer.bind(source);
     return checked;
   }
+}
+
+// The parameter's own class, not that of its messages, of which the compiler leaves no trace.
+function saysObservable({ metatype }: ArgumentMetadata): boolean {
+  return isObservable(metatype?.prototype);
 }
