@@ -50,6 +50,18 @@ export class DuplexCall extends Duplex {
     this.#call.sendHeaders(metadata);
   }
 
+  /** A listener that throws ends the call, not the process: nobody else would hear of it. */
+  override emit(event: string | symbol, ...args: unknown[]): boolean {
+    if (event === 'error') return super.emit(event, ...args);
+    try {
+      return super.emit(event, ...args);
+    } catch (error) {
+      this.#call.fail(error);
+      this.destroy();
+      return true;
+    }
+  }
+
   /** As in grpc-js, `end` takes the trailing metadata. */
   override end(...args: unknown[]): this {
     const [first] = args;

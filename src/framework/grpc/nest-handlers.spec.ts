@@ -115,9 +115,13 @@ class CallChat {
     call.on('cancelled', () => cancelled.resolve('cancelled'));
     call.on('data', ({ text }: JoinRequest) => {
       if (text === 'fail') call.emit('error', Object.assign(new Error('x'), {}));
+      else if (text === 'throw') throw new Error('thrown by a listener');
+      else if (text === 'throw later') headers.add('room', 'none');
+      else if (text === 'null') call.write(null);
       else call.write({ text: text.toUpperCase() });
     });
     call.on('end', () => {
+      if (headers.get('room').length > 1) throw new Error('thrown at the end');
       const trailers = new Metadata();
       trailers.set('bye', 'yes');
       call.end(trailers);
@@ -324,6 +328,14 @@ describe('@GrpcStreamCall', () => {
     await using app = await startNest(CallChat);
     const call = bidiStream(app.client, ChatService.method.join);
     call.write({ text: 'fail' });
+
+    expect(await failureOf(collect(call))).toMatchObject({ code: Status.Internal });
+  });
+
+  it.each(['throw', 'null', 'throw later'])('fails where a listener throws: %s', async (text) => {
+    await using app = await startNest(CallChat);
+    const call = bidiStream(app.client, ChatService.method.join);
+    call.end({ text });
 
     expect(await failureOf(collect(call))).toMatchObject({ code: Status.Internal });
   });
