@@ -1,7 +1,8 @@
 import type { FieldViolation } from '../core/index.js';
 
-/** The path of a property: `items[2].name`. */
-export function pathOf(parent: string, property: string): string {
+/** The path of a property: `items[2].name`. Without a property, as class-validator tells an unknown value, its parent's. */
+export function pathOf(parent: string, property: string | undefined): string {
+  if (property === undefined) return parent;
   if (parent === '') return property;
   return /^\d+$/.test(property) ? `${parent}[${property}]` : `${parent}.${property}`;
 }

@@ -48,6 +48,18 @@ afterEach(() => {
 });
 
 describe('CompiledDto', () => {
+  it('names the field that has no rules for what is in it', async () => {
+    class Untyped {
+      @ValidateNested()
+      address!: Address;
+    }
+    const untyped = new DtoChecker(Untyped);
+
+    const read = (await untyped.read({ address: { city: 'Bonn' } })) as Refused;
+
+    expect(read.violations).toMatchObject([{ field: 'address', rule: 'unknownValue' }]);
+  });
+
   it('makes instances of the class and of those nested in it, at once', () => {
     const read = new CompiledDto(Person, { source: plainSource }).read({
       name: 'Ann',
