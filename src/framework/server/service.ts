@@ -61,9 +61,6 @@ export class Service {
     const logger = app.get(Logger);
     app.useLogger(startLogger(logger));
     await registerHttpPlugins(app, options.http);
-    if (options.http.value.docs) {
-      await registerApiDocs(app, { title: options.app.value.name, version: options.app.value.version });
-    }
     const grpc = new GrpcServer({
       gate,
       lifecycle,
@@ -132,6 +129,10 @@ export class Service {
   async #start(): Promise<void> {
     const { app, options } = this.#parts;
     const { host, port } = options.server.value;
+    // Here, as a prefix and versions are set on the application that `createService()` made.
+    if (options.http.value.docs) {
+      await registerApiDocs(app, { title: options.app.value.name, version: options.app.value.version });
+    }
     await app.init();
     await app.startAllMicroservices();
     this.#port.attach();
