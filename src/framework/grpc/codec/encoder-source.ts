@@ -42,7 +42,7 @@ function checkType(desc: DescMessage, refs: References): string {
   if (desc.fields.length === 0)
     return `if (m.$typeName === ${name} || typeof m !== "object" || Array.isArray(m)) init = false;`;
   return `if (m !== null && m.$typeName === ${name}) init = false;
-    else if (!init || typeof m !== "object" || m === null || Array.isArray(m)) foreign(m, ${quote(desc.typeName)});`;
+    else if (!init || typeof m !== "object" || m === null || Array.isArray(m) || isOther(m)) foreign(m, ${quote(desc.typeName)});`;
 }
 
 /** What tells without a call that a value is the message's own: that its prototype has another. */

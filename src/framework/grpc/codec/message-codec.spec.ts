@@ -199,8 +199,12 @@ describe.each(descs.map((desc) => [desc.typeName, desc] as const))('codecOf(%s)'
         const plain = { ...required, [member.localName]: value } as Init;
         for (const make of [() => plain, () => Object.assign(create(desc), plain)]) {
           compared++;
+          const ours = attempt(() => codec.encode(make()));
+          // The documented difference, which has a test of its own.
+          if ('error' in ours && /cannot encode (?:Date|Map|Set|Buffer|Uint8Array) as /.test(String(ours.error)))
+            continue;
           expectSame(
-            attempt(() => codec.encode(make())),
+            ours,
             attempt(() => toBinary(desc, create(desc, make()))),
           );
         }
@@ -315,6 +319,25 @@ describe('encode', () => {
 
   it.each(['text', 7, true])('refuses %o as a message', (value) => {
     expect(() => codecOf(three('Scalars')).encode(value as never)).toThrow(TypeError);
+  });
+
+  // protobuf-es makes a message without any field of each of these: what the handler meant would be lost without a word.
+  it.each([
+    ['Date', new Date(5000)],
+    ['Map', new Map([['fInt32', 1]])],
+    ['Set', new Set([1])],
+    ['Array', [{ fInt32: 1 }]],
+    ['Buffer', Buffer.from([8, 1])],
+    ['AsyncGenerator', (async function* () {})()],
+    ['Promise', Promise.resolve({ fInt32: 1 })],
+  ])('refuses a %s where a message is asked for, and says so', (name, value) => {
+    const nested = { child: value } as Init;
+
+    expect(() => codecOf(three('Scalars')).encode(value as never)).toThrow(
+      `cannot encode ${name} as allkinds.three.Scalars`,
+    );
+    expect(() => codecOf(three('Nested')).encode(nested)).toThrow(`cannot encode ${name} as allkinds.three.Nested`);
+    expect(() => codecOf(three('Nested')).encode({ child: Object.create(null) } as Init)).not.toThrow();
   });
 
   it.each(['', 'x', 'TRUE', '1.5', '-', '99999999999999999999'])(

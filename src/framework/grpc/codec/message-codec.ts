@@ -24,7 +24,8 @@ const minExpectedBytes = 1024;
  *
  * What differs from protobuf-es 2.17: numbers that a closed enum does not have are kept also where other unknown fields
  * follow; `bytes` are plain `Uint8Array` whatever class the input has; what is no `Uint8Array` is refused for `bytes`
- * where protobuf-es would write something else.
+ * where protobuf-es would write something else, and what is no message (`Date`, arrays, `Map`, `Set`, promises, binary data,
+ * async iterables) where it would write one without fields.
  */
 export interface MessageCodec<D extends DescMessage = DescMessage> {
   readonly desc: D;
@@ -103,7 +104,7 @@ class GeneratedCodec<D extends DescMessage> implements MessageCodec<D> {
   #objectOf(value: unknown): object {
     if (value === undefined || value === null) return {};
     if (typeof value !== 'object') throw new TypeError(`${typeof value} (expected: ${this.desc.typeName})`);
-    return Array.isArray(value) ? { ...value } : value;
+    return value;
   }
 
   // Room for the next message: at once as much as for the last, and less only when many were smaller.

@@ -212,14 +212,37 @@ function integerKey(key: string): number | string {
 }
 
 function foreign(value: unknown, typeName: string): never {
-  const name = typeof value === 'object' && value !== null && '$typeName' in value ? String(value.$typeName) : '';
-  throw new Error(`cannot encode ${name || typeof value} as ${typeName}`);
+  throw new Error(`cannot encode ${kindOf(value)} as ${typeName}`);
+}
+
+function kindOf(value: unknown): string {
+  if (typeof value !== 'object' || value === null) return value === null ? 'null' : typeof value;
+  if ('$typeName' in value) return String(value.$typeName);
+  const tag = Object.prototype.toString.call(value).slice('[object '.length, -1);
+  // A tag of its own says more than the class; of binary data and of the service's own classes the class does.
+  return tag === 'Object' || tag === 'Uint8Array'
+    ? ((value.constructor as { name?: string } | undefined)?.name ?? tag)
+    : tag;
+}
+
+/** Whether an object can be no message, so that writing the fields it does not have would lose what was meant. */
+function isOther(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype === Object.prototype || prototype === null) return false;
+  return (
+    value instanceof Date ||
+    value instanceof Map ||
+    value instanceof Set ||
+    value instanceof Promise ||
+    ArrayBuffer.isView(value) ||
+    Symbol.asyncIterator in value
+  );
 }
 
 /** What generated encoders call. */
 export const wireWriter = {
   ...unusual,
   ...{ long, putLong, zigzag, putUint32, putInt32, store32, storeLong, storeFloat, storeDouble },
-  ...{ putText, putBytes, putUnknown, patchLength, varintSize, integerKey, foreign },
+  ...{ putText, putBytes, putUnknown, patchLength, varintSize, integerKey, foreign, isOther },
   own: (message: object, name: string): boolean => Object.hasOwn(message, name),
 };
