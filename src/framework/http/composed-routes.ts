@@ -1,5 +1,6 @@
 import type { HttpServer } from '@nestjs/common';
 import type { HandlerSource } from '../pipeline/index.js';
+import { markComposed } from './composed-mark.js';
 import { composeRoute } from './route-chain.js';
 
 // By which Nest registers routes.
@@ -48,5 +49,6 @@ function replacementOf(route: object, source: HandlerSource): unknown {
   for (const key of Reflect.getMetadataKeys(route) as unknown[]) {
     Reflect.defineMetadata(key, Reflect.getMetadata(key, route), handler);
   }
+  markComposed(handler);
   return Object.assign(handler, route);
 }

@@ -1,6 +1,8 @@
 import compress from '@fastify/compress';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyInstance } from 'fastify';
 import type { Live } from '../core/index.js';
+import { shortenCors } from './cors-shortcut.js';
 import type { HttpOptions } from './http.options.js';
 
 /** Puts compression and CORS in front of the routes. Call before `app.init()`. */
@@ -23,4 +25,10 @@ export async function registerHttpPlugins(app: NestFastifyApplication, options: 
     maxAge: cors.maxAgeSeconds,
     exposedHeaders: ['x-request-id', 'retry-after'],
   });
+  const shorten = (fastify: FastifyInstance, _options: object, done: () => void): void => {
+    shortenCors(app.getHttpAdapter(), fastify);
+    done();
+  };
+  // On the root, behind the one that Nest has just registered.
+  await app.register(Object.assign(shorten, { [Symbol.for('skip-override')]: true }));
 }

@@ -1,6 +1,13 @@
 import { METHODS } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { CancelledError, parseRequestTimeout, type RookeryError, runInContext, statusOfHttp } from '../core/index.js';
+import {
+  CancelledError,
+  currentContext,
+  parseRequestTimeout,
+  type RookeryError,
+  runInContext,
+  statusOfHttp,
+} from '../core/index.js';
 import { type RequestGate, toFailure } from '../pipeline/index.js';
 import { type Exchange, exchangeOf, keepExchange, keepLatest, latestOn } from './exchange.js';
 import { MalformedRequestTimeoutError } from './http.errors.js';
@@ -29,14 +36,16 @@ export function openExchange(
   const { headers } = request;
   const timeout = headers['request-timeout'];
   const timeoutMs = typeof timeout === 'string' ? parseRequestTimeout(timeout) : undefined;
+  // Fastify makes the object anew each time.
+  const url = request.routeOptions?.url;
   const context = gate.enter({
     face: 'http',
-    operation: operationOf(request),
+    operation: operationOf(request.method, url),
     peer: request.ip,
     header: headerOf(headers),
     timeoutMs,
     isStream: false,
-    isProbe: isProbe(request.routeOptions?.url),
+    isProbe: isProbe(url),
   });
   const exchange: Exchange = { context, gate, failure: undefined, isCut: false };
   keepExchange(request.raw, exchange);
@@ -73,10 +82,9 @@ function isProbe(url: string | undefined): boolean {
 }
 
 // A method that is on no list may be anything: what is logged and counted by it would have no end.
-function operationOf(request: FastifyRequest): string {
-  const url = request.routeOptions?.url;
-  if (url !== undefined) return `${request.method} ${url}`;
-  return knownMethods.has(request.method) ? `${request.method} (no route)` : '(no route)';
+function operationOf(method: string, url: string | undefined): string {
+  if (url !== undefined) return `${method} ${url}`;
+  return knownMethods.has(method) ? `${method} (no route)` : '(no route)';
 }
 
 // Kept where the body is still to come: its end, or what breaks it, is no new request.
@@ -124,6 +132,6 @@ function endExchange(exchange: Exchange, reply: FastifyReply): void {
 /** Goes on inside the request's context. */
 export function resumeExchange(request: FastifyRequest, done: () => void): void {
   const exchange = exchangeOf(request.raw);
-  if (exchange === undefined) done();
+  if (exchange === undefined || currentContext() === exchange.context) done();
   else runInContext(exchange.context, done);
 }
