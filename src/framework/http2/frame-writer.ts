@@ -24,8 +24,6 @@ const noBuffer = Buffer.alloc(0);
  */
 export class FrameWriter implements TurnEnd {
   readonly #socket: Socket;
-  /** Called before the output of a turn leaves: what else is to go with it. */
-  readonly #beforeFlush: () => void;
   #buffer: Buffer = noBuffer;
   /** Of the buffer: given to the socket, and filled. */
   #sent = 0;
@@ -38,9 +36,8 @@ export class FrameWriter implements TurnEnd {
   /** The socket holds more than it likes; body bytes wait until `onSocketDrain`. */
   isBlocked = false;
 
-  constructor(socket: Socket, beforeFlush: () => void) {
+  constructor(socket: Socket) {
     this.#socket = socket;
-    this.#beforeFlush = beforeFlush;
   }
 
   /** The buffer to write into, after `reserve`. */
@@ -138,7 +135,6 @@ export class FrameWriter implements TurnEnd {
   }
 
   onTurnEnd(): void {
-    this.#beforeFlush();
     this.#isScheduled = false;
     this.flush();
   }

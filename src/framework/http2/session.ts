@@ -16,6 +16,7 @@ import type { Http2RequestHead } from './request-head.js';
 import { encodeSettings, PeerSettings, Setting } from './settings.js';
 import { Stream, type StreamHost } from './stream.js';
 import { coarseNow } from './ticker.js';
+import { UnreadRequests } from './unread-requests.js';
 
 /** Told of what comes over a connection. */
 export interface Http2ConnectionHandler {
@@ -66,7 +67,7 @@ export class Session implements StreamHost {
   /** Not taken by their consumers; up to `maxWaitingBytes` of them, the window of the connection is open again all the same. */
   #waitingBytes = 0;
   readonly #resets = new ResetMemory();
-  #unfinished: Stream[] = [];
+  readonly #unread = new UnreadRequests((stream) => this.resetStream(stream, ErrorCode.noError));
 
   constructor(
     socket: Socket,
@@ -78,7 +79,7 @@ export class Session implements StreamHost {
     this.handler = handler;
     this.counters = counters;
     this.limits = new Limits(options, counters);
-    this.writer = new FrameWriter(socket, () => this.#resetUnfinished());
+    this.writer = new FrameWriter(socket);
     this.outbox = new Outbox(this.writer, this.peer, this.limits);
     const maxListBytes = Math.max(options.maxReadHeaderListBytes, options.maxHeaderListBytes);
     this.decoder = new HpackDecoder({ maxTableBytes: options.headerTableBytes, maxListBytes, judgeField });
@@ -181,7 +182,7 @@ export class Session implements StreamHost {
   onAnswered(stream: Stream): void {
     stream.isAnswered = true;
     if (stream.isRequestEnded) this.remove(stream, ErrorCode.noError);
-    else this.#unfinished.push(stream);
+    else this.#unread.add(stream);
   }
 
   /** The stream is closed by what both sides have sent. */
@@ -266,7 +267,7 @@ export class Session implements StreamHost {
     this.isClosed = true;
     for (const stream of this.streams.values()) stream.close(code);
     this.streams.clear();
-    this.#unfinished = [];
+    this.#unread.clear();
     this.#resets.clear();
   }
 
@@ -289,15 +290,5 @@ export class Session implements StreamHost {
   #sendReset(streamId: number, code: number): void {
     this.counters.streamsResetByUs += 1;
     this.writer.rstStream(streamId, code);
-  }
-
-  /** Callers that still send learn at the end of the turn that nobody listens any more: RFC 9113 section 8.1. */
-  #resetUnfinished(): void {
-    if (this.#unfinished.length === 0) return;
-    const streams = this.#unfinished;
-    this.#unfinished = [];
-    for (const stream of streams) {
-      if (!stream.isClosed) this.resetStream(stream, ErrorCode.noError);
-    }
   }
 }
