@@ -134,7 +134,8 @@ function pageOf(framework, service) {
 Every declared failure has a stable \`reason\`. On HTTP it stands in the envelope (\`code\` is the HTTP status), on gRPC in
 \`google.rpc.ErrorInfo\` of \`grpc-status-details-bin\`. \`reason\` is for programs and never changes its meaning; the message
 is for people and may. Exceptions of Nest and refusals of Fastify keep their status and have its name for a reason,
-such as \`NOT_FOUND\`.
+such as \`NOT_FOUND\`. Their message is told unless the status is \`INTERNAL\`; of an object given to \`HttpException\` nothing but
+\`message\` is. What validation refuses is no \`HttpException\`: a filter that is to see it says \`@Catch(RookeryError)\`.
 Whatever is not declared is \`INTERNAL\` with a request id and nothing of its text.
 
 ## Framework
