@@ -241,6 +241,64 @@ export const proto3Messages = descriptors({
   ],
 });
 
+const written = scalars.filter((type) => type !== Type.BYTES);
+const time = typed('google.protobuf.Timestamp');
+const plainColor = typed('allkinds.plain.Color', Type.ENUM);
+
+/** Messages in proto3 of what answers mostly hold: no bytes, no map, and a oneof in one that others have inside. */
+export const plainMessages = descriptors({
+  package: 'allkinds.plain',
+  syntax: 'proto3',
+  enumType: [color],
+  messageType: [
+    { name: 'Values', field: written.map((type, index) => field(name(type), number(index), type)) },
+    {
+      name: 'Optionals',
+      oneofDecl: written.map((type) => ({ name: `_${name(type)}` })),
+      field: written.map((type, index) =>
+        field(name(type), number(index), type, { proto3Optional: true, oneofIndex: index }),
+      ),
+    },
+    { name: 'Lists', field: written.map((type, index) => repeated(name(type), number(index), type)) },
+    {
+      name: 'Others',
+      field: [
+        field('late', 90, Type.STRING, { jsonName: 'Renamed' }),
+        field('color', 1, Type.ENUM, plainColor),
+        repeated('colors', 2, Type.ENUM, plainColor),
+        field('made_at', 3, Type.MESSAGE, { ...time, jsonName: 'madeAt' }),
+        repeated('times', 4, Type.MESSAGE, time),
+        field('again', 5, Type.MESSAGE, typed('allkinds.plain.Others')),
+        repeated('values', 6, Type.MESSAGE, typed('allkinds.plain.Values')),
+      ],
+    },
+    {
+      name: 'Whole',
+      field: [
+        field('left', 1, Type.MESSAGE, typed('allkinds.plain.Left')),
+        field('right', 2, Type.MESSAGE, typed('allkinds.plain.Right')),
+      ],
+    },
+    {
+      name: 'Left',
+      oneofDecl: [{ name: 'kind' }],
+      field: [
+        field('right', 1, Type.MESSAGE, typed('allkinds.plain.Right')),
+        field('number', 2, Type.INT32, { oneofIndex: 0 }),
+        field('text', 3, Type.STRING),
+      ],
+    },
+    { name: 'Right', field: [field('left', 1, Type.MESSAGE, typed('allkinds.plain.Left'))] },
+  ],
+});
+
+/** A message in proto2 with a field that must be there. */
+export const requiredMessages = descriptors({
+  package: 'allkinds.required',
+  syntax: 'proto2',
+  messageType: [{ name: 'Required', field: [field('text', 1, Type.STRING, { label: Label.REQUIRED })] }],
+});
+
 const defaults = new Map<Type, string>([
   ...[...packable].map((type): [Type, string] => [type, type === Type.BOOL ? 'true' : '7']),
   [Type.STRING, 'seven'],

@@ -1,9 +1,10 @@
 import { Readable } from 'node:stream';
-import { create, type DescMessage, type DescMethod, toJson } from '@bufbuild/protobuf';
+import type { DescMethod } from '@bufbuild/protobuf';
 import { StreamableFile } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { currentContext, type Live, metadataKeys } from '../core/index.js';
 import type { LimitOptions } from '../pipeline/index.js';
+import { answerJson } from './answer-json.js';
 import { successEnvelope } from './envelope.js';
 
 // Nest marks `@Sse()` handlers with this key.
@@ -15,8 +16,8 @@ export class AnswerForm {
   readonly #isRaw: boolean;
   /** The handler states a time limit of its own. */
   readonly #hasTimeout: boolean;
-  /** The RPC's answer type, where the handler implements an RPC. */
-  readonly #output: DescMessage | undefined;
+  /** Writes the RPC's answer type, where the handler implements an RPC. */
+  readonly #messageJson: ((value: object) => unknown) | undefined;
   readonly #limits: Live<LimitOptions>;
 
   constructor(controller: object, handler: object, limits: Live<LimitOptions>) {
@@ -26,7 +27,7 @@ export class AnswerForm {
     this.isSse = read(sseMetadata) === true;
     this.#isRaw = this.isSse || read(metadataKeys.raw) === true;
     this.#hasTimeout = read(metadataKeys.timeout) !== undefined;
-    this.#output = rpc?.output;
+    this.#messageJson = rpc === undefined ? undefined : answerJson(rpc.output);
     this.#limits = limits;
   }
 
@@ -45,10 +46,8 @@ export class AnswerForm {
   }
 
   #jsonOf(value: unknown): unknown {
-    if (this.#output === undefined || typeof value !== 'object' || value === null) return value;
-    const message = '$typeName' in value ? value : create(this.#output, value as Record<string, unknown>);
-    // A REST caller sees every field, also those at their zero value, which the wire leaves out.
-    return toJson(this.#output, message as Parameters<typeof toJson>[1], { alwaysEmitImplicit: true });
+    if (this.#messageJson === undefined || typeof value !== 'object' || value === null) return value;
+    return this.#messageJson(value);
   }
 
   // One JSON value per line: a stream is never wrapped, its end tells that it is whole.
