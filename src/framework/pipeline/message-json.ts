@@ -47,7 +47,8 @@ export class MessageJsonReader {
 
   /** Reads the properties of `json` into `target`. `null` counts as absent. */
   readInto(target: PlainMessage, json: object, path: string, origin: Origin, violations: Violations): void {
-    for (const [key, value] of Object.entries(json)) {
+    for (const key of Object.keys(json)) {
+      const value = (json as Readonly<Record<string, unknown>>)[key];
       const fieldPath = path === '' ? key : `${path}.${key}`;
       const field = this.#fields.get(key);
       if (field === undefined) {
