@@ -9,8 +9,8 @@ import { ROOT, runTool } from './tools.mjs';
 
 /** Everything that may be published; the bootstrap, the reference service and the tests are not in it. */
 const PUBLISHED = [
-  /^dist\/(?:framework|gen)\/.+(?<![.]spec)[.](?:js|js[.]map|d[.]ts)$/,
-  /^proto\/.+[.]proto$/,
+  /^dist\/(?:framework|gen\/(?:google|grpc|nacos))\/.+(?<![.]spec)[.](?:js|js[.]map|d[.]ts)$/,
+  /^proto\/(?:google|grpc|nacos)\/.+[.]proto$/,
   /^docs\/[^/]+[.]md$/,
   /^(?:package[.]json|README[.]md|CHANGELOG[.]md|LICENSE)$/,
 ];
