@@ -112,9 +112,15 @@ async function runAgainst(program, name, settings, flags, args) {
   const startedAt = Date.now();
   const service = await startService(settings);
   const target = ['-h', '127.0.0.1', '-p', service.port, '-P', PATH, '-o', TIMEOUT_SECONDS];
-  const { code, output } = await withHeartbeat(`h2spec on ${name}`, () =>
-    execute(program, [...target, ...flags, ...args], { cwd: ROOT }),
-  ).finally(() => service.stop());
+  let ran;
+  try {
+    ran = await withHeartbeat(`h2spec on ${name}`, () =>
+      execute(program, [...target, ...flags, ...args], { cwd: ROOT }),
+    );
+  } finally {
+    await service.stop();
+  }
+  const { code, output } = ran;
   const { total, passed, skipped, failed } = totalsOf(output);
   const isWhole = args.length > 0 || total === EXPECTED_CASES;
   const isGood = code === 0 && failed === 0 && skipped === 0 && passed === total && total > 0 && isWhole;
