@@ -289,7 +289,7 @@ describe('a connection that gets old or idle', () => {
       client.send(frame(data, Flag.endStream, 1, Buffer.from('{"title":"in time"}')));
       served = String(await client.body(1));
     }
-    expect(served).toEqual(reason === 'age' ? expect.stringContaining('in time') : undefined);
+    expect(served?.includes('in time')).toBe(reason === 'age' ? true : undefined);
     const { text } = await http(young.url, { path: '/metrics' });
 
     await client.untilClosed();
