@@ -48,12 +48,14 @@ const failure = (promise: Promise<unknown>): Promise<unknown> =>
     (error: unknown) => error,
   );
 
-/** Resolves when the server listens with this md5, which is when the client has nothing more to do. */
+/** Resolves when the server was last told to listen with this md5: then the client has nothing more to do. */
 const settled = (dataId: string, content: string | undefined): Promise<void> =>
   eventually(`listening for ${dataId}`, () => {
-    const last = fake.taken.findLast(({ type }) => type === 'ConfigBatchListenRequest');
-    const keys = (last?.body['configListenContexts'] ?? []) as { dataId: string; md5: string }[];
-    return keys.some((key) => key.dataId === dataId && key.md5 === (content === undefined ? '' : md5Of(content)));
+    const listened = fake.taken
+      .filter(({ type, body }) => type === 'ConfigBatchListenRequest' && body['listen'] === true)
+      .flatMap(({ body }) => body['configListenContexts'] as { dataId: string; md5: string }[]);
+    const last = listened.findLast((key) => key.dataId === dataId);
+    return last?.md5 === (content === undefined ? '' : md5Of(content));
   });
 
 describe('reading and writing', () => {
