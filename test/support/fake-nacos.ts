@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Server as HttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import {
@@ -46,11 +47,21 @@ export class FakeNacos {
   #setups = 0;
   readonly #listening = new Map<Stream, Map<string, Body>>();
   readonly #grpc = new Server({ 'grpc.max_receive_message_length': 64 * 2 ** 20 });
-  readonly #http: HttpServer = createServer();
+  readonly #http: HttpServer;
+  readonly #credentials: ServerCredentials;
   readonly #sockets = new Set<Socket>();
 
-  static async start(): Promise<FakeNacos> {
-    const fake = new FakeNacos();
+  private constructor(tls: { readonly cert: string; readonly key: string } | undefined) {
+    this.#http = tls === undefined ? createServer() : createSecureServer(tls);
+    this.#credentials =
+      tls === undefined
+        ? ServerCredentials.createInsecure()
+        : ServerCredentials.createSsl(null, [{ cert_chain: Buffer.from(tls.cert), private_key: Buffer.from(tls.key) }]);
+  }
+
+  /** @param tls PEM texts: gRPC and login by TLS */
+  static async start(tls?: { readonly cert: string; readonly key: string }): Promise<FakeNacos> {
+    const fake = new FakeNacos(tls);
     await fake.#start();
     return fake;
   }
@@ -128,7 +139,7 @@ export class FakeNacos {
       },
     );
     const bind = Promise.withResolvers<number>();
-    this.#grpc.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, port) =>
+    this.#grpc.bindAsync('127.0.0.1:0', this.#credentials, (error, port) =>
       error === null ? bind.resolve(port) : bind.reject(error),
     );
     this.grpcPort = await bind.promise;

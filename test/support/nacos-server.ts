@@ -112,6 +112,8 @@ function properties({ version, hasAuth = false, isCompatible = true }: TestNacos
     'server.tomcat.accesslog.enabled=false',
     'server.tomcat.basedir=file:.',
     'spring.sql.init.platform=derby',
+    // Its own 3 s are not enough where the machine is busy: the server ends with "Login timeout exceeded".
+    'db.pool.config.connectionTimeout=60000',
     'nacos.server.contextPath=/nacos',
     'server.servlet.contextPath=/nacos',
     'nacos.core.auth.system.type=nacos',

@@ -1,9 +1,46 @@
 import { once } from 'node:events';
-import { createServer, type Socket } from 'node:net';
+import { readFileSync } from 'node:fs';
+import { type AddressInfo, createConnection, createServer, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { TestAuthority } from '../../../test/support/certificates.js';
 import { eventually } from '../../../test/support/eventually.js';
 import { FakeNacos } from '../../../test/support/fake-nacos.js';
 import { NacosConnection, type NacosOptions, type NacosState } from './index.js';
+
+/** Something between client and server that stops carrying anything, and closes nothing. */
+async function relayTo(
+  port: number,
+): Promise<{ port: number; cut(): void; hasClosedSockets(): Promise<boolean>; close(): void }> {
+  const sockets: Socket[] = [];
+  const upstream: Socket[] = [];
+  const server = createServer((socket) => {
+    const other = createConnection({ port, host: '127.0.0.1' });
+    sockets.push(socket.on('error', () => {}));
+    upstream.push(other.on('error', () => {}));
+    socket.pipe(other).pipe(socket);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    port: (server.address() as AddressInfo).port,
+    cut() {
+      sockets.forEach((socket, index) => {
+        socket.unpipe();
+        upstream[index]?.unpipe();
+        socket.pause();
+      });
+    },
+    async hasClosedSockets() {
+      const open = sockets.filter((socket) => !socket.closed);
+      await Promise.all(open.map((socket) => once(socket.resume(), 'close')));
+      return sockets.length > 0;
+    },
+    close() {
+      for (const socket of [...sockets, ...upstream]) socket.destroy();
+      server.close();
+    },
+  };
+}
 
 let fake: FakeNacos;
 const open: { close(): unknown }[] = [];
@@ -296,7 +333,51 @@ describe('the login', () => {
   });
 });
 
+describe('TLS', () => {
+  it('protects requests and login alike', async () => {
+    using authority = new TestAuthority();
+    const pair = authority.issue('nacos');
+    const [cert, key, ca] = [pair.certFile, pair.keyFile, authority.caFile].map((file) => readFileSync(file, 'utf8'));
+    const secure = await FakeNacos.start({ cert: cert ?? '', key: key ?? '' });
+    open.push(secure);
+    secure.login = () => ({ status: 200, body: { accessToken: 't', tokenTtl: 100 } });
+    const options = { servers: [secure.server], username: 'ann', password: 's3cret' };
+
+    await connect({ ...options, tls: { ca: ca ?? '' } }).request('AnyRequest', {});
+
+    expect(secure.count('AnyRequest')).toBe(1);
+    expect(secure.logins).toHaveLength(1);
+  });
+
+  it('does not trust a server of somebody else', async () => {
+    using authority = new TestAuthority();
+    const pair = authority.issue('nacos');
+    const [cert, key] = [pair.certFile, pair.keyFile].map((file) => readFileSync(file, 'utf8'));
+    const secure = await FakeNacos.start({ cert: cert ?? '', key: key ?? '' });
+    open.push(secure);
+
+    const error = await failure(connect({ servers: [secure.server], tls: {} }).connected({ timeoutMs: 500 }));
+
+    expect(error).toMatchObject({ reason: 'NACOS_UNAVAILABLE' });
+    expect(secure.taken).toEqual([]);
+  });
+});
+
 describe('close', () => {
+  it('takes less than a second when the network is cut, and leaves no socket', async () => {
+    const relay = await relayTo(fake.grpcPort);
+    open.push(relay);
+    const connection = connect({ servers: [{ address: fake.server.address, grpcPort: relay.port }] });
+    await connection.connected();
+    relay.cut();
+    const startedAt = performance.now();
+
+    await connection.close();
+
+    expect(performance.now() - startedAt).toBeLessThan(1000);
+    expect(await relay.hasClosedSockets()).toBe(true);
+  });
+
   it('ends what waits, and may be called twice', async () => {
     fake.answerWith = ({ type }) => (type === 'AnyRequest' ? 'never' : undefined);
     const connection = connect();

@@ -265,7 +265,7 @@ export class NacosConnection {
     // Of a type that nobody knows: newer servers may send what older clients need not understand.
     if (handler === undefined && !isReset && type !== 'ClientDetectionRequest') return;
     channel.acknowledge(type.replace(/Request$/, 'Response'), { resultCode: 200, requestId: body['requestId'] });
-    handler?.(body);
+    apart(() => handler?.(body));
     if (isReset) this.#move(channel, body);
   }
 
@@ -279,7 +279,18 @@ export class NacosConnection {
 
   #enter(state: NacosState): void {
     this.#state = state;
-    for (const listener of this.#stateListeners) listener(state);
+    for (const listener of this.#stateListeners) apart(() => listener(state));
+  }
+}
+
+/** An exception of somebody else's function is the process's, and not the connection's. */
+function apart(work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
   }
 }
 
