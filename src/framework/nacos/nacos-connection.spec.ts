@@ -172,6 +172,27 @@ describe('a lost connection', () => {
 });
 
 describe('the stream', () => {
+  it('outlives a handler that throws, which is the process to hear of', async () => {
+    const connection = connect();
+    connection.onPush('SomeRequest', () => {
+      throw new Error('of the handler');
+    });
+    await connection.connected();
+    const uncaught = once(process, 'uncaughtException');
+    const others = process.rawListeners('uncaughtException').slice(0, -1) as NodeJS.UncaughtExceptionListener[];
+    for (const other of others) process.off('uncaughtException', other);
+    try {
+      fake.push('SomeRequest', { requestId: '1' });
+      const [error] = (await uncaught) as [Error];
+      await connection.request('AnyRequest', {});
+
+      expect(error.message).toBe('of the handler');
+      expect(fake.setups).toBe(1);
+    } finally {
+      for (const other of others) process.on('uncaughtException', other);
+    }
+  });
+
   it('answers the detection of the server', async () => {
     await connect().connected();
 

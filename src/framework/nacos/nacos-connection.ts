@@ -1,4 +1,5 @@
 import { errorCodeOf, isSuccess, isUnknownConnection, refusal } from './answer.js';
+import { apart } from './apart.js';
 import { backoffMs, pause } from './backoff.js';
 import { HealthCheck } from './health-check.js';
 import { NacosAuth } from './nacos-auth.js';
@@ -280,17 +281,6 @@ export class NacosConnection {
   #enter(state: NacosState): void {
     this.#state = state;
     for (const listener of this.#stateListeners) apart(() => listener(state));
-  }
-}
-
-/** An exception of somebody else's function is the process's, and not the connection's. */
-function apart(work: () => void): void {
-  try {
-    work();
-  } catch (error) {
-    queueMicrotask(() => {
-      throw error;
-    });
   }
 }
 
