@@ -1,6 +1,6 @@
 import { plainToInstance } from 'class-transformer';
 import { validateSync } from 'class-validator';
-import type { Live, LiveListener, OptionsClass } from '../core/index.js';
+import { LiveValue, type OptionsClass } from '../core/index.js';
 import type { ConfigProblem } from './config.errors.js';
 import { type ConfigTree, isTree, joinPath, type MergedConfig, originOf, valueAt } from './layer.js';
 import { OptionsShape } from './options-shape.js';
@@ -106,40 +106,14 @@ function freeze<T>(value: T): T {
   return value;
 }
 
-/** The `Live` of one section. Its store first changes the values of all, then tells the listeners of all. */
-export class BoundLive<T extends object> implements Live<T> {
-  readonly #listeners = new Set<LiveListener<T>>();
+/** The `Live` of one section. */
+export class BoundLive<T extends object> extends LiveValue<T> {
   readonly prefix: string;
   readonly options: OptionsClass<T>;
-  #value: T;
 
   constructor(prefix: string, options: OptionsClass<T>, value: T) {
+    super(value);
     this.prefix = prefix;
     this.options = options;
-    this.#value = value;
-  }
-
-  get value(): T {
-    return this.#value;
-  }
-
-  subscribe(listener: LiveListener<T>): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
-  }
-
-  /** Changes the value and returns the way to tell the listeners there are at this moment. */
-  swap(next: T, onError: (error: unknown) => void): () => void {
-    const previous = this.#value;
-    this.#value = next;
-    return () => {
-      for (const listener of [...this.#listeners]) {
-        try {
-          listener(next, previous);
-        } catch (error) {
-          onError(error);
-        }
-      }
-    };
   }
 }

@@ -1,35 +1,40 @@
-import { isDeepStrictEqual } from 'node:util';
-import { configPrefixes, configPrefixOf, type Live, type OptionsClass } from '../core/index.js';
+import { configPrefixes, type Live, type OptionsClass } from '../core/index.js';
 import { BoundLive, readSection } from './binding.js';
+import { type Difference, differences } from './config-diff.js';
+import { type ConfigFailure, ConfigHistory, type ConfigVersion } from './config-history.js';
+import { configChangeChannel, configFailureChannel } from './config.channels.js';
 import { ConfigError, type ConfigProblem } from './config.errors.js';
 import { didYouMean } from './did-you-mean.js';
-import {
-  type ConfigLayer,
-  type ConfigTree,
-  isTree,
-  type MergedConfig,
-  mergeLayers,
-  originOf,
-  valueAt,
-} from './layer.js';
+import { type ConfigLayer, type ConfigTree, type MergedConfig, mergeLayers, originOf, valueAt } from './layer.js';
+import { foreignTo, type LiveOf, overlay, type Section, sectionKey, sectionOf } from './section.js';
 
-/** A section of the configuration and the class that describes it. */
-export type Section<T extends object = object> = readonly [prefix: string, options: OptionsClass<T>];
-
-/** The `Live` values of a list of sections, in its order. */
-export type LiveOf<S extends readonly Section[]> = {
-  [K in keyof S]: S[K] extends Section<infer T> ? Live<T> : never;
-};
+/** A section with another value. */
+interface Change {
+  readonly live: BoundLive<object>;
+  readonly value: object;
+  readonly paths: readonly string[];
+}
 
 /** A set of layers that was read and found good, not yet in force. */
 interface Candidate {
   readonly layers: readonly ConfigLayer[];
   readonly merged: MergedConfig;
-  readonly values: ReadonlyMap<BoundLive<object>, object>;
+  readonly changes: readonly Change[];
+  readonly found: readonly Difference[];
 }
 
-/** Called after a change of any value, with the whole configuration as it is now. */
-export type ChangeListener = (tree: ConfigTree) => void;
+/** A state of the configuration that can be put back. */
+export interface ConfigCheckpoint {
+  readonly version: number;
+  /** @internal */
+  readonly layers: readonly ConfigLayer[];
+}
+
+/**
+ * Called after a change of any value, with the whole configuration as it is now, secrets included, and what changed, with
+ * secrets masked.
+ */
+export type ChangeListener = (tree: ConfigTree, version: ConfigVersion) => void;
 
 /**
  * The configuration of the process: layers merged, sections read into their classes, changes published as a whole.
@@ -46,16 +51,29 @@ export class ConfigStore {
   #layers: readonly ConfigLayer[];
   #merged: MergedConfig;
   #version = 1;
+  readonly #history = new ConfigHistory();
+  #phase: 'idle' | 'asking' | 'telling' = 'idle';
 
   constructor(env: string, layers: readonly ConfigLayer[]) {
     this.env = env;
     this.#layers = layers;
     this.#merged = mergeLayers(layers);
+    this.#history.add(1, 'start', [], 0);
   }
 
   /** Number of the configuration in force: 1 at start, one more with every change. */
   get version(): number {
     return this.#version;
+  }
+
+  /** The last 20 versions, the oldest first, with secrets masked. */
+  get history(): readonly ConfigVersion[] {
+    return this.#history.versions;
+  }
+
+  /** The sources whose last change was not applied, and why: the values in force are older than what they say. */
+  get failures(): readonly ConfigFailure[] {
+    return this.#history.failures;
   }
 
   /**
@@ -80,7 +98,7 @@ export class ConfigStore {
     const problems: ConfigProblem[] = [];
     const prefixes = new Set([...configPrefixes(), ...this.#prefixes(), ...sections.map(([prefix]) => prefix)]);
     const lives = sections.map(([prefix, options]) => {
-      const key = `${prefix} ${idOf(options)}`;
+      const key = sectionKey([prefix, options]);
       const present = this.#bound.get(key) ?? added.get(key);
       if (present !== undefined) return present;
       const reading = readSection(prefix, options, this.#merged, foreignTo(prefix, prefixes));
@@ -90,6 +108,9 @@ export class ConfigStore {
       return live;
     });
     if (problems.length > 0) throw new ConfigError(problems);
+    // It would miss the change that is being prepared.
+    if (added.size > 0 && this.#phase === 'asking')
+      throw new Error('bound while a change is prepared (expected: earlier)');
     for (const [key, live] of added) this.#bound.set(key, live);
     return lives as unknown as LiveOf<S>;
   }
@@ -114,7 +135,7 @@ export class ConfigStore {
     const tree = structuredClone(this.#merged.tree);
     // Outer sections first, so that an inner one overlays its part.
     const bound = [...this.#bound.values()].toSorted((a, b) => a.prefix.length - b.prefix.length);
-    for (const { prefix, value } of bound) overlay(tree, prefix, plainCopy(value) as ConfigTree);
+    for (const { prefix, value } of bound) overlay(tree, prefix, value);
     return tree;
   }
 
@@ -141,52 +162,112 @@ export class ConfigStore {
   }
 
   /**
-   * Puts `layer` in the place of the one with its name, or adds it. The new whole is read and validated for every bound
-   * class; then all values change together, and only then are listeners told. Nobody sees half of it.
+   * Puts each layer in the place of the one with its name, or adds it, all as one change: the new whole is read and
+   * validated for every bound class, every subscriber is asked, then all values change together, and only then are
+   * listeners told. Nobody sees half of it. A source whose change fails is among the `failures` until one succeeds.
    *
-   * @returns the number of the version now in force; unchanged when the layer says nothing new
-   * @throws ConfigError nothing was changed
-   * @internal sources of configuration and tests
+   * @returns the number of the version now in force; unchanged when the layers say nothing new
+   * @throws ConfigError nothing was changed: something is wrong, or a subscriber refused
+   * @throws Error called by a subscriber while it is asked or told
    */
+  apply(layers: readonly ConfigLayer[], { source }: { readonly source: string }): number {
+    return this.#change(source, withLayers(this.#layers, layers));
+  }
+
+  /** As `apply()` of one layer, which is the source as well. @internal tests */
   replace(layer: ConfigLayer): number {
-    const isKnown = this.#layers.some(({ name }) => name === layer.name);
-    const layers = isKnown
-      ? this.#layers.map((present) => (present.name === layer.name ? layer : present))
-      : [...this.#layers, layer];
-    this.#commit(this.#prepare(layers));
-    return this.#version;
+    return this.apply([layer], { source: layer.name });
+  }
+
+  /** What `restore()` can bring back. */
+  checkpoint(): ConfigCheckpoint {
+    return { version: this.#version, layers: this.#layers };
+  }
+
+  /** Puts an earlier state back, as a new version. Throws as `apply()` does. */
+  restore(checkpoint: ConfigCheckpoint, { source }: { readonly source: string }): number {
+    return this.#change(source, checkpoint.layers);
+  }
+
+  /** A source cannot be read: the values in force stay, and whoever looks at `failures` or the channel learns of it. */
+  fail(source: string, error: unknown): void {
+    const before = this.failures.find((failure) => failure.source === source);
+    const failure = this.#history.fail(source, error);
+    // A source that tries again and again says it once.
+    if (before?.message !== failure.message) configFailureChannel.publish({ store: this, failure });
+  }
+
+  #change(source: string, layers: readonly ConfigLayer[]): number {
+    if (this.#phase !== 'idle') throw new Error('a subscriber changed the configuration (expected: after the change)');
+    try {
+      this.#phase = 'asking';
+      const candidate = this.#prepare(layers);
+      this.#ask(candidate.changes);
+      this.#phase = 'telling';
+      this.#commit(candidate, source);
+      this.#history.succeed(source);
+      return this.#version;
+    } catch (error) {
+      this.fail(source, error);
+      throw error;
+    } finally {
+      this.#phase = 'idle';
+    }
   }
 
   #prepare(layers: readonly ConfigLayer[]): Candidate {
     const merged = mergeLayers(layers);
     const prefixes = new Set([...configPrefixes(), ...this.#prefixes()]);
-    const values = new Map<BoundLive<object>, object>();
+    const changes: Change[] = [];
     const problems: ConfigProblem[] = [];
+    const found = differences(this.#merged.tree, merged.tree, '').filter(({ path }) => !this.#isBound(path));
     for (const live of this.#bound.values()) {
       const reading = readSection(live.prefix, live.options, merged, foreignTo(live.prefix, prefixes));
       problems.push(...reading.problems);
-      if (!isDeepStrictEqual(reading.value, live.value)) values.set(live, reading.value);
+      const differing = differences(live.value, reading.value, live.prefix);
+      if (differing.length === 0) continue;
+      changes.push({ live, value: reading.value, paths: differing.map(({ path }) => path) });
+      found.push(...differing);
     }
     if (problems.length > 0) throw new ConfigError(problems);
-    return { layers, merged, values };
+    return { layers, merged, changes, found };
   }
 
-  #commit({ layers, merged, values }: Candidate): void {
-    const isSame = values.size === 0 && isDeepStrictEqual(merged.tree, this.#merged.tree);
+  #ask(changes: readonly Change[]): void {
+    for (const { live, value, paths } of changes) {
+      try {
+        live.prepare(value, paths);
+      } catch (error) {
+        throw ConfigError.of(live.prefix, `refused: ${error instanceof Error ? error.message : String(error)}`);
+      }
+    }
+  }
+
+  #commit({ layers, merged, changes, found }: Candidate, source: string): void {
     this.#layers = layers;
     this.#merged = merged;
-    if (isSame) return;
+    if (found.length === 0) return;
     this.#version += 1;
-    const tellers = [...values].map(([live, value]) => live.swap(value, warn));
+    const tellers = changes.map(({ live, value, paths }) => live.swap(value, paths));
+    const begin = performance.now();
     for (const tell of tellers) tell();
+    const version = this.#history.add(this.#version, source, found, performance.now() - begin);
     const tree = this.#listeners.size === 0 ? {} : this.tree();
     for (const listener of [...this.#listeners]) {
       try {
-        listener(tree);
+        listener(tree, version);
       } catch (error) {
-        warn(error);
+        process.emitWarning(error instanceof Error ? error : new Error(String(error)));
       }
     }
+    configChangeChannel.publish({ store: this, version });
+  }
+
+  #isBound(path: string): boolean {
+    for (const { prefix } of this.#bound.values()) {
+      if (path === prefix || path.startsWith(`${prefix}.`)) return true;
+    }
+    return false;
   }
 
   #prefixes(): Set<string> {
@@ -194,52 +275,8 @@ export class ConfigStore {
   }
 }
 
-/**
- * The section of a class that states its prefix.
- *
- * @throws Error the class has no `@ConfigPrefix`
- */
-export function sectionOf<T extends object>(options: OptionsClass<T>): Section<T> {
-  const prefix = configPrefixOf(options);
-  if (prefix === undefined) throw new Error(`${options.name} has no @ConfigPrefix (expected: the section it reads)`);
-  return [prefix, options];
-}
-
-const ids = new WeakMap<object, number>();
-let lastId = 0;
-
-// Two classes may bear the same name.
-function idOf(options: OptionsClass): number {
-  const id = ids.get(options) ?? ++lastId;
-  ids.set(options, id);
-  return id;
-}
-
-function foreignTo(prefix: string, prefixes: ReadonlySet<string>): (path: string) => boolean {
-  const inner = [...prefixes].filter((other) => other.startsWith(`${prefix}.`));
-  return (path) => inner.includes(path);
-}
-
-function overlay(tree: ConfigTree, prefix: string, value: ConfigTree): void {
-  const keys = prefix.split('.');
-  const last = keys.pop() as string;
-  let node = tree;
-  for (const key of keys) {
-    const below = isTree(node[key]) ? node[key] : {};
-    node[key] = below;
-    node = below;
-  }
-  const present = node[last];
-  node[last] = isTree(present) ? { ...present, ...value } : value;
-}
-
-function plainCopy(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(plainCopy);
-  if (!isTree(value)) return value;
-  const entries = Object.entries(value).filter(([, inner]) => inner !== undefined);
-  return Object.fromEntries(entries.map(([key, inner]) => [key, plainCopy(inner)]));
-}
-
-function warn(error: unknown): void {
-  process.emitWarning(error instanceof Error ? error : new Error(String(error)));
+function withLayers(present: readonly ConfigLayer[], fresh: readonly ConfigLayer[]): readonly ConfigLayer[] {
+  const byName = new Map(present.map((layer) => [layer.name, layer]));
+  for (const layer of fresh) byName.set(layer.name, layer);
+  return [...byName.values()];
 }

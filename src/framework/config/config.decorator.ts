@@ -1,6 +1,6 @@
 import { Inject } from '@nestjs/common';
 import type { OptionsClass } from '../core/index.js';
-import { sectionOf } from './config-store.js';
+import { sectionOf } from './section.js';
 
 const injected = new Set<OptionsClass>();
 const tokens = new WeakMap<OptionsClass, symbol>();

@@ -10,8 +10,9 @@ import {
 import { ConfigModule, ConfigService } from '@nestjs/config';
 import type { OptionsClass } from '../core/index.js';
 import { configToken, injectedConfigs } from './config.decorator.js';
-import { ConfigStore, sectionOf } from './config-store.js';
+import { ConfigStore } from './config-store.js';
 import type { ConfigTree } from './layer.js';
+import { sectionOf } from './section.js';
 
 /**
  * Makes the configuration injectable everywhere: `ConfigStore`, `@Config(X)` for every class that the code loaded so

@@ -11,7 +11,7 @@ const secretName = /secret|password|passwd|passphrase|token$|apikey|api_key|priv
 const longestShown = 64;
 
 /** Whether the value of `property` must not be printed: it is marked, or its name says what it is. */
-function isSecretProperty(options: OptionsClass | undefined, property: string): boolean {
+export function isSecretProperty(options: OptionsClass | undefined, property: string): boolean {
   return secretName.test(property) || (options !== undefined && isSecretOption(options, property));
 }
 
@@ -65,7 +65,8 @@ function expectationOf(rule: string, message: string, property: string): string 
     .replace('one of the following values: ', 'one of ');
 }
 
-function shown(value: unknown): string {
+/** A value as a message may have it: short, and without the password in a URL. */
+export function shown(value: unknown): string {
   if (!isPresent(value)) return 'missing';
   if (Array.isArray(value)) return 'a list';
   if (!isScalar(value)) return 'a mapping';

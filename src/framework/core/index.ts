@@ -33,7 +33,7 @@ export {
   type RequestContextInit,
   runInContext,
 } from './context.js';
-export { constant, type Live, type LiveListener, LiveValue, project } from './live.js';
+export { constant, type Live, type LiveListener, type LiveSubscriber, LiveValue, project } from './live.js';
 export { Lifecycle, type Phase } from './lifecycle.js';
 export { type Probe, type ProbeKind, ProbeRegistry } from './probes.js';
 export { type Metric, MetricRegistry, type MetricSample, type MetricSource, type MetricType } from './metrics.js';

@@ -1,0 +1,75 @@
+import { type Difference, type PrintableChange, printable } from './config-diff.js';
+import { ConfigError } from './config.errors.js';
+
+/** One version of the configuration. Nothing in it is secret. */
+export interface ConfigVersion {
+  /** 1 at start, one more with every change, also one that puts an earlier state back. */
+  readonly version: number;
+  readonly at: Date;
+  /** Who brought it: `start`, `files`, the name of a driver. */
+  readonly source: string;
+  /** What changed, at most 100 values. */
+  readonly changes: readonly PrintableChange[];
+  /** How many more values changed. */
+  readonly omitted: number;
+  /** Paths among the changed that are taken over by the next start only. */
+  readonly needsRestart: readonly string[];
+  /** Time that the subscribers took to be told, in ms: they hold up everything else meanwhile. */
+  readonly tellMs: number;
+}
+
+/** Why a source's last change was not applied. */
+export interface ConfigFailure {
+  readonly source: string;
+  readonly at: Date;
+  /** Ready to print: one line per problem, without values that are secret. */
+  readonly message: string;
+}
+
+const maxVersions = 20;
+const maxChanges = 100;
+
+/** The last 20 versions, and what is wrong with which source at present. */
+export class ConfigHistory {
+  #versions: readonly ConfigVersion[] = [];
+  readonly #failures = new Map<string, ConfigFailure>();
+
+  /** The oldest first. */
+  get versions(): readonly ConfigVersion[] {
+    return this.#versions;
+  }
+
+  /** One per source whose last attempt failed. */
+  get failures(): readonly ConfigFailure[] {
+    return [...this.#failures.values()];
+  }
+
+  add(version: number, source: string, found: readonly Difference[], tellMs: number): ConfigVersion {
+    const entry: ConfigVersion = {
+      version,
+      at: new Date(),
+      source,
+      changes: found.slice(0, maxChanges).map(printable),
+      omitted: Math.max(0, found.length - maxChanges),
+      needsRestart: found.filter(({ needsRestart }) => needsRestart).map(({ path }) => path),
+      tellMs,
+    };
+    this.#versions = [...this.#versions.slice(1 - maxVersions), entry];
+    return entry;
+  }
+
+  fail(source: string, error: unknown): ConfigFailure {
+    const failure = { source, at: new Date(), message: messageOf(error) };
+    this.#failures.set(source, failure);
+    return failure;
+  }
+
+  succeed(source: string): void {
+    this.#failures.delete(source);
+  }
+}
+
+function messageOf(error: unknown): string {
+  if (error instanceof ConfigError) return error.problems.map(({ message }) => message).join('\n');
+  return error instanceof Error ? error.message : String(error);
+}
