@@ -6,7 +6,9 @@ import { configChangeChannel, configFailureChannel } from './config.channels.js'
 import { ConfigError, type ConfigProblem } from './config.errors.js';
 import { didYouMean } from './did-you-mean.js';
 import { type ConfigLayer, type ConfigTree, type MergedConfig, mergeLayers, originOf, valueAt } from './layer.js';
+import { resolveReferences } from './references.js';
 import { foreignTo, type LiveOf, overlay, type Section, sectionKey, sectionOf } from './section.js';
+import type { Environment } from './text-layers.js';
 
 /** A section with another value. */
 interface Change {
@@ -54,10 +56,17 @@ export class ConfigStore {
   readonly #history = new ConfigHistory();
   #phase: 'idle' | 'asking' | 'telling' = 'idle';
 
-  constructor(env: string, layers: readonly ConfigLayer[]) {
+  readonly #environment: Environment;
+
+  /**
+   * @param environment what `${NAME}` in a value refers to
+   * @throws ConfigError a reference leads nowhere
+   */
+  constructor(env: string, layers: readonly ConfigLayer[], environment: Environment = {}) {
     this.env = env;
+    this.#environment = environment;
     this.#layers = layers;
-    this.#merged = mergeLayers(layers);
+    this.#merged = resolveReferences(mergeLayers(layers), environment);
     this.#history.add(1, 'start', [], 0);
   }
 
@@ -216,7 +225,7 @@ export class ConfigStore {
   }
 
   #prepare(layers: readonly ConfigLayer[]): Candidate {
-    const merged = mergeLayers(layers);
+    const merged = resolveReferences(mergeLayers(layers), this.#environment);
     const prefixes = new Set([...configPrefixes(), ...this.#prefixes()]);
     const changes: Change[] = [];
     const problems: ConfigProblem[] = [];

@@ -8,8 +8,10 @@ import {
   type OnModuleDestroy,
 } from '@nestjs/common';
 import { ConfigModule, ConfigService } from '@nestjs/config';
-import type { OptionsClass } from '../core/index.js';
+import { MetricRegistry, type OptionsClass, ProbeRegistry } from '../core/index.js';
+import { ConfigCentre, type ConfigCentreInit } from './config-centre.js';
 import { configToken, injectedConfigs } from './config.decorator.js';
+import { ConfigOptions } from './config.options.js';
 import { ConfigStore } from './config-store.js';
 import type { ConfigTree } from './layer.js';
 import { sectionOf } from './section.js';
@@ -26,21 +28,29 @@ import { sectionOf } from './section.js';
 export class RookeryConfigModule implements OnApplicationBootstrap, OnModuleDestroy {
   readonly #store: ConfigStore;
   readonly #service: ConfigService;
+  readonly #centre: ConfigCentre;
   #unsubscribe: (() => void) | undefined;
   #mirrored: ConfigTree = {};
 
-  constructor(@Inject(ConfigStore) store: ConfigStore, @Inject(ConfigService) service: ConfigService) {
+  constructor(
+    @Inject(ConfigStore) store: ConfigStore,
+    @Inject(ConfigService) service: ConfigService,
+    @Inject(ConfigCentre) centre: ConfigCentre,
+  ) {
     this.#store = store;
     this.#service = service;
+    this.#centre = centre;
     this.#unsubscribe = store.onChange((tree) => this.#mirror(tree));
     // Modules may have bound more classes, with more defaults, since the service was filled.
     this.#mirror(store.tree());
   }
 
   /**
+   * @param directory folder whose files are watched from the application's bootstrap until it closes; none when left out
    * @throws ConfigError with the problems of all classes that `@Config` asks for
    */
-  static forRoot(store: ConfigStore): DynamicModule {
+  static forRoot(store: ConfigStore, { directory }: { readonly directory?: string } = {}): DynamicModule {
+    const own = store.bind('config', ConfigOptions);
     const options = injectedConfigs();
     const lives = store.bindAll(options.map(sectionOf));
     const providers = options.map((each, index) => ({ provide: configToken(each), useValue: lives[index] }));
@@ -55,7 +65,19 @@ export class RookeryConfigModule implements OnApplicationBootstrap, OnModuleDest
           load: [() => store.tree()],
         }),
       ],
-      providers: [{ provide: ConfigStore, useValue: store }, ...providers],
+      providers: [
+        { provide: ConfigStore, useValue: store },
+        {
+          provide: ConfigCentre,
+          inject: [
+            { token: ProbeRegistry, optional: true },
+            { token: MetricRegistry, optional: true },
+          ],
+          useFactory: (probes?: ProbeRegistry, metrics?: MetricRegistry) =>
+            new ConfigCentre({ store, options: own, directory, probes, metrics, log: nestLog() }),
+        },
+        ...providers,
+      ],
       exports: [ConfigStore, ...providers.map(({ provide }) => provide)],
     };
   }
@@ -73,11 +95,13 @@ export class RookeryConfigModule implements OnApplicationBootstrap, OnModuleDest
   onApplicationBootstrap(): void {
     const logger = new Logger('Config');
     for (const line of this.#store.unclaimed()) logger.warn(line);
+    this.#centre.start();
   }
 
-  onModuleDestroy(): void {
+  async onModuleDestroy(): Promise<void> {
     this.#unsubscribe?.();
     this.#unsubscribe = undefined;
+    await this.#centre.close();
   }
 
   // `set()` copies what it gets under a plain name into process.env, as one string; under a path it does not.
@@ -87,6 +111,11 @@ export class RookeryConfigModule implements OnApplicationBootstrap, OnModuleDest
     }
     this.#mirrored = tree;
   }
+}
+
+function nestLog(): ConfigCentreInit['log'] {
+  const logger = new Logger('Config');
+  return { info: (line) => logger.log(line), warn: (line) => logger.warn(line) };
 }
 
 @Module({})

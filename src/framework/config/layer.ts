@@ -15,6 +15,8 @@ export interface ConfigLayer {
   readonly tree: ConfigTree;
   /** Where each value stands, by path: `config/application.yaml:3`, `PORT`. */
   readonly sources: ReadonlyMap<string, string>;
+  /** Its format knows texts only, as that of properties does. */
+  readonly isText?: boolean;
 }
 
 /** Where a merged value comes from. */
@@ -22,6 +24,8 @@ export interface Origin {
   readonly source: string;
   /** Its layer knows text only: the value is to be read as what the config class expects. */
   readonly isText: boolean;
+  /** What it says is taken as it is, without looking for references. */
+  readonly isVerbatim: boolean;
 }
 
 /** All layers merged. */
@@ -80,7 +84,8 @@ function mergeInto(
   layer: ConfigLayer,
   origins: Map<string, Origin>,
 ): void {
-  const isText = layer.kind === 'environment' || layer.kind === 'arguments';
+  const isVerbatim = layer.kind === 'environment' || layer.kind === 'arguments';
+  const nature = { isText: isVerbatim || layer.isText === true, isVerbatim };
   for (const [key, value] of Object.entries(from)) {
     if (isRefusedKey(key)) continue;
     const path = joinPath(at, key);
@@ -92,10 +97,10 @@ function mergeInto(
     forget(origins, path, present);
     delete target[key];
     if (value === null || value === undefined) continue;
-    origins.set(path, { source: layer.sources.get(path) ?? layer.name, isText });
+    origins.set(path, { source: layer.sources.get(path) ?? layer.name, ...nature });
     if (!isTree(value)) {
       target[key] = structuredClone(value);
-      recordItems(value, path, layer, isText, origins);
+      recordItems(value, path, layer, nature, origins);
       continue;
     }
     const fresh: ConfigTree = {};
@@ -109,15 +114,15 @@ function recordItems(
   value: unknown,
   at: string,
   layer: ConfigLayer,
-  isText: boolean,
+  nature: Omit<Origin, 'source'>,
   origins: Map<string, Origin>,
 ): void {
   if (!Array.isArray(value) && !isTree(value)) return;
   for (const [key, item] of Object.entries(value)) {
     const path = Array.isArray(value) ? `${at}[${key}]` : joinPath(at, key);
     const source = layer.sources.get(path);
-    if (source !== undefined) origins.set(path, { source, isText });
-    recordItems(item, path, layer, isText, origins);
+    if (source !== undefined) origins.set(path, { source, ...nature });
+    recordItems(item, path, layer, nature, origins);
   }
 }
 

@@ -1,5 +1,5 @@
 import { ConfigError, type ConfigProblem } from './config.errors.js';
-import { type ConfigLayer, type ConfigTree, isRefusedKey, isTree } from './layer.js';
+import { type ConfigLayer, type ConfigTree, isRefusedKey, isTree, type LayerKind } from './layer.js';
 
 /** The environment as Node gives it. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -68,7 +68,8 @@ function pathOfVariable(name: string): string {
     .join('.');
 }
 
-class TextTree {
+/** A tree made of paths and texts. */
+export class TextTree {
   readonly #tree: ConfigTree = {};
   readonly #sources = new Map<string, string>();
   readonly #problems: ConfigProblem[] = [];
@@ -105,7 +106,7 @@ class TextTree {
     this.#problems.push({ path: '', message: `${source}: ${message}`, source });
   }
 
-  layer(name: string, kind: 'environment' | 'arguments'): ConfigLayer {
+  layer(name: string, kind: LayerKind): ConfigLayer {
     if (this.#problems.length > 0) throw new ConfigError(this.#problems);
     return { name, kind, tree: this.#tree, sources: this.#sources };
   }

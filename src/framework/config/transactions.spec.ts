@@ -144,7 +144,8 @@ describe('ConfigStore.apply', () => {
     a.subscribe(() => {
       throw new Error('thrown');
     });
-    a.subscribe(() => Promise.reject(new Error('rejected')));
+    const reject: () => unknown = () => Promise.reject(new Error('rejected'));
+    a.subscribe(reject);
     a.subscribe(() => {
       const end = performance.now() + 20;
       while (performance.now() < end);

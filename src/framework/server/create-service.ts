@@ -3,7 +3,7 @@ import type { DynamicModule, Type } from '@nestjs/common';
 import { ModulesContainer, NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { assertKeysConfigured, AuthKeys } from '../auth/index.js';
-import { type ConfigStore, type LoadConfigInit, loadConfig } from '../config/index.js';
+import { type ConfigStore, defaultConfigDirectory, type LoadConfigInit, loadConfig } from '../config/index.js';
 import { Lifecycle } from '../core/index.js';
 import { HttpAdapter } from '../http/index.js';
 import { RequestGate } from '../pipeline/index.js';
@@ -61,7 +61,8 @@ async function build(
   const gate = new RequestGate(lifecycle, bound.limits);
   const { trustProxy, securityHeaders } = bound.http.value;
   const adapter = new HttpAdapter({ gate, limits: bound.limits, trustProxy, securityHeaders });
-  const module = RookeryModule.forRoot({ application, store, options: bound, lifecycle });
+  const configDirectory = options.config?.directory ?? defaultConfigDirectory;
+  const module = RookeryModule.forRoot({ application, store, options: bound, lifecycle, configDirectory });
   // No logger until there is ours: of a start that fails Nest would write the error with its stack and all it carries.
   const nestOptions = { bufferLogs: true, abortOnError: false, logger: false } as const;
   const app = await NestFactory.create<NestFastifyApplication>(module, adapter, nestOptions);

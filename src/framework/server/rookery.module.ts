@@ -25,6 +25,8 @@ export interface RookeryModuleInit {
   readonly store: ConfigStore;
   readonly options: BoundOptions;
   readonly lifecycle: Lifecycle;
+  /** Folder of the configuration. */
+  readonly configDirectory: string;
 }
 
 /**
@@ -44,7 +46,7 @@ const pipeline: Provider[] = [
 /** The root module of a service: the framework's modules and the application's own. Made by `createService()`. */
 @Module({})
 export class RookeryModule {
-  static forRoot({ application, store, options, lifecycle }: RookeryModuleInit): DynamicModule {
+  static forRoot({ application, store, options, lifecycle, configDirectory }: RookeryModuleInit): DynamicModule {
     const { app, auth, grpc, health, http, limits, log, quota, server } = options;
     const shared: (ValueProvider | FactoryProvider)[] = [
       { provide: Lifecycle, useValue: lifecycle },
@@ -64,7 +66,7 @@ export class RookeryModule {
       module: RookeryModule,
       global: true,
       imports: [
-        RookeryConfigModule.forRoot(store),
+        RookeryConfigModule.forRoot(store, { directory: configDirectory }),
         TelemetryModule,
         AuthModule.forRoot({ appName: app.value.name, env: store.env }),
         QuotaModule,

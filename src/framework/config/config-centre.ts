@@ -1,0 +1,96 @@
+import type { Live, Metric, MetricRegistry, ProbeRegistry } from '../core/index.js';
+import { configChangeChannel, configFailureChannel } from './config.channels.js';
+import type { ConfigOptions } from './config.options.js';
+import type { ConfigStore } from './config-store.js';
+import { FileWatch } from './file-watch.js';
+import { ProbationWatch } from './probation-watch.js';
+
+/** What a configuration centre needs of its surroundings. */
+export interface ConfigCentreInit {
+  readonly store: ConfigStore;
+  readonly options: Live<ConfigOptions>;
+  /** Folder of the files to watch; none where nothing is to be watched. */
+  readonly directory: string | undefined;
+  readonly probes: ProbeRegistry | undefined;
+  readonly metrics: MetricRegistry | undefined;
+  readonly log: { readonly info: (line: string) => void; readonly warn: (line: string) => void };
+}
+
+/**
+ * Keeps the configuration of a running process up to date: watches the files, takes bad changes back, and tells log, metrics
+ * and readiness how things stand. What a source could not bring does not make the process unready: the last good values serve.
+ */
+export class ConfigCentre {
+  readonly #init: ConfigCentreInit;
+  #closers: (() => void | Promise<void>)[] = [];
+  #failures = 0;
+
+  constructor(init: ConfigCentreInit) {
+    this.#init = init;
+  }
+
+  /** Begins to watch and to tell. */
+  start(): void {
+    const { store, options, directory, probes, metrics, log } = this.#init;
+    this.#closers.push(
+      configChangeChannel.subscribe(({ store: from, version: { version, source, changes, omitted, needsRestart } }) => {
+        if (from !== store) return;
+        const shown = changes.slice(0, 10).map(({ path, before, after }) => `${path}: ${before} -> ${after}`);
+        const more = changes.length - shown.length + omitted;
+        log.info(`version ${version} from ${source}: ${shown.join(', ')}${more > 0 ? ` and ${more} more` : ''}`);
+        if (needsRestart.length > 0) log.warn(`taken over by the next start only: ${needsRestart.join(', ')}`);
+      }),
+      configFailureChannel.subscribe(({ store: from, failure }) => {
+        if (from !== store) return;
+        this.#failures += 1;
+        log.warn(`not applied, version ${store.version} stays (from ${failure.source}): ${failure.message}`);
+      }),
+    );
+    if (probes !== undefined) {
+      const check = (): Promise<Record<string, unknown>> => Promise.resolve(this.#details());
+      this.#closers.push(probes.register({ name: 'config', kinds: ['ready'], check }));
+    }
+    if (metrics !== undefined) this.#closers.push(metrics.register(() => this.#metrics()));
+    const probation = new ProbationWatch(store, options);
+    this.#closers.push(() => probation.close());
+    const { watch, settleMs, pollMs } = options.value;
+    if (directory === undefined || !watch) return;
+    const files = new FileWatch(store, { directory, settleMs, pollMs });
+    this.#closers.push(() => files.close());
+  }
+
+  /** Ends all of it; the values stay. May be called twice. */
+  async close(): Promise<void> {
+    await Promise.all(this.#closers.splice(0).map(async (close) => close()));
+  }
+
+  // Names of sources only: whoever asks for the probe needs no token.
+  #details(): Record<string, unknown> {
+    const { version, failures } = this.#init.store;
+    return failures.length === 0 ? { version } : { version, stale: failures.map(({ source }) => source) };
+  }
+
+  #metrics(): readonly Metric[] {
+    const { version, failures } = this.#init.store;
+    return [
+      {
+        name: 'rookery_config_version',
+        help: 'Number of the configuration in force: 1 at start, one more with every change.',
+        type: 'gauge',
+        samples: [{ value: version }],
+      },
+      {
+        name: 'rookery_config_failures_total',
+        help: 'Changes of the configuration that were not applied, and sources that could not be read.',
+        type: 'counter',
+        samples: [{ value: this.#failures }],
+      },
+      {
+        name: 'rookery_config_stale_sources',
+        help: 'Sources that say something else than what is in force, because it could not be applied.',
+        type: 'gauge',
+        samples: [{ value: failures.length }],
+      },
+    ];
+  }
+}

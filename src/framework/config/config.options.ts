@@ -1,0 +1,62 @@
+import 'reflect-metadata';
+import { Type } from 'class-transformer';
+import { IsBoolean, IsInt, IsNumber, IsOptional, Max, Min, ValidateNested } from 'class-validator';
+import { ConfigPrefix, NeedsRestart } from '../core/index.js';
+
+/** When a change is taken back because the service does worse with it. */
+export class ProbationOptions {
+  /** Whether changes are on probation at all. */
+  @IsBoolean()
+  readonly enabled: boolean = false;
+
+  /** How long a change is watched, in ms. One more change meanwhile begins the time anew. */
+  @IsInt()
+  @Min(100)
+  @Max(3_600_000)
+  readonly durationMs: number = 30_000;
+
+  /** The part of the requests that may fail by the service's own fault: internal errors, timeouts, not available. */
+  @IsNumber()
+  @Min(0)
+  @Max(1)
+  readonly maxErrorRatio: number = 0.05;
+
+  /** The time in which 99 of 100 requests must be answered, in ms; judged from 100 requests on. Not looked at by default. */
+  @IsOptional()
+  @IsNumber()
+  @Min(1)
+  readonly maxP99Ms?: number;
+
+  /** Requests to wait for before anything is judged. */
+  @IsInt()
+  @Min(1)
+  readonly minRequests: number = 20;
+}
+
+/** How the configuration itself follows its sources. */
+@ConfigPrefix('config')
+export class ConfigOptions {
+  /** Whether edited files are taken over while the process runs. */
+  @NeedsRestart()
+  @IsBoolean()
+  readonly watch: boolean = true;
+
+  /** How long the files must be left alone before they are read, in ms: whoever writes is to be done with all of them. */
+  @NeedsRestart()
+  @IsInt()
+  @Min(10)
+  @Max(10_000)
+  readonly settleMs: number = 100;
+
+  /** How often the files are looked at without a sign, in ms: network file systems give none. */
+  @NeedsRestart()
+  @IsInt()
+  @Min(100)
+  @Max(3_600_000)
+  readonly pollMs: number = 10_000;
+
+  /** Takes a change back when errors or latency rise after it. */
+  @ValidateNested()
+  @Type(() => ProbationOptions)
+  readonly probation: ProbationOptions = new ProbationOptions();
+}

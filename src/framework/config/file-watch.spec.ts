@@ -1,0 +1,186 @@
+import { closeSync, openSync, writeSync } from 'node:fs';
+import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { IsInt } from 'class-validator';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { configFailureChannel } from './config.channels.js';
+import type { ConfigStore } from './config-store.js';
+import { FileWatch } from './file-watch.js';
+import { loadConfig } from './load-config.js';
+
+class SOptions {
+  @IsInt() readonly n: number = 0;
+  @IsInt() readonly m: number = 0;
+}
+
+const waiting = { timeout: 4000, interval: 5 };
+
+describe('FileWatch', () => {
+  let directory = '';
+  let watch: FileWatch | undefined;
+  const leave: (() => void)[] = [];
+
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'watch-'));
+  });
+  afterEach(async () => {
+    for (const each of leave.splice(0)) each();
+    await watch?.close();
+    await rm(directory, { recursive: true, force: true });
+  });
+
+  const file = (name = 'application') => join(directory, `${name}.yaml`);
+
+  // Polls are far away, so what is seen was seen by an event, unless a test says otherwise.
+  async function started(timing: { settleMs?: number; pollMs?: number } = {}) {
+    const store = await loadConfig({ directory, environment: { ROOKERY_ENV: 'test' }, argv: [] });
+    const live = store.bind('s', SOptions);
+    const seen: number[][] = [];
+    live.subscribe(({ n, m }) => seen.push([n, m]));
+    watch = new FileWatch(store, { directory, settleMs: 20, pollMs: 60_000, ...timing });
+    await settled(store, live);
+    return { store, live, seen };
+  }
+
+  // The first look is over, and the watch stands, when it has found what is written here.
+  async function settled(store: ConfigStore, live: { readonly value: SOptions }): Promise<void> {
+    await writeFile(file('application-test'), 's: { m: 1 }');
+    await vi.waitFor(() => expect(live.value.m).toBe(1), waiting);
+    expect(store.failures).toEqual([]);
+  }
+
+  it('takes over an edit of either file, and a file that comes later, in their order', async () => {
+    await writeFile(file(), 's: { n: 1 }');
+    const { store, live } = await started();
+
+    await writeFile(file(), 's: { n: 2, m: 9 }');
+    await vi.waitFor(() => expect(live.value.n).toBe(2), waiting);
+
+    expect(live.value.m).toBe(1);
+    expect(store.history.at(-1)?.source).toBe('files');
+    expect(store.sourceOf('s.m')).toBe(`${file('application-test')}:1`);
+  });
+
+  it('takes over a file that is renamed over the other', async () => {
+    await writeFile(file(), 's: { n: 1 }');
+    const { live } = await started();
+    for (const n of [2, 3]) {
+      await writeFile(join(directory, '.new'), `s: { n: ${n} }`);
+      await rename(join(directory, '.new'), file());
+      await vi.waitFor(() => expect(live.value.n).toBe(n), waiting);
+    }
+  });
+
+  it("takes over the swap of Kubernetes' ..data link, both files as one change", async () => {
+    const version = async (n: number): Promise<void> => {
+      const folder = join(directory, `..v${n}`);
+      await mkdir(folder);
+      await writeFile(join(folder, 'application.yaml'), `s: { n: ${n} }`);
+      await writeFile(join(folder, 'application-test.yaml'), `s: { m: ${n} }`);
+      await symlink(`..v${n}`, join(directory, '..data_tmp'));
+      await rename(join(directory, '..data_tmp'), join(directory, '..data'));
+    };
+    await version(1);
+    for (const name of ['application', 'application-test']) await symlink(`..data/${name}.yaml`, file(name));
+    const { live, seen } = await started();
+
+    await version(2);
+    await vi.waitFor(() => expect(live.value.n).toBe(2), waiting);
+    await rm(join(directory, '..v1'), { recursive: true });
+    await version(3);
+    await vi.waitFor(() => expect(live.value.n).toBe(3), waiting);
+
+    expect(seen.filter(([n]) => n !== 1)).toEqual([
+      [2, 2],
+      [3, 3],
+    ]);
+  });
+
+  it('applies nothing half-written, neither what is empty for a moment nor what is valid by chance', async () => {
+    await writeFile(file(), 's: { n: 1 }');
+    const { live, seen } = await started({ settleMs: 60 });
+    seen.splice(0);
+
+    // As a slow writer does it: emptied, then line by line, each state of which is valid YAML.
+    const descriptor = openSync(file(), 'w');
+    for (const part of ['s:\n', '  n: 7', '0', '0\n', '  m: 5\n']) {
+      writeSync(descriptor, part);
+      await new Promise<void>((resolve) => {
+        setTimeout(resolve, 15);
+      });
+    }
+    closeSync(descriptor);
+    await vi.waitFor(() => expect(live.value.n).toBe(700), waiting);
+
+    expect(seen).toEqual([[700, 1]]);
+  });
+
+  it('keeps the values in force when an edit is wrong, says so once, and goes on with the next', async () => {
+    await writeFile(file(), 's: { n: 1 }');
+    const { store, live } = await started({ pollMs: 100 });
+    const messages: string[] = [];
+    leave.push(configFailureChannel.subscribe(({ failure }) => messages.push(failure.message)));
+
+    await writeFile(file(), 's: { n: hunter }');
+    await vi.waitFor(() => expect(store.failures).toHaveLength(1), waiting);
+    await writeFile(file(), 's: {\n');
+    await vi.waitFor(() => expect(messages).toHaveLength(2), waiting);
+    expect(live.value.n).toBe(1);
+    await writeFile(file(), 's: { n: 2 }');
+    await vi.waitFor(() => expect(live.value.n).toBe(2), waiting);
+
+    expect(messages).toEqual([
+      `s.n: "hunter" (expected: integer number; from ${file()}:1)`,
+      expect.stringMatching(new RegExp(`^${file()}:\\d: wrong indentation`)),
+    ]);
+    expect(store.failures).toEqual([]);
+  });
+
+  it('goes on as before when the folder goes away, and finds it again by its poll', async () => {
+    await writeFile(file(), 's: { n: 1 }');
+    const { store, live } = await started({ pollMs: 50, settleMs: 10 });
+
+    await rename(directory, `${directory}-away`);
+    await vi.waitFor(() => expect(store.failures).toMatchObject([{ source: 'files' }]), waiting);
+    expect(store.failures[0]?.message).toBe(`${directory}: is gone (expected: the folder of the configuration)`);
+    expect(live.value.n).toBe(1);
+    await rename(`${directory}-away`, directory);
+    await vi.waitFor(() => expect(store.failures).toEqual([]), waiting);
+    await writeFile(file(), 's: { n: 2 }');
+
+    await vi.waitFor(() => expect(live.value.n).toBe(2), waiting);
+  });
+
+  it('goes back to what is below when a file is removed', async () => {
+    await writeFile(file(), 's: { n: 1 }');
+    const { live } = await started();
+
+    await rm(file('application-test'));
+
+    await vi.waitFor(() => expect(live.value.m).toBe(0), waiting);
+    expect(live.value.n).toBe(1);
+  });
+
+  it('ends at the last of many quick edits', async () => {
+    const { live } = await started();
+    for (let n = 1; n <= 200; n += 1) await writeFile(file(), `s: { n: ${n} }`);
+
+    await vi.waitFor(() => expect(live.value.n).toBe(200), waiting);
+  });
+
+  it('looks no more when it is closed, twice if one likes', async () => {
+    await writeFile(file(), 's: { n: 1 }');
+    const { store } = await started({ pollMs: 20, settleMs: 10 });
+    const applied = vi.spyOn(store, 'apply');
+
+    await watch?.close();
+    await watch?.close();
+    await writeFile(file(), 's: { n: 2 }');
+    const other = new FileWatch(store, { directory, settleMs: 10, pollMs: 60_000 });
+    await vi.waitFor(() => expect(applied).toHaveBeenCalledOnce(), waiting);
+    await other.close();
+
+    expect(process.getActiveResourcesInfo()).not.toContain('FSEventWrap');
+  });
+});

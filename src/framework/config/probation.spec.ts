@@ -1,0 +1,202 @@
+import { IsInt } from 'class-validator';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { noDeadline, RequestContext, requestEndChannel, Status } from '../core/index.js';
+import { ConfigOptions } from './config.options.js';
+import { ConfigStore } from './config-store.js';
+import { Probation } from './probation.js';
+import { ProbationWatch } from './probation-watch.js';
+import { yamlLayer } from './yaml-layer.js';
+
+const bounds = { maxErrorRatio: 0.1, maxP99Ms: 50, minRequests: 10 };
+
+describe('Probation', () => {
+  const good = { isError: false, durationMs: 1 };
+  const count = (probation: Probation, times: number, request: { isError: boolean; durationMs: number }) =>
+    Array.from({ length: times }, () => probation.count(request)).at(-1);
+
+  it('judges nothing before there are enough requests', () => {
+    const probation = new Probation(bounds);
+
+    expect(count(probation, 9, { ...good, isError: true })).toBeUndefined();
+    expect(count(probation, 1, good)).toBe('9 of 10 requests failed (allowed: ratio 0.1)');
+  });
+
+  it('allows the ratio itself and not one more', () => {
+    const probation = new Probation(bounds);
+    count(probation, 18, good);
+
+    expect(count(probation, 2, { ...good, isError: true })).toBeUndefined();
+    expect(count(probation, 1, { ...good, isError: true })).toBe('3 of 21 requests failed (allowed: ratio 0.1)');
+  });
+
+  it('holds the 99th percentile to its bound from 100 requests on', () => {
+    const probation = new Probation(bounds);
+    count(probation, 97, good);
+
+    expect(count(probation, 1, { ...good, durationMs: 51 })).toBeUndefined();
+    expect(count(probation, 1, { ...good, durationMs: 50 })).toBeUndefined();
+    expect(count(probation, 1, good)).toBeUndefined();
+    expect(count(probation, 1, { ...good, durationMs: 51 })).toBe(
+      '2 of 101 requests took longer than 50 ms (allowed: 1 in 100)',
+    );
+  });
+
+  it('does not look at durations where no bound is set', () => {
+    const probation = new Probation({ maxErrorRatio: 0.1, minRequests: 10 });
+
+    expect(count(probation, 200, { ...good, durationMs: 1e6 })).toBeUndefined();
+  });
+});
+
+class PlainOptions {
+  @IsInt() readonly n: number = 0;
+}
+
+describe('ProbationWatch', () => {
+  let watch: ProbationWatch | undefined;
+
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+  });
+  afterEach(() => {
+    watch?.close();
+    vi.useRealTimers();
+  });
+
+  function started(settings = 'enabled: true, maxErrorRatio: 0.1, minRequests: 10, durationMs: 30000') {
+    const store = new ConfigStore('test', [
+      yamlLayer(`config: { probation: { ${settings} } }`, { name: 'application', kind: 'file', origin: 'a.yaml' }),
+    ]);
+    const [options, plain] = store.bindAll([
+      ['config', ConfigOptions],
+      ['plain', PlainOptions],
+    ]);
+    watch = new ProbationWatch(store, options);
+    const set = (n: number) =>
+      store.apply([yamlLayer(`plain: { n: ${n} }`, { name: 'id', kind: 'remote', origin: 'id' })], {
+        source: 'centre',
+      });
+    return { store, plain, set };
+  }
+
+  function end(times: number, status: Status, startedAtMs = performance.now(), isProbe = false): void {
+    for (let index = 0; index < times; index += 1) {
+      const context = new RequestContext({
+        face: 'http',
+        operation: 'GET /',
+        peer: '127.0.0.1',
+        header: () => undefined,
+        deadline: noDeadline,
+        isProbe,
+        startedAtMs,
+      });
+      requestEndChannel.publish({ context, status, httpStatus: 200, durationMs: 1, reason: undefined });
+    }
+  }
+
+  it('puts the version before a bad one back, and says so until the source brings another', () => {
+    const { store, plain, set } = started();
+    set(1);
+    vi.advanceTimersByTime(30_000);
+    set(2);
+
+    end(9, Status.Internal);
+    expect(plain.value.n).toBe(2);
+    end(1, Status.Ok);
+
+    expect(plain.value.n).toBe(1);
+    expect(store.version).toBe(4);
+    expect(store.history.at(-1)?.source).toBe('probation');
+    expect(store.failures).toMatchObject([
+      {
+        source: 'centre',
+        message: 'version 3 did not stand its probation, 2 put back: 9 of 10 requests failed (allowed: ratio 0.1)',
+      },
+    ]);
+    set(3);
+    expect(store.failures).toEqual([]);
+  });
+
+  it('keeps a version that stood its time, whatever comes after', () => {
+    const { plain, set } = started();
+    set(1);
+    end(9, Status.Internal);
+
+    vi.advanceTimersByTime(30_000);
+    end(10, Status.Internal);
+
+    expect(plain.value.n).toBe(1);
+  });
+
+  it('goes back before both when a change follows another on probation', () => {
+    const { plain, set } = started();
+    set(1);
+    vi.advanceTimersByTime(29_999);
+    set(2);
+    vi.advanceTimersByTime(29_999);
+
+    end(10, Status.Unavailable);
+
+    expect(plain.value.n).toBe(0);
+  });
+
+  it("counts neither the callers' own faults, nor probes, nor what began before the change", () => {
+    const { plain, set } = started();
+    const before = performance.now();
+    vi.advanceTimersByTime(1);
+    set(1);
+
+    end(50, Status.InvalidArgument);
+    end(50, Status.Unauthenticated);
+    end(50, Status.Internal, before);
+    end(50, Status.Internal, performance.now(), true);
+
+    expect(plain.value.n).toBe(1);
+  });
+
+  it('does not put what it put back on probation', () => {
+    const { store, set } = started();
+    set(1);
+    end(10, Status.Internal);
+
+    end(50, Status.Internal);
+
+    expect(store.version).toBe(3);
+  });
+
+  it('does nothing unless it is enabled', () => {
+    const { plain, set } = started('minRequests: 1');
+    set(1);
+
+    end(50, Status.Internal);
+
+    expect(plain.value.n).toBe(1);
+  });
+
+  it('leaves a refused return to the store to tell', () => {
+    const { store, plain, set } = started();
+    plain.subscribe({
+      prepare: ({ n }) => {
+        if (n === 0) throw new Error('never zero');
+      },
+    });
+    set(1);
+
+    end(10, Status.Internal);
+
+    expect(plain.value.n).toBe(1);
+    expect(store.failures).toMatchObject([{ source: 'probation', message: 'plain: refused: never zero' }]);
+  });
+
+  it('leaves nothing behind when it is closed', () => {
+    const { plain, set } = started();
+    set(1);
+
+    watch?.close();
+    watch?.close();
+    end(50, Status.Internal);
+
+    expect(vi.getTimerCount()).toBe(0);
+    expect(plain.value.n).toBe(1);
+  });
+});
