@@ -1,0 +1,40 @@
+/** One document of a configuration centre. */
+export interface RemoteContent {
+  readonly dataId: string;
+  readonly group: string;
+  /** As the centre states it: `yaml`, `json`, `properties`, `text`; the data id's extension decides where it says nothing. */
+  readonly type?: string;
+  /** `undefined` for a data id that does not exist (any more); an empty layer then. */
+  readonly content: string | undefined;
+}
+
+/** What a driver tells while it watches. */
+export interface ConfigDriverEvents {
+  /**
+   * All data ids of the driver as they are now, in the order of precedence, the weakest first, whichever changed. What
+   * changed at the same moment comes in one call, so that it is one version.
+   */
+  onContents(contents: readonly RemoteContent[]): void;
+  /** The centre cannot be reached or refuses; said when it begins and when the reason changes. No secrets in the message. */
+  onFailure(error: Error): void;
+  /** The centre is there again, also when nothing has changed meanwhile. */
+  onRecovery(): void;
+}
+
+/** A configuration centre: the port that drivers implement. It reconnects by itself, for as long as it is not closed. */
+export interface ConfigDriver {
+  /** Source in history, log and readiness, such as `nacos`. */
+  readonly name: string;
+  /** What snapshots belong to: servers, namespace, groups and data ids. Holds no credentials. */
+  readonly namespace: string;
+  /**
+   * Reads all data ids, in the order of precedence, the weakest first.
+   *
+   * @throws what is wrong, no later than `signal` aborts
+   */
+  read(signal: AbortSignal): Promise<readonly RemoteContent[]>;
+  /** Tells of changes until `close()`, also of those between `read()` and this call. Called once. */
+  watch(events: ConfigDriverEvents): void;
+  /** Leaves nothing behind, within 1 s. May be called twice, also while `read()` waits. */
+  close(): Promise<void>;
+}
