@@ -5,6 +5,7 @@ import { type ConfigFailure, ConfigHistory, type ConfigVersion } from './config-
 import { configChangeChannel, configFailureChannel } from './config.channels.js';
 import { ConfigError, type ConfigProblem } from './config.errors.js';
 import { didYouMean } from './did-you-mean.js';
+import { type EffectiveValue, effectiveValues } from './effective-values.js';
 import { type ConfigLayer, type ConfigTree, type MergedConfig, mergeLayers, originOf, valueAt } from './layer.js';
 import { resolveReferences } from './references.js';
 import { foreignTo, type LiveOf, overlay, type Section, sectionKey, sectionOf } from './section.js';
@@ -137,6 +138,11 @@ export class ConfigStore {
   /** Where the value at `path` comes from: file and line, variable, or `undefined` for a default. */
   sourceOf(path: string): string | undefined {
     return valueAt(this.#merged.tree, path) === undefined ? undefined : originOf(this.#merged.origins, path)?.source;
+  }
+
+  /** All values in force with their places, the defaults of the bound classes included, secrets masked. */
+  effective(): EffectiveValue[] {
+    return effectiveValues([...this.#bound.values()], this.#merged);
   }
 
   /** The whole configuration as it is now, defaults of the bound classes included: a copy, secrets included. */

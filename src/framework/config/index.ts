@@ -15,6 +15,7 @@ export { Config, configToken, injectedConfigs } from './config.decorator.js';
 export { ConfigError, type ConfigProblem } from './config.errors.js';
 export { RookeryConfigModule } from './config.module.js';
 export type { PrintableChange } from './config-diff.js';
+export type { EffectiveValue } from './effective-values.js';
 export type { ConfigFailure, ConfigVersion } from './config-history.js';
 export { type ChangeListener, type ConfigCheckpoint, ConfigStore } from './config-store.js';
 export type { ConfigDriver, ConfigDriverEvents, RemoteContent } from './config.driver.js';

@@ -1,0 +1,39 @@
+import type { BoundLive } from './binding.js';
+import { differences, printable } from './config-diff.js';
+import { type MergedConfig, originOf, valueAt } from './layer.js';
+
+/** One value in force, as it may be printed. */
+export interface EffectiveValue {
+  readonly path: string;
+  /** `***` for a secret. */
+  readonly value: string;
+  /** File and line, variable or argument; `default` where only the class says it. */
+  readonly source: string;
+}
+
+/** All values in force by path: those of the bound classes, and what no class is bound to as its source has it. */
+export function effectiveValues(bound: readonly BoundLive<object>[], merged: MergedConfig): EffectiveValue[] {
+  const isBound = (path: string): boolean => bound.some(({ prefix }) => path.startsWith(`${prefix}.`));
+  const found = [
+    ...differences(undefined, merged.tree, '').filter(({ path }) => !isBound(path)),
+    ...bound.flatMap(({ prefix, value }) => differences(undefined, value, prefix)),
+  ];
+  const byPath = new Map(
+    found
+      .filter(({ path }) => path !== '')
+      .map((each) => [each.path, { ...printable(each), isSet: isSet(merged, each.path) }]),
+  );
+  return [...byPath.values()]
+    .map(({ path, after, isSet: set }) => ({
+      path,
+      value: after,
+      source: set ? (originOf(merged.origins, path)?.source ?? 'unknown') : 'default',
+    }))
+    .toSorted((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+// An item of a list is set where its list is; a nested text that held JSON, where the text is.
+function isSet({ tree, origins }: MergedConfig, path: string): boolean {
+  const outer = path.replace(/\[.*$/, '');
+  return valueAt(tree, outer) !== undefined || originOf(origins, outer)?.isText === true;
+}

@@ -1,0 +1,107 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { runConfigCommand } from './config-command.js';
+
+let directory = '';
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'command-'));
+});
+afterEach(() => rm(directory, { recursive: true }));
+
+async function run(argv: string[], environment: Record<string, string> = {}) {
+  const out: string[] = [];
+  const err: string[] = [];
+  const code = await runConfigCommand([...argv, '--directory', directory], {
+    environment,
+    out: (line) => out.push(line),
+    err: (line) => err.push(line),
+  });
+  return { code, out, err };
+}
+
+describe('rookery config print', () => {
+  it('writes every value in force and where it comes from, secrets masked', async () => {
+    const file = join(directory, 'application.yaml');
+    await writeFile(file, 'server:\n  port: 9\nmine: { list: [1], password: hunter2, url: "x://u:hunter3@h" }\n');
+    await writeFile(join(directory, 'application-production.yaml'), 'log: { level: warn }\n');
+    const environment = { ROOKERY_AUTH__JWT__SECRET: 'hunter4-hunter4-hunter4-hunter4-', HOST: '127.0.0.1' };
+
+    const { code, out, err } = await run(
+      ['config', 'print', '--env', 'production', '--set', 'server.graceMs=7'],
+      environment,
+    );
+
+    expect([code, err]).toEqual([0, []]);
+    expect(out).toEqual(out.toSorted());
+    for (const line of [
+      `server.port = 9  # ${file}:2`,
+      `log.level = "warn"  # ${join(directory, 'application-production.yaml')}:1`,
+      'server.host = "127.0.0.1"  # HOST',
+      'server.graceMs = 7  # --set server.graceMs',
+      'auth.jwt.secret = ***  # ROOKERY_AUTH__JWT__SECRET',
+      'config.watch = true  # default',
+      'server.limits.maxBodyBytes = 1048576  # default',
+      `mine.password = ***  # ${file}:3`,
+      `mine.url = "x://u:***@h"  # ${file}:3`,
+      `mine.list[0] = 1  # ${file}:3`,
+    ]) {
+      expect(out).toContain(line);
+    }
+    expect(out.join('\n')).not.toContain('hunter');
+  });
+});
+
+describe('rookery config check', () => {
+  it('says nothing when all is well', async () => {
+    expect(await run(['config', 'check'])).toEqual({ code: 0, out: [], err: [] });
+  });
+
+  it('tells every problem with file and line, and ends with 1', async () => {
+    const file = join(directory, 'application.yaml');
+    await writeFile(file, 'server:\n  prot: 9\nconfig:\n  pollMs: 1\n');
+
+    expect(await run(['config', 'check'])).toEqual({
+      code: 1,
+      out: [],
+      err: [
+        `${file}:2: server.prot: unknown key (did you mean "port"?; from ${file}:2)`,
+        `${file}:4: config.pollMs: 1 (expected: not less than 100; from ${file}:4)`,
+      ],
+    });
+  });
+
+  it('tells the line where a file cannot be read at all', async () => {
+    await writeFile(join(directory, 'application.yaml'), 'a: 1\na: 2\n');
+
+    expect(await run(['config', 'check'])).toEqual({
+      code: 1,
+      out: [],
+      err: [`${join(directory, 'application.yaml')}:2: a key stands twice in one mapping`],
+    });
+  });
+
+  it('knows the classes of the module it is given, and warns of what nobody reads', async () => {
+    const app = join(directory, 'app.module.mjs');
+    await writeFile(app, 'export {};');
+    await writeFile(join(directory, 'application.yaml'), 'sever: { port: 1 }\n');
+
+    const { code, err } = await run(['config', 'check', '--app', app]);
+
+    expect(code).toBe(0);
+    expect(err).toEqual([expect.stringContaining('warning: sever: no class reads it (did you mean "server"?')]);
+    expect(await run(['config', 'check', '--app', join(directory, 'absent.js')])).toMatchObject({ code: 2 });
+  });
+
+  it.each([[[]], [['config']], [['config', 'delete']], [['config', 'print', 'x']], [['config', 'check', '--wat']]])(
+    'explains itself when it is asked %j',
+    async (argv) => {
+      const { code, err } = await run(argv);
+
+      expect(code).toBe(2);
+      expect(err[0]).toMatch(/^usage: rookery config print\|check/);
+    },
+  );
+});
