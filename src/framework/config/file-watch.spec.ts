@@ -97,23 +97,53 @@ describe('FileWatch', () => {
     ]);
   });
 
-  it('applies nothing half-written, neither what is empty for a moment nor what is valid by chance', async () => {
-    await writeFile(file(), 's: { n: 1 }');
-    const { live, seen } = await started({ settleMs: 60 });
-    seen.splice(0);
-
-    // As a slow writer does it: emptied, then line by line, each state of which is valid YAML.
-    const descriptor = openSync(file(), 'w');
-    for (const part of ['s:\n', '  n: 7', '0', '0\n', '  m: 5\n']) {
+  // Every state of the file is valid YAML.
+  async function writeSlowly(path: string, parts: readonly string[], everyMs: number): Promise<void> {
+    const descriptor = openSync(path, 'w');
+    for (const part of parts) {
       writeSync(descriptor, part);
       await new Promise<void>((resolve) => {
-        setTimeout(resolve, 15);
+        setTimeout(resolve, everyMs);
       });
     }
     closeSync(descriptor);
-    await vi.waitFor(() => expect(live.value.n).toBe(700), waiting);
+  }
+  const slowParts = ['s:\n', '  n: 7', '0', '0', '0', '0', '0', '0\n', '  m: 5\n'];
 
-    expect(seen).toEqual([[700, 1]]);
+  it('applies nothing half-written that events tell of', async () => {
+    await writeFile(file(), 's: { n: 1 }');
+    const { live, seen } = await started({ settleMs: 100 });
+    seen.splice(0);
+
+    await writeSlowly(file(), slowParts, 15);
+    await vi.waitFor(() => expect(live.value.n).toBe(7_000_000), waiting);
+
+    expect(seen).toEqual([[7_000_000, 1]]);
+  });
+
+  it('applies nothing half-written that only the poll sees', async () => {
+    const elsewhere = await mkdtemp(join(tmpdir(), 'elsewhere-'));
+    leave.push(() => void rm(elsewhere, { recursive: true, force: true }));
+    await writeFile(join(elsewhere, 'a.yaml'), 's: { n: 1 }');
+    await symlink(join(elsewhere, 'a.yaml'), file());
+    const { live, seen } = await started({ settleMs: 100, pollMs: 10 });
+    seen.splice(0);
+
+    await writeSlowly(join(elsewhere, 'a.yaml'), slowParts, 15);
+    await vi.waitFor(() => expect(live.value.n).toBe(7_000_000), waiting);
+
+    expect(seen).toEqual([[7_000_000, 1]]);
+  });
+
+  it('takes a file that was emptied for one that is about to be filled, for a while', async () => {
+    await writeFile(file(), 's: { n: 1 }');
+    const { live, seen } = await started({ settleMs: 150 });
+    seen.splice(0);
+
+    await writeSlowly(file(), ['', 's: { n: 2 }'], 450);
+    await vi.waitFor(() => expect(live.value.n).toBe(2), waiting);
+
+    expect(seen).toEqual([[2, 1]]);
   });
 
   it('keeps the values in force when an edit is wrong, says so once, and goes on with the next', async () => {
