@@ -91,7 +91,6 @@ describe('a method unheard of', () => {
   it.each([
     ['that is no token', 'BR(W /trial/orders HTTP/1.1'],
     ['with a target that is no path', 'BREW http://a/trial/orders HTTP/1.1'],
-    ['in another protocol', 'BREW /trial/orders HTCPCP/1.0'],
     ['without an end', 'B'.repeat(70)],
   ])('%s is no request', async (_, line) => {
     const answer = await exchangeRaw(app.port, `${line}\r\nhost: a\r\n\r\n`);
@@ -99,6 +98,10 @@ describe('a method unheard of', () => {
     expect(bodyOf(answer)).toEqual(
       errorEnvelope(400, { reason: 'MALFORMED_REQUEST', message: 'the request is not valid HTTP' }),
     );
+  });
+
+  it('in another protocol gets no answer, which would be HTTP', async () => {
+    expect(await exchangeRaw(app.port, 'BREW /trial/orders HTCPCP/1.0\r\nhost: a\r\n\r\n')).toBe('');
   });
 });
 
