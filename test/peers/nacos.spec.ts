@@ -128,7 +128,6 @@ describe.skipIf(isSkipped('nacos')).each(servers)('Nacos $version', (options) =>
     const { connection, configs } = client();
     configs.listen(someKey(), () => {});
     await connection.connected({ timeoutMs: 10_000 });
-    const during = sockets();
     const startedAt = performance.now();
 
     configs.close();
@@ -137,7 +136,6 @@ describe.skipIf(isSkipped('nacos')).each(servers)('Nacos $version', (options) =>
     await eventually('no socket is left', () => sockets() <= before, 1000);
 
     expect(closedMs).toBeLessThan(1000);
-    expect(during).toBeGreaterThan(before);
   });
 
   it('tells of a change well within a second', async () => {
