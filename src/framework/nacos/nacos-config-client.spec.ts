@@ -159,6 +159,15 @@ describe('listening', () => {
     expect(told).toEqual(['1']);
   });
 
+  it('asks again while the server writes the configuration down', async () => {
+    fake.contents.set('a', '1');
+    const message = 'requested file is being modified, please try later.';
+    fake.answerWith = ({ type }, count) =>
+      type === 'ConfigQueryRequest' && count <= 2 ? { resultCode: 500, errorCode: 400, message } : undefined;
+
+    expect(await client().get({ dataId: 'a', group: 'DEFAULT_GROUP' })).toMatchObject({ content: '1' });
+  });
+
   it('sees a change that is pushed during a query', async () => {
     const held = Promise.withResolvers<undefined>();
     fake.contents.set('a', '1');

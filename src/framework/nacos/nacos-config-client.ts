@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { createHash } from 'node:crypto';
 import { ConfigListening } from './config-listening.js';
 import { NacosCasError, NacosOptionError, NacosRequestError } from './nacos.errors.js';
@@ -5,6 +6,12 @@ import type { NacosConnection, NacosRequestOptions } from './nacos-connection.js
 
 const defaultGroup = 'DEFAULT_GROUP';
 const notThere = 300;
+
+// A server that is about to write a configuration down refuses to read it, by the number of a bad request; the next 100 ms
+// bring it: "requested file is being modified, please try later."
+const beingWritten = /being modified/;
+const mostAttempts = 20;
+const betweenAttemptsMs = 50;
 
 /** Which configuration; the namespace is the connection's. */
 export interface NacosConfigKey {
@@ -72,15 +79,19 @@ export class NacosConfigClient {
     key: NacosConfigKey,
     options: Pick<NacosRequestOptions, 'timeoutMs' | 'signal'> = {},
   ): Promise<NacosConfigValue | undefined> {
-    try {
-      const answer = await this.#connection.request('ConfigQueryRequest', this.#wireKey(key), {
-        ...options,
-        isRepeatable: true,
-      });
-      return valueIn(answer);
-    } catch (error) {
-      if (error instanceof NacosRequestError && error.errorCode === notThere) return undefined;
-      throw error;
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        const answer = await this.#connection.request('ConfigQueryRequest', this.#wireKey(key), {
+          ...options,
+          isRepeatable: true,
+        });
+        return valueIn(answer);
+      } catch (error) {
+        if (!(error instanceof NacosRequestError)) throw error;
+        if (error.errorCode === notThere) return undefined;
+        if (attempt === mostAttempts || !beingWritten.test(error.message)) throw error;
+      }
+      await delay(betweenAttemptsMs, undefined, options.signal === undefined ? {} : { signal: options.signal });
     }
   }
 
