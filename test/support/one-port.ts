@@ -4,7 +4,7 @@ import type http2 from 'node:http2';
 import net, { type AddressInfo } from 'node:net';
 import { vi } from 'vitest';
 import { Lifecycle, LiveValue } from '../../src/framework/core/index.js';
-import { Http2Requests } from '../../src/framework/http/index.js';
+import { RestRequests } from '../../src/framework/http/index.js';
 import type { HeaderField } from '../../src/framework/http2/index.js';
 import { LimitOptions, RequestGate } from '../../src/framework/pipeline/index.js';
 import type { ConnectionStats } from '../../src/framework/server/connections.js';
@@ -78,7 +78,7 @@ export class TestPort implements AsyncDisposable {
         serve: (stream) => stream.respondOnly(grpcAnswer('12')),
         refuse: (stream, _head, error) => stream.respondOnly(grpcAnswer(String(error.status), error.message)),
       },
-      http: new Http2Requests({
+      http: new RestRequests({
         gate: new RequestGate(new Lifecycle(), limits),
         limits,
         headers: {},

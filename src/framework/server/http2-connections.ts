@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Live, RookeryError } from '../core/index.js';
-import { HeadersTooLargeError, type Http2Transport, transportOf } from '../http/index.js';
+import { HeadersTooLargeError, type Transport, transportOf } from '../http/index.js';
 import {
   Http2Connection,
   type Http2ConnectionHandler,
@@ -33,7 +33,7 @@ export interface GrpcWebStreams {
 
 /** The HTTP face as the port sees it; it gets what is not gRPC. */
 export interface HttpStreams {
-  serve(stream: Http2Stream, head: Http2RequestHead, transport: Http2Transport): void;
+  serve(stream: Http2Stream, head: Http2RequestHead, transport: Transport): void;
   refuse(stream: Http2Stream, head: Http2RequestHead, error: RookeryError): void;
 }
 
@@ -54,7 +54,7 @@ class Http2Keeper implements ConnectionKeeper, Http2ConnectionHandler {
   readonly #owner: Http2Connections;
   readonly #init: Http2ConnectionsInit;
   readonly #engine: Http2Connection;
-  #transport: Http2Transport | undefined;
+  #transport: Transport | undefined;
   #hasServed = false;
 
   constructor(connection: Connection, socket: Socket, owner: Http2Connections, init: Http2ConnectionsInit) {

@@ -10,7 +10,7 @@ import { GrpcServer, GrpcStrategy, GrpcWeb } from '../grpc/index.js';
 import {
   composeRoutes,
   HttpAdapter,
-  Http2Requests,
+  RestRequests,
   registerApiDocs,
   registerHttpPlugins,
   securityHeaders,
@@ -85,7 +85,7 @@ export class Service {
       limits: options.limits,
       grpc,
       grpcWeb: new GrpcWeb({ grpc, gate, cors: project(options.http, ({ cors }) => cors) }),
-      http: new Http2Requests({
+      http: new RestRequests({
         gate,
         limits: options.limits,
         headers: options.http.value.securityHeaders ? securityHeaders() : {},

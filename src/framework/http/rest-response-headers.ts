@@ -1,7 +1,7 @@
 import { type OutgoingHttpHeader, type OutgoingHttpHeaders, validateHeaderName, validateHeaderValue } from 'node:http';
 import { Stream } from 'node:stream';
 import type { HeaderField } from '../http2/index.js';
-import { addField, dateField, eachHeader, type GivenHeaders, statusField } from './http2-fields.js';
+import { addField, dateField, eachHeader, type GivenHeaders, statusField } from './rest-fields.js';
 
 /** Nobody has said how long the body will be. Whatever is taken from it, it stays what it is. */
 export const unknownLength: number = Number.NEGATIVE_INFINITY;
@@ -22,7 +22,7 @@ export function headersAreSent(what: string): Error {
 }
 
 /** Status and headers of an answer, until they are sent. */
-export class Http2ResponseHeaders extends Stream {
+export class RestResponseHeaders extends Stream {
   statusCode = 200;
   /** HTTP/2 has no reason phrase. */
   statusMessage = '';

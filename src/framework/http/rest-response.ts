@@ -1,9 +1,9 @@
 import type { OutgoingHttpHeader } from 'node:http';
 import { ErrorCode, type HeaderField, type Http2Stream } from '../http2/index.js';
-import { addField, eachHeader, type GivenHeaders } from './http2-fields.js';
-import type { Http2Request } from './http2-request.js';
-import { Http2ResponseHeaders, headersAreSent, StreamStateError, unknownLength } from './http2-response-headers.js';
-import type { Http2StreamSocket } from './http2-transport.js';
+import { addField, eachHeader, type GivenHeaders } from './rest-fields.js';
+import type { RestRequest } from './rest-request.js';
+import { RestResponseHeaders, headersAreSent, StreamStateError, unknownLength } from './rest-response-headers.js';
+import type { StreamSocket } from './stream-socket.js';
 
 type Done = ((error?: Error | null) => void) | null | undefined;
 type Encoding = BufferEncoding | null | undefined;
@@ -17,8 +17,8 @@ const nothing = Buffer.alloc(0);
  * There is no machinery of `Writable` in it: what the windows of the peer have room for goes to the engine as it comes, an
  * answer in one piece in one write of the socket. `write()` returns false while the peer is behind, and 'drain' follows.
  */
-export class Http2Response extends Http2ResponseHeaders {
-  readonly req: Http2Request;
+export class RestResponse extends RestResponseHeaders {
+  readonly req: RestRequest;
   readonly stream: Http2Stream;
   writableEnded = false;
   writableFinished = false;
@@ -32,17 +32,17 @@ export class Http2Response extends Http2ResponseHeaders {
   #waiting: HeaderField[] | undefined;
   #onDrained: ((error?: Error | null) => void)[] = [];
 
-  constructor(stream: Http2Stream, request: Http2Request) {
+  constructor(stream: Http2Stream, request: RestRequest) {
     super();
     this.stream = stream;
     this.req = request;
   }
 
-  get socket(): Http2StreamSocket {
+  get socket(): StreamSocket {
     return this.req.socket;
   }
 
-  get connection(): Http2StreamSocket {
+  get connection(): StreamSocket {
     return this.req.socket;
   }
 
@@ -250,7 +250,7 @@ export class Http2Response extends Http2ResponseHeaders {
   }
 }
 
-function tellEnd(response: Http2Response): void {
+function tellEnd(response: RestResponse): void {
   response.tellEnd();
 }
 

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { type PeerCertificate, TLSSocket } from 'node:tls';
 
 /** What an application may ask of the connection under a request, as of `request.socket` in HTTP/1.1. */
-export interface Http2Transport {
+export interface Transport {
   readonly remoteAddress: string | undefined;
   readonly remotePort: number | undefined;
   readonly remoteFamily: string | undefined;
@@ -17,7 +17,7 @@ export interface Http2Transport {
 }
 
 /** The socket of an HTTP/2 connection, to look at: what is written there would tear the frames. */
-export function transportOf(socket: Socket): Http2Transport {
+export function transportOf(socket: Socket): Transport {
   const tls = socket instanceof TLSSocket ? socket : undefined;
   // Asked of the handle each time, and the same for all requests; they are gone when the socket is.
   const { remoteAddress, remotePort, remoteFamily, localAddress, localPort, localFamily } = socket;
@@ -39,11 +39,11 @@ export function transportOf(socket: Socket): Http2Transport {
  * `request.socket` of one request. It closes with the request's own stream: to a handler that watches for a caller who
  * has gone, the stream is the connection.
  */
-export class Http2StreamSocket extends EventEmitter implements Http2Transport {
-  readonly #transport: Http2Transport;
+export class StreamSocket extends EventEmitter implements Transport {
+  readonly #transport: Transport;
   destroyed: boolean;
 
-  constructor(transport: Http2Transport, isClosed: boolean) {
+  constructor(transport: Transport, isClosed: boolean) {
     super();
     this.#transport = transport;
     this.destroyed = isClosed;

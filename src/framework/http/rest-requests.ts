@@ -11,22 +11,22 @@ import { type LimitOptions, type RequestGate, toFailure } from '../pipeline/inde
 import { errorEnvelope, problem } from './envelope.js';
 import { exchangeOf } from './exchange.js';
 import { RequestTimeoutError, TunnelNotOfferedError } from './http.errors.js';
-import { dateField } from './http2-fields.js';
-import { Http2Request } from './http2-request.js';
-import { Http2Response } from './http2-response.js';
-import type { Http2Transport } from './http2-transport.js';
+import { dateField } from './rest-fields.js';
+import { RestRequest } from './rest-request.js';
+import { RestResponse } from './rest-response.js';
+import type { Transport } from './stream-socket.js';
 import { acceptsProblem } from './reply-failure.js';
 import { expectsContinue } from './request-rules.js';
 import type { FixedHeaders } from './security-headers.js';
 
 /** What HTTP/2 requests are given to: Fastify's routing function. */
-export type Http2RequestHandler = (request: Http2Request, response: Http2Response) => void;
+export type RestHandler = (request: RestRequest, response: RestResponse) => void;
 
 /** What requests over HTTP/2 need of the application. */
-export interface Http2RequestsInit {
+export interface RestRequestsInit {
   readonly gate: RequestGate;
   readonly limits: Live<LimitOptions>;
-  readonly handle: Http2RequestHandler;
+  readonly handle: RestHandler;
   /** Of every answer that no route gives, such as `securityHeaders()`. */
   readonly headers: FixedHeaders;
 }
@@ -38,22 +38,22 @@ const lateAnswerMs = 1000;
 const knownMethods: ReadonlySet<string> = new Set(METHODS);
 
 /** The REST side of HTTP/2: each stream becomes a request and a response as Fastify and Nest know them. */
-export class Http2Requests {
-  readonly #init: Http2RequestsInit;
+export class RestRequests {
+  readonly #init: RestRequestsInit;
   readonly #fixedFields: readonly HeaderField[];
 
-  constructor(init: Http2RequestsInit) {
+  constructor(init: RestRequestsInit) {
     this.#init = init;
     this.#fixedFields = Object.entries(init.headers).map(([name, value]) => ({ name, value }));
   }
 
-  serve(stream: Http2Stream, head: Http2RequestHead, transport: Http2Transport): void {
+  serve(stream: Http2Stream, head: Http2RequestHead, transport: Transport): void {
     if (head.method === 'CONNECT') {
       this.refuse(stream, head, new TunnelNotOfferedError());
       return;
     }
-    const request = new Http2Request(stream, head, transport);
-    const response = new Http2Response(stream, request);
+    const request = new RestRequest(stream, head, transport);
+    const response = new RestResponse(stream, request);
     const work = new RequestWork(request, response, head.endStream || head.headers.get('content-length') !== undefined);
     if (!head.endStream) {
       // Nothing is read before somebody wants it.
@@ -109,13 +109,13 @@ function ignore(): void {
 
 /** Ties a stream to its request and response. */
 class RequestWork implements Http2StreamListener {
-  readonly #request: Http2Request;
-  readonly #response: Http2Response;
+  readonly #request: RestRequest;
+  readonly #response: RestResponse;
   /** How long the body is, is known: half of it cannot look like all. */
   readonly #hasLength: boolean;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(request: Http2Request, response: Http2Response, hasLength: boolean) {
+  constructor(request: RestRequest, response: RestResponse, hasLength: boolean) {
     this.#request = request;
     this.#response = response;
     this.#hasLength = hasLength;

@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { Readable } from 'node:stream';
 import type { Http2RequestHead, Http2Stream } from '../http2/index.js';
-import { distinctHeaders, flatHeaders, headersRecord } from './http2-headers-record.js';
-import { Http2StreamSocket, type Http2Transport } from './http2-transport.js';
+import { distinctHeaders, flatHeaders, headersRecord } from './headers-record.js';
+import { StreamSocket, type Transport } from './stream-socket.js';
 
 // No reason to keep more before the handler than one frame: what is behind waits in the engine, counted by its windows.
 const readAheadBytes = 16_384;
@@ -15,7 +15,7 @@ const readableOptions = { autoDestroy: false, highWaterMark: readAheadBytes } as
  * What differs: pseudo-headers are not among `headers`, `host` always is; `socket` closes with the request; `destroy()` only
  * throws the rest of the body away, so that an answer may still follow.
  */
-export class Http2Request extends Readable {
+export class RestRequest extends Readable {
   readonly stream: Http2Stream;
   readonly method: string;
   readonly scheme: string;
@@ -26,12 +26,12 @@ export class Http2Request extends Readable {
   /** The whole body has come. */
   complete: boolean;
   readonly #head: Http2RequestHead;
-  readonly #transport: Http2Transport;
+  readonly #transport: Transport;
   #headers: IncomingHttpHeaders | undefined;
-  #socket: Http2StreamSocket | undefined;
+  #socket: StreamSocket | undefined;
   #isRead = false;
 
-  constructor(stream: Http2Stream, head: Http2RequestHead, transport: Http2Transport) {
+  constructor(stream: Http2Stream, head: Http2RequestHead, transport: Transport) {
     super(readableOptions);
     this.stream = stream;
     this.method = head.method;
@@ -80,12 +80,12 @@ export class Http2Request extends Readable {
     return this.stream.trailers === undefined ? [] : flatHeaders(this.stream.trailers);
   }
 
-  get socket(): Http2StreamSocket {
-    this.#socket ??= new Http2StreamSocket(this.#transport, this.stream.isClosed);
+  get socket(): StreamSocket {
+    this.#socket ??= new StreamSocket(this.#transport, this.stream.isClosed);
     return this.#socket;
   }
 
-  get connection(): Http2StreamSocket {
+  get connection(): StreamSocket {
     return this.socket;
   }
 
