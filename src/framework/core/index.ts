@@ -23,6 +23,7 @@ export {
   parseGrpcTimeout,
   parseRequestTimeout,
 } from './deadline.js';
+export { TimerWheel, WheelEntry } from './timer-wheel.js';
 export { newRequestId, type TraceContext, traceFrom, traceparentOf } from './trace.js';
 export type { Principal } from './principal.js';
 export {

@@ -1,6 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Http2Headers } from '../http2/index.js';
 
+type Fields = Pick<Http2Headers, 'forEach'>;
+
 // Node's own list: of these the first line counts, of all others the lines are joined.
 const singleValued: ReadonlySet<string> = new Set([
   'age',
@@ -28,7 +30,7 @@ const singleValued: ReadonlySet<string> = new Set([
  *
  * @see https://nodejs.org/download/release/v24.15.0/docs/api/http.html#messageheaders how lines of one name are joined
  */
-export function headersRecord(fields: Http2Headers): IncomingHttpHeaders {
+export function headersRecord(fields: Fields): IncomingHttpHeaders {
   const record: IncomingHttpHeaders = {};
   fields.forEach((name, value) => {
     const before = record[name];
@@ -40,7 +42,7 @@ export function headersRecord(fields: Http2Headers): IncomingHttpHeaders {
 }
 
 /** All lines of each name. */
-export function distinctHeaders(fields: Http2Headers): Record<string, string[]> {
+export function distinctHeaders(fields: Fields): Record<string, string[]> {
   const record: Record<string, string[]> = Object.create(null) as Record<string, string[]>;
   fields.forEach((name, value) => {
     (record[name] ??= []).push(value);
@@ -49,7 +51,7 @@ export function distinctHeaders(fields: Http2Headers): Record<string, string[]> 
 }
 
 /** name, value, name, value …, as they came. */
-export function flatHeaders(fields: Http2Headers): string[] {
+export function flatHeaders(fields: Fields): string[] {
   const flat: string[] = [];
   fields.forEach((name, value) => flat.push(name, value));
   return flat;

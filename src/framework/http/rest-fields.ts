@@ -4,8 +4,11 @@ import type { HeaderField } from '../http2/index.js';
 /** What `writeHead` takes: a record, a list of pairs, or names and values in turn. */
 export type GivenHeaders = OutgoingHttpHeaders | readonly OutgoingHttpHeader[] | readonly (readonly string[])[];
 
-// They speak of a connection, of which HTTP/2 knows by itself: RFC 9113 section 8.2.2.
-const connectionSpecific: ReadonlySet<string> = new Set([
+/** Names that are not sent, whoever gave them. */
+export type Unsent = ReadonlySet<string>;
+
+/** They speak of a connection, of which HTTP/2 knows by itself: RFC 9113 section 8.2.2. */
+export const unsentOnHttp2: Unsent = new Set([
   'connection',
   'keep-alive',
   'proxy-connection',
@@ -14,21 +17,23 @@ const connectionSpecific: ReadonlySet<string> = new Set([
   'http2-settings',
 ]);
 
-/** Calls `visit` with each name, in lower case, and its value. What HTTP/2 cannot carry is left out. */
-export function eachHeader(given: GivenHeaders, visit: (name: string, value: unknown) => void): void {
+/** How a body is framed and how long the connection stays, the engine knows by itself. */
+export const unsentOnHttp1: Unsent = new Set(['keep-alive', 'proxy-connection', 'transfer-encoding']);
+
+/** Calls `visit` with each name, in lower case, and its value, but for what is `unsent`. */
+export function eachHeader(given: GivenHeaders, unsent: Unsent, visit: (name: string, value: unknown) => void): void {
+  const visitOne = (name: string, value: unknown): void => {
+    const lower = name.toLowerCase();
+    if (!unsent.has(lower)) visit(lower, value);
+  };
   if (!Array.isArray(given)) {
     const record = given as OutgoingHttpHeaders;
-    for (const name of Object.keys(record)) visitOne(name, record[name], visit);
+    for (const name of Object.keys(record)) visitOne(name, record[name]);
   } else if (Array.isArray(given[0])) {
-    for (const [name, value] of given as readonly (readonly string[])[]) visitOne(String(name), value, visit);
+    for (const [name, value] of given as readonly (readonly string[])[]) visitOne(String(name), value);
   } else {
-    for (let i = 0; i + 1 < given.length; i += 2) visitOne(String(given[i]), given[i + 1], visit);
+    for (let i = 0; i + 1 < given.length; i += 2) visitOne(String(given[i]), given[i + 1]);
   }
-}
-
-function visitOne(name: string, value: unknown, visit: (name: string, value: unknown) => void): void {
-  const lower = name.toLowerCase();
-  if (!connectionSpecific.has(lower)) visit(lower, value);
 }
 
 /** Adds one header; a list is a line for each. */
@@ -39,7 +44,7 @@ export function addField(fields: HeaderField[], name: string, value: unknown): v
   else throw new TypeError(`header ${name}: ${typeof value} (expected: string, number or list of them)`);
 }
 
-// White space at the ends, which HTTP/1.1 lets pass, HTTP/2 does not (RFC 9113 section 8.2.1).
+// White space at the ends, which Node lets pass, HTTP does not count (RFC 9110 section 5.5, RFC 9113 section 8.2.1).
 function trimmed(value: string): string {
   return isBlank(value.charCodeAt(0)) || isBlank(value.charCodeAt(value.length - 1)) ? value.trim() : value;
 }

@@ -1,22 +1,27 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
-import type { Http2RequestHead, Http2Stream } from '../http2/index.js';
+import type { RookeryError } from '../core/index.js';
+import { Http2Headers } from '../http2/index.js';
 import { distinctHeaders, flatHeaders, headersRecord } from './headers-record.js';
+import type { RestConnection, RestHead, RestStream } from './rest-stream.js';
 import { StreamSocket, type Transport } from './stream-socket.js';
 
 // No reason to keep more before the handler than one frame: what is behind waits in the engine, counted by its windows.
 const readAheadBytes = 16_384;
 
+const noTrailers = new Http2Headers([]);
+
 const readableOptions = { autoDestroy: false, highWaterMark: readAheadBytes } as const;
 
 /**
- * A request over HTTP/2 in the form of Node's `http.IncomingMessage`, for Fastify, Nest and what is plugged into them.
+ * A request in the form of Node's `http.IncomingMessage`, for Fastify, Nest and what is plugged into them.
  *
- * What differs: pseudo-headers are not among `headers`, `host` always is; `socket` closes with the request; `destroy()` only
- * throws the rest of the body away, so that an answer may still follow.
+ * What differs: `destroy()` only throws the rest of the body away, so that an answer may still follow. On HTTP/2
+ * pseudo-headers are not among `headers`, `host` always is, and `socket` closes with the request.
  */
 export class RestRequest extends Readable {
-  readonly stream: Http2Stream;
+  readonly stream: RestStream;
   readonly method: string;
   readonly scheme: string;
   readonly authority: string;
@@ -25,13 +30,15 @@ export class RestRequest extends Readable {
   aborted = false;
   /** The whole body has come. */
   complete: boolean;
-  readonly #head: Http2RequestHead;
-  readonly #transport: Transport;
+  /** Why no route is to serve it, as HTTP itself has it. */
+  readonly refusal: RookeryError | undefined;
+  readonly #head: RestHead;
+  readonly #connection: RestConnection;
   #headers: IncomingHttpHeaders | undefined;
   #socket: StreamSocket | undefined;
   #isRead = false;
 
-  constructor(stream: Http2Stream, head: Http2RequestHead, transport: Transport) {
+  constructor(stream: RestStream, head: RestHead, connection: RestConnection, refusal?: RookeryError) {
     super(readableOptions);
     this.stream = stream;
     this.method = head.method;
@@ -40,25 +47,28 @@ export class RestRequest extends Readable {
     this.url = head.path;
     this.complete = head.endStream;
     this.#head = head;
-    this.#transport = transport;
+    this.#connection = connection;
+    this.refusal = refusal;
   }
 
   get httpVersion(): string {
-    return '2.0';
+    const { http1 } = this.#head;
+    return http1 === undefined ? '2.0' : `1.${http1.httpVersionMinor}`;
   }
 
   get httpVersionMajor(): number {
-    return 2;
+    return this.#head.http1 === undefined ? 2 : 1;
   }
 
   get httpVersionMinor(): number {
-    return 0;
+    return this.#head.http1?.httpVersionMinor ?? 0;
   }
 
   get headers(): IncomingHttpHeaders {
     if (this.#headers === undefined) {
       this.#headers = headersRecord(this.#head.headers);
-      this.#headers.host ??= this.authority;
+      // Without one, HTTP/1.0 has none.
+      if (this.#head.http1 === undefined) this.#headers.host ??= this.authority;
     }
     return this.#headers;
   }
@@ -68,30 +78,41 @@ export class RestRequest extends Readable {
   }
 
   get rawHeaders(): string[] {
-    return flatHeaders(this.#head.headers);
+    const { http1, headers } = this.#head;
+    return http1 === undefined ? flatHeaders(headers) : [...http1.rawHeaders];
   }
 
   /** Filled when the body has been read to its end. */
   get trailers(): Record<string, string> {
-    return this.stream.trailers?.toRecord() ?? {};
+    return this.#trailers.toRecord();
+  }
+
+  get trailersDistinct(): Record<string, string[]> {
+    return distinctHeaders(this.#trailers);
   }
 
   get rawTrailers(): string[] {
-    return this.stream.trailers === undefined ? [] : flatHeaders(this.stream.trailers);
+    return flatHeaders(this.#trailers);
   }
 
-  get socket(): StreamSocket {
-    this.#socket ??= new StreamSocket(this.#transport, this.stream.isClosed);
+  get socket(): StreamSocket | Socket {
+    if (this.#head.http1 !== undefined) return this.#connection as Socket;
+    this.#socket ??= new StreamSocket(this.#connection as Transport, this.stream);
     return this.#socket;
   }
 
-  get connection(): StreamSocket {
+  get connection(): StreamSocket | Socket {
     return this.socket;
   }
 
   /** For what expects it: time limits are those of the service. */
   setTimeout(): this {
     return this;
+  }
+
+  get #trailers(): Http2Headers {
+    const { trailers = noTrailers } = this.stream;
+    return trailers instanceof Http2Headers ? trailers : new Http2Headers(trailers);
   }
 
   override _read(): void {

@@ -1,12 +1,6 @@
 import { METHODS } from 'node:http';
-import type { Live, RookeryError } from '../core/index.js';
-import {
-  ErrorCode,
-  type HeaderField,
-  type Http2RequestHead,
-  type Http2Stream,
-  type Http2StreamListener,
-} from '../http2/index.js';
+import { type Live, type RookeryError, TimerWheel, WheelEntry } from '../core/index.js';
+import { ErrorCode, type HeaderField, type Http2StreamListener } from '../http2/index.js';
 import { type LimitOptions, type RequestGate, toFailure } from '../pipeline/index.js';
 import { errorEnvelope, problem } from './envelope.js';
 import { exchangeOf } from './exchange.js';
@@ -14,15 +8,15 @@ import { RequestTimeoutError, TunnelNotOfferedError } from './http.errors.js';
 import { dateField } from './rest-fields.js';
 import { RestRequest } from './rest-request.js';
 import { RestResponse } from './rest-response.js';
-import type { Transport } from './stream-socket.js';
+import type { RestConnection, RestHead, RestStream } from './rest-stream.js';
 import { acceptsProblem } from './reply-failure.js';
 import { expectsContinue } from './request-rules.js';
 import type { FixedHeaders } from './security-headers.js';
 
-/** What HTTP/2 requests are given to: Fastify's routing function. */
+/** What requests are given to: Fastify's routing function. */
 export type RestHandler = (request: RestRequest, response: RestResponse) => void;
 
-/** What requests over HTTP/2 need of the application. */
+/** What requests need of the application. */
 export interface RestRequestsInit {
   readonly gate: RequestGate;
   readonly limits: Live<LimitOptions>;
@@ -31,13 +25,15 @@ export interface RestRequestsInit {
   readonly headers: FixedHeaders;
 }
 
-// Time for the application's own answer to a body that came too late.
-const lateAnswerMs = 1000;
+// Time for the application's own answer to a body that did not come.
+const ownAnswerMs = 1000;
+
+const limits = new TimerWheel();
 
 // A method that is on no list may be anything: what is logged and counted by it would have no end.
 const knownMethods: ReadonlySet<string> = new Set(METHODS);
 
-/** The REST side of HTTP/2: each stream becomes a request and a response as Fastify and Nest know them. */
+/** The REST side of the port: each stream becomes a request and a response as Fastify and Nest know them. */
 export class RestRequests {
   readonly #init: RestRequestsInit;
   readonly #fixedFields: readonly HeaderField[];
@@ -47,14 +43,15 @@ export class RestRequests {
     this.#fixedFields = Object.entries(init.headers).map(([name, value]) => ({ name, value }));
   }
 
-  serve(stream: Http2Stream, head: Http2RequestHead, transport: Transport): void {
+  /** @param refusal why the request is not to be served, where what it asked for is known all the same */
+  serve(stream: RestStream, head: RestHead, connection: RestConnection, refusal?: RookeryError): void {
     if (head.method === 'CONNECT') {
       this.refuse(stream, head, new TunnelNotOfferedError());
       return;
     }
-    const request = new RestRequest(stream, head, transport);
+    const request = new RestRequest(stream, head, connection, refusal);
     const response = new RestResponse(stream, request);
-    const work = new RequestWork(request, response, head.endStream || head.headers.get('content-length') !== undefined);
+    const work = new RequestWork(request, response, isMeasured(head));
     if (!head.endStream) {
       // Nothing is read before somebody wants it.
       stream.pause();
@@ -66,7 +63,7 @@ export class RestRequests {
   }
 
   /** Answers a request that is not to reach any route; it counts and is logged like all others. */
-  refuse(stream: Http2Stream, { method, headers }: Http2RequestHead, error: RookeryError): void {
+  refuse(stream: RestStream, { method, headers }: RestHead, error: RookeryError): void {
     const { gate } = this.#init;
     const failure = toFailure(error);
     const context = gate.enter({
@@ -103,26 +100,33 @@ export class RestRequests {
   }
 }
 
+// How long the body is, is known before, or its end is marked.
+function isMeasured({ endStream, http1, headers }: RestHead): boolean {
+  return endStream || http1 !== undefined || headers.get('content-length') !== undefined;
+}
+
 function ignore(): void {
   // A refused request is not read.
 }
 
-/** Ties a stream to its request and response. */
-class RequestWork implements Http2StreamListener {
+/** Ties a stream to its request and response. Due when the body takes too long. */
+class RequestWork extends WheelEntry implements Http2StreamListener {
   readonly #request: RestRequest;
   readonly #response: RestResponse;
-  /** How long the body is, is known: half of it cannot look like all. */
-  readonly #hasLength: boolean;
-  #timer: NodeJS.Timeout | undefined;
+  /** Half of the body cannot look like all of it. */
+  readonly #isMeasured: boolean;
+  #broken: RookeryError | undefined;
 
-  constructor(request: RestRequest, response: RestResponse, hasLength: boolean) {
+  constructor(request: RestRequest, response: RestResponse, isMeasured: boolean) {
+    super();
     this.#request = request;
     this.#response = response;
-    this.#hasLength = hasLength;
+    this.#isMeasured = isMeasured;
   }
 
   limitBody(limitMs: number): void {
-    this.#timer = setTimeout(() => this.#onLate(), limitMs);
+    const nowMs = performance.now();
+    limits.add(this, nowMs + limitMs, nowMs);
   }
 
   onData(chunk: Uint8Array): void {
@@ -130,10 +134,10 @@ class RequestWork implements Http2StreamListener {
   }
 
   onEnd(): void {
-    clearTimeout(this.#timer);
+    limits.remove(this);
     // Clients on Node cancel by ending the stream and then resetting it. Where both arrive together the reset gets its turn
     // first, so that what was cancelled does not look like a complete upload.
-    if (this.#hasLength) this.#request.onEnd();
+    if (this.#isMeasured) this.#request.onEnd();
     else setImmediate(() => this.#request.onEnd());
   }
 
@@ -142,26 +146,34 @@ class RequestWork implements Http2StreamListener {
   }
 
   onClose(): void {
-    clearTimeout(this.#timer);
+    limits.remove(this);
     this.#request.onClose(this.#request.stream.isAnswered);
     this.#response.onClose();
   }
 
-  // Who reads the body is told by an error and answers as for every other error; where nobody does, we answer.
-  #onLate(): void {
+  /** The rest of the body will not come. */
+  onBroken(error: RookeryError): void {
     const request = this.#request;
+    const response = this.#response;
     // The answer has begun without the body, as a stream may: the handler's deadline watches over it.
-    if (this.#response.headersSent) return;
-    const error = new RequestTimeoutError();
+    if (response.headersSent) return;
+    this.#broken = error;
+    response.shouldKeepAlive = false;
+    // Who reads the body is told by an error and answers as for every other error; where nobody does, we answer.
     if (request.listenerCount('error') === 0) {
-      this.#answerLate(error);
+      this.#answer(error);
       return;
     }
     request.emit('error', error);
-    this.#timer = setTimeout(() => this.#answerLate(error), lateAnswerMs);
+    this.limitBody(ownAnswerMs);
   }
 
-  #answerLate(error: RequestTimeoutError): void {
+  override onDue(): void {
+    if (this.#broken === undefined) this.onBroken(new RequestTimeoutError());
+    else this.#answer(this.#broken);
+  }
+
+  #answer(error: RookeryError): void {
     const response = this.#response;
     if (response.headersSent) {
       response.cut();

@@ -1,10 +1,21 @@
 import { type OutgoingHttpHeader, type OutgoingHttpHeaders, validateHeaderName, validateHeaderValue } from 'node:http';
 import { Stream } from 'node:stream';
 import type { HeaderField } from '../http2/index.js';
-import { addField, dateField, eachHeader, type GivenHeaders, statusField } from './rest-fields.js';
+import {
+  addField,
+  dateField,
+  eachHeader,
+  type GivenHeaders,
+  statusField,
+  type Unsent,
+  unsentOnHttp1,
+  unsentOnHttp2,
+} from './rest-fields.js';
 
 /** Nobody has said how long the body will be. Whatever is taken from it, it stays what it is. */
 export const unknownLength: number = Number.NEGATIVE_INFINITY;
+
+const closeField: HeaderField = { name: 'connection', value: 'close' };
 
 /** Something was asked of an answer that is too far for it; `code` is Node's. */
 export class StreamStateError extends Error {
@@ -24,13 +35,23 @@ export function headersAreSent(what: string): Error {
 /** Status and headers of an answer, until they are sent. */
 export class RestResponseHeaders extends Stream {
   statusCode = 200;
-  /** HTTP/2 has no reason phrase. */
+  /** Sent on HTTP/1.1 only; empty for the one that belongs to the status. */
   statusMessage = '';
+  /** False: an HTTP/1.1 connection closes after this answer. */
+  shouldKeepAlive = true;
   sendDate = true;
   headersSent = false;
   /** By `content-length`: what is still to be written. */
   protected bodyBytesLeft: number = unknownLength;
+  protected readonly isHttp1: boolean;
+  protected readonly unsent: Unsent;
   readonly #headers = new Map<string, OutgoingHttpHeader>();
+
+  constructor(isHttp1: boolean) {
+    super();
+    this.isHttp1 = isHttp1;
+    this.unsent = isHttp1 ? unsentOnHttp1 : unsentOnHttp2;
+  }
 
   setHeader(name: string, value: OutgoingHttpHeader): this {
     if (this.headersSent) throw headersAreSent('set');
@@ -85,12 +106,14 @@ export class RestResponseHeaders extends Stream {
       addField(fields, name, value);
     };
     if (this.#headers.size === 0) {
-      if (given !== undefined) eachHeader(given, add);
+      if (given !== undefined) eachHeader(given, this.unsent, add);
     } else {
-      if (given !== undefined) eachHeader(given, (name, value) => this.#headers.set(name, value as OutgoingHttpHeader));
-      eachHeader(this.getHeaders(), add);
+      if (given !== undefined)
+        eachHeader(given, this.unsent, (name, value) => this.#headers.set(name, value as OutgoingHttpHeader));
+      eachHeader(this.getHeaders(), this.unsent, add);
     }
     if (!hasDate) fields.push(dateField());
+    if (this.isHttp1 && !this.shouldKeepAlive) fields.push(closeField);
     return fields;
   }
 }

@@ -1,7 +1,9 @@
 import type { OutgoingHttpHeader } from 'node:http';
-import { ErrorCode, type HeaderField, type Http2Stream } from '../http2/index.js';
+import type { Socket } from 'node:net';
+import { ErrorCode, type HeaderField } from '../http2/index.js';
 import { addField, eachHeader, type GivenHeaders } from './rest-fields.js';
 import type { RestRequest } from './rest-request.js';
+import type { RestStream } from './rest-stream.js';
 import { RestResponseHeaders, headersAreSent, StreamStateError, unknownLength } from './rest-response-headers.js';
 import type { StreamSocket } from './stream-socket.js';
 
@@ -11,15 +13,14 @@ type Encoding = BufferEncoding | null | undefined;
 const nothing = Buffer.alloc(0);
 
 /**
- * The answer to a request over HTTP/2 in the form of Node's `http.ServerResponse`, for Fastify, Nest and what is plugged
- * into them.
+ * The answer to a request in the form of Node's `http.ServerResponse`, for Fastify, Nest and what is plugged into them.
  *
- * There is no machinery of `Writable` in it: what the windows of the peer have room for goes to the engine as it comes, an
- * answer in one piece in one write of the socket. `write()` returns false while the peer is behind, and 'drain' follows.
+ * There is no machinery of `Writable` in it: what the peer has room for goes to the engine as it comes, an answer in one
+ * piece in one write of the socket. `write()` returns false while the peer is behind, and 'drain' follows.
  */
 export class RestResponse extends RestResponseHeaders {
   readonly req: RestRequest;
-  readonly stream: Http2Stream;
+  readonly stream: RestStream;
   writableEnded = false;
   writableFinished = false;
   writableNeedDrain = false;
@@ -32,17 +33,17 @@ export class RestResponse extends RestResponseHeaders {
   #waiting: HeaderField[] | undefined;
   #onDrained: ((error?: Error | null) => void)[] = [];
 
-  constructor(stream: Http2Stream, request: RestRequest) {
-    super();
+  constructor(stream: RestStream, request: RestRequest) {
+    super(request.httpVersionMajor === 1);
     this.stream = stream;
     this.req = request;
   }
 
-  get socket(): StreamSocket {
+  get socket(): StreamSocket | Socket {
     return this.req.socket;
   }
 
-  get connection(): StreamSocket {
+  get connection(): StreamSocket | Socket {
     return this.req.socket;
   }
 
@@ -69,6 +70,7 @@ export class RestResponse extends RestResponseHeaders {
   writeHead(statusCode: number, reason?: string | GivenHeaders, headers?: GivenHeaders): this {
     if (this.headersSent) throw headersAreSent('write');
     this.statusCode = statusCode;
+    if (typeof reason === 'string') this.statusMessage = reason;
     const fields = this.takeFields(typeof reason === 'object' ? reason : headers);
     this.headersSent = true;
     // The engine refuses what cannot be sent: whoever calls `writeHead` is to hear of it.
@@ -92,14 +94,16 @@ export class RestResponse extends RestResponseHeaders {
 
   writeEarlyHints(hints: Record<string, string | string[]>, done?: () => void): void {
     const fields: HeaderField[] = [{ name: ':status', value: '103' }];
-    eachHeader(hints, (name, value) => addField(fields, name, Array.isArray(value) ? value.join(', ') : value));
+    eachHeader(hints, this.unsent, (name, value) =>
+      addField(fields, name, Array.isArray(value) ? value.join(', ') : value),
+    );
     this.stream.inform(fields);
     done?.();
   }
 
   addTrailers(trailers: GivenHeaders): void {
     const fields = (this.#trailers ??= []);
-    eachHeader(trailers, (name, value) => addField(fields, name, value));
+    eachHeader(trailers, this.unsent, (name, value) => addField(fields, name, value));
   }
 
   setTrailer(name: string, value: OutgoingHttpHeader): this {

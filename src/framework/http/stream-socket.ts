@@ -1,8 +1,9 @@
 import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import { type PeerCertificate, TLSSocket } from 'node:tls';
+import { ErrorCode, type Http2Stream } from '../http2/index.js';
 
-/** What an application may ask of the connection under a request, as of `request.socket` in HTTP/1.1. */
+/** What an application may ask of the HTTP/2 connection under a request, as of `request.socket` in HTTP/1.1. */
 export interface Transport {
   readonly remoteAddress: string | undefined;
   readonly remotePort: number | undefined;
@@ -36,17 +37,27 @@ export function transportOf(socket: Socket): Transport {
 }
 
 /**
- * `request.socket` of one request. It closes with the request's own stream: to a handler that watches for a caller who
- * has gone, the stream is the connection.
+ * `request.socket` of one request on HTTP/2. It closes with the request's own stream: to a handler that watches for a
+ * caller who has gone, the stream is the connection.
  */
 export class StreamSocket extends EventEmitter implements Transport {
   readonly #transport: Transport;
+  readonly #stream: Pick<Http2Stream, 'isClosed' | 'reset'>;
   destroyed: boolean;
 
-  constructor(transport: Transport, isClosed: boolean) {
+  constructor(transport: Transport, stream: Pick<Http2Stream, 'isClosed' | 'reset'>) {
     super();
     this.#transport = transport;
-    this.destroyed = isClosed;
+    this.#stream = stream;
+    this.destroyed = stream.isClosed;
+  }
+
+  get readable(): boolean {
+    return !this.destroyed;
+  }
+
+  get writable(): boolean {
+    return !this.destroyed;
   }
 
   get remoteAddress(): string | undefined {
@@ -87,6 +98,27 @@ export class StreamSocket extends EventEmitter implements Transport {
 
   getPeerCertificate(detailed?: boolean): PeerCertificate | Record<string, never> {
     return this.#transport.getPeerCertificate(detailed);
+  }
+
+  /** For what expects it: time limits are those of the service. */
+  setTimeout(): this {
+    return this;
+  }
+
+  /** For what expects it: the connection is that of all its requests. */
+  setNoDelay(): this {
+    return this;
+  }
+
+  /** See setNoDelay(). */
+  setKeepAlive(): this {
+    return this;
+  }
+
+  /** Breaks off the one request, and no other of the connection. */
+  destroy(): this {
+    this.#stream.reset(ErrorCode.cancel);
+    return this;
   }
 
   /** @internal */
