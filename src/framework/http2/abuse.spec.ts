@@ -169,6 +169,53 @@ describe('a client that asks too much', () => {
     expect(String(await client.body(openId(3000)))).toBe('POST /');
   });
 
+  it('cancels as many requests as it lets come to their end: is not cut', async () => {
+    await using server = await serve(answer, { resetRate: { burst: 100, perSecond: 0, perAnswer: 1 } });
+    const proxy = await RawClient.connect(server.port);
+
+    for (let i = 0; i < 1000; i += 1) {
+      const cancelled = 4 * i + 1;
+      proxy.send(
+        proxy.headers(cancelled, requestFields(), 0),
+        frame(FrameType.rstStream, 0, cancelled, uint32(ErrorCode.cancel)),
+        proxy.headers(cancelled + 2, requestFields()),
+      );
+      if (i % 20 === 0) await proxy.roundTrip();
+    }
+
+    expect(String(await proxy.body(3999))).toBe('POST /');
+    expect(server.counters.streamsResetByPeer).toBe(1000);
+  });
+
+  it.each<[string, (client: RawClient, id: number) => Buffer]>([
+    [
+      'cancels two requests for each that it lets come to its end',
+      (client, id) =>
+        Buffer.concat([
+          client.headers(id, requestFields(), 0),
+          frame(FrameType.rstStream, 0, id, uint32(ErrorCode.cancel)),
+        ]),
+    ],
+    ['sends two malformed requests for each good one', (client, id) => client.headers(id, [{ name: 'x', value: 'y' }])],
+    [
+      'sends two header lists that are refused for each good one',
+      (client, id) => client.headers(id, requestFields('/', { 'x-large': 'x'.repeat(2000) })),
+    ],
+  ])('%s: is cut', async (_what, bad) => {
+    const resetRate = { burst: 100, perSecond: 0, perAnswer: 1 };
+    await using server = await serve(answer, { resetRate, maxHeaderListBytes: 1024 });
+    const client = await RawClient.connect(server.port);
+
+    for (let i = 0; i < 400 && !client.isClosed; i += 1) {
+      const id = 6 * i + 1;
+      client.send(bad(client, id), bad(client, id + 2), client.headers(id + 4, requestFields()));
+      if (i % 10 === 0) await client.roundTrip().catch(() => {});
+    }
+
+    expect(await client.goawayCode()).toBe(ErrorCode.enhanceYourCalm);
+    expectCut(server, 'reset');
+  });
+
   it('uses stream ids out of order: is told PROTOCOL_ERROR or STREAM_CLOSED', async () => {
     await using server = await serve(answer);
     const even = await RawClient.connect(server.port);

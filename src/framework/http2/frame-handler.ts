@@ -92,7 +92,7 @@ export class FrameHandler implements FrameSink {
     if (length > 0) stream.onData(bytes, this.#start, this.#end);
     if (!endStream || stream.isClosed) return;
     stream.onEnd();
-    if (stream.isAnswered && !stream.isClosed) session.remove(stream, ErrorCode.noError);
+    if (stream.isAnswered && !stream.isClosed) session.complete(stream);
   }
 
   #onHeaders(flags: number, streamId: number, bytes: Buffer, start: number, end: number): void {

@@ -133,6 +133,7 @@ export class HeaderHandler {
   #refuse(stream: Stream, head: Http2RequestHead): void {
     const { counters, handler } = this.#session;
     counters.headerListsTooLarge += 1;
+    stream.isRefused = true;
     if (handler.onHeadersTooLarge === undefined) stream.respondOnly(tooLarge);
     else handler.onHeadersTooLarge(stream, head);
   }
@@ -151,7 +152,7 @@ export class HeaderHandler {
     } else {
       stream.trailers = collector.takeTrailers();
       stream.onEnd();
-      if (stream.isAnswered && !stream.isClosed) session.remove(stream, ErrorCode.noError);
+      if (stream.isAnswered && !stream.isClosed) session.complete(stream);
     }
   }
 

@@ -7,6 +7,8 @@ export interface Rate {
   readonly perSecond: number;
   /** More of them for each stream opened and each HEADERS or DATA frame that we send; 0 if not given. */
   readonly perProgress?: number;
+  /** More of them for each request that came to its end both ways; 0 if not given. */
+  readonly perAnswer?: number;
 }
 
 /** What a client may ask of a connection: RFC 9113 sections 6.5.2 and 10.5. Times are in ms; 0 turns a time limit off. */
@@ -42,7 +44,10 @@ export interface Http2ConnectionOptions {
   /** Output that the socket does not take; beyond, nothing is read until it does. */
   readonly maxSocketBacklogBytes: number;
 
-  /** RST_STREAM of the peer for streams that are not over, and errors of single streams (CVE-2023-44487, CVE-2025-8671). */
+  /**
+   * RST_STREAM of the peer for streams that are not over, and errors of single streams (CVE-2023-44487, CVE-2025-8671).
+   * A proxy whose users go away now and then is no attacker: requests that are answered earn what it may break off.
+   */
   readonly resetRate: Rate;
   readonly settingsRate: Rate;
   readonly pingRate: Rate;
@@ -95,8 +100,8 @@ const defaults: Http2ConnectionOptions = {
   writeHighWaterBytes: 65_536,
   maxSocketBacklogBytes: 262_144,
 
-  // 1000 and 33 are what nghttp2 1.57 chose against rapid reset.
-  resetRate: { burst: 1000, perSecond: 33 },
+  // 1000 and 33 are what nghttp2 1.57 chose against rapid reset, and that half of all streams may be reset what Envoy 1.28 did.
+  resetRate: { burst: 1000, perSecond: 33, perAnswer: 1 },
   settingsRate: { burst: 50, perSecond: 5 },
   // gRPC clients that estimate the bandwidth send one PING for each burst of data they get.
   pingRate: { burst: 100, perSecond: 10, perProgress: 1 },

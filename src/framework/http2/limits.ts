@@ -6,12 +6,21 @@ import type { Http2ConnectionOptions, Rate } from './http2.options.js';
 // As in grpc-go 1.85, internal/transport/http2_server.go, `maxPingStrikes`.
 const toleratedStrikes = 2;
 
+/** What a connection has brought: it only grows. */
+export interface Progress {
+  /** Streams opened, and HEADERS and DATA frames sent. */
+  readonly progress: number;
+  /** Requests that came to their end both ways, but for those that were refused. */
+  readonly answers: number;
+}
+
 /** How many of something are left: a token bucket that looks at the clock only when it is empty. */
 export class Budget {
   readonly #rate: Rate;
   #left: number;
   #filledAtMs: number;
   #filledAtProgress = 0;
+  #filledAtAnswers = 0;
 
   constructor(rate: Rate, nowMs: number) {
     this.#rate = rate;
@@ -20,19 +29,21 @@ export class Budget {
   }
 
   /** @returns false when there is none left */
-  take(nowMs: number, progress: number): boolean {
-    if (this.#left < 1 && !this.#refill(nowMs, progress)) return false;
+  take(nowMs: number, made: Progress): boolean {
+    if (this.#left < 1 && !this.#refill(nowMs, made)) return false;
     this.#left -= 1;
     return true;
   }
 
-  #refill(nowMs: number, progress: number): boolean {
-    const { burst, perSecond, perProgress = 0 } = this.#rate;
+  #refill(nowMs: number, { progress, answers }: Progress): boolean {
+    const { burst, perSecond, perProgress = 0, perAnswer = 0 } = this.#rate;
     const byTime = ((nowMs - this.#filledAtMs) * perSecond) / 1000;
     const byProgress = (progress - this.#filledAtProgress) * perProgress;
-    this.#left = Math.min(burst, this.#left + byTime + byProgress);
+    const byAnswers = (answers - this.#filledAtAnswers) * perAnswer;
+    this.#left = Math.min(burst, this.#left + byTime + byProgress + byAnswers);
     this.#filledAtMs = nowMs;
     this.#filledAtProgress = progress;
+    this.#filledAtAnswers = answers;
     return this.#left >= 1;
   }
 }
@@ -52,7 +63,7 @@ type RatedAbuse =
  * Keeps count of what costs us more than the peer (RFC 9113 section 10.5), and cuts the connection when it is too much.
  * Each method throws `Http2ConnectionError` with ENHANCE_YOUR_CALM.
  */
-export class Limits {
+export class Limits implements Progress {
   readonly #options: Http2ConnectionOptions;
   readonly #counters: Http2Counters;
   /** Made when they are needed: most connections need one or two. */
@@ -61,8 +72,8 @@ export class Limits {
   #pingedAtMs = Number.NEGATIVE_INFINITY;
   #pingedAtProgress = 0;
   #pingStrikes = 0;
-  /** Streams opened, and HEADERS and DATA frames sent. */
   progress = 0;
+  answers = 0;
 
   constructor(options: Http2ConnectionOptions, counters: Http2Counters) {
     this.#options = options;
@@ -134,6 +145,6 @@ export class Limits {
 
   #spend(abuse: RatedAbuse, nowMs: number): void {
     const budget = (this.#budgets[abuse] ??= new Budget(this.#options[`${abuse}Rate`], nowMs));
-    if (!budget.take(nowMs, this.progress)) throw this.cut(abuse);
+    if (!budget.take(nowMs, this)) throw this.cut(abuse);
   }
 }

@@ -181,11 +181,17 @@ export class Session implements StreamHost {
 
   onAnswered(stream: Stream): void {
     stream.isAnswered = true;
-    if (stream.isRequestEnded) this.remove(stream, ErrorCode.noError);
+    if (stream.isRequestEnded) this.complete(stream);
     else this.#unread.add(stream);
   }
 
-  /** The stream is closed by what both sides have sent. */
+  /** Both sides have sent END_STREAM. */
+  complete(stream: Stream): void {
+    if (!stream.isRefused) this.limits.answers += 1;
+    this.remove(stream, ErrorCode.noError);
+  }
+
+  /** The stream is gone for the connection, by what either side has sent. */
   remove(stream: Stream, code: number): void {
     this.streams.delete(stream.id);
     stream.close(code);

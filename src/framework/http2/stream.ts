@@ -44,6 +44,8 @@ export class Stream implements Http2Stream {
   isRequestEnded = false;
   /** END_STREAM has been sent. */
   isAnswered = false;
+  /** Its header fields are too many; the answer earns the peer nothing. */
+  isRefused = false;
   /** Bytes of the body to come by `content-length`, or `unknownLength`. */
   bodyBytesLeft: number;
 

@@ -25,7 +25,7 @@ export function connectionOptions(options: Http2Options, limits: LimitOptions): 
 
 function ratesOf(rates: Http2RateOptions): Partial<Http2ConnectionOptions> {
   return {
-    resetRate: { burst: rates.resetBurst, perSecond: rates.resetsPerSecond },
+    resetRate: { burst: rates.resetBurst, perSecond: rates.resetsPerSecond, perAnswer: 1 },
     settingsRate: { burst: rates.settingsBurst, perSecond: rates.settingsPerSecond },
     pingRate: { burst: rates.pingBurst, perSecond: rates.pingsPerSecond, perProgress: 1 },
     windowUpdateRate: { burst: rates.windowUpdateBurst, perSecond: rates.windowUpdatesPerSecond, perProgress: 10 },

@@ -6,7 +6,7 @@ import { IsDefined, IsInt, Max, Min, ValidateNested } from 'class-validator';
  * The section `server.http2.rates` of the configuration.
  */
 export class Http2RateOptions {
-  /** At once: streams that the client breaks off, or makes us break off (CVE-2023-44487, CVE-2025-8671). */
+  /** At once: streams that the client breaks off, or makes us break off (CVE-2023-44487, CVE-2025-8671); one more for each that is answered. */
   @IsInt()
   @Min(1)
   readonly resetBurst: number = 1000;
