@@ -8,6 +8,12 @@ import type { Stream } from './stream.js';
 import { coarseNow } from './ticker.js';
 
 /**
+ * More than that goes to the socket part by part: what is given to it in one piece is not seen to move until all of it
+ * is out, and a slow reader would look like a dead one. No frame is longer, so that none holds up the other streams.
+ */
+const atOnceBytes = 262_144;
+
+/**
  * Sends the bodies of all streams within the windows of the peer: RFC 9113 sections 5.2 and 6.9.
  *
  * Who can send at once does; who cannot waits in a ring, in which each sends one frame in its turn.
@@ -37,7 +43,7 @@ export class Outbox {
   /** Sends all of it, or returns false. */
   send(stream: Stream, bytes: Uint8Array, isLast: boolean): boolean {
     const { length } = bytes;
-    if (this.#writer.isBlocked || this.#first !== undefined) return false;
+    if (this.#writer.isBlocked || this.#first !== undefined || length > atOnceBytes) return false;
     if (length > stream.sendWindowBytes || length > this.#windowBytes) return false;
     const { maxFrameBytes } = this.#peer;
     this.isCopied = Math.min(length, maxFrameBytes) < noCopyBytes;
@@ -79,7 +85,7 @@ export class Outbox {
 
   #serve(stream: Stream): void {
     const { outgoing } = stream;
-    const turnBytes = this.#turnLeftBytes > 0 ? this.#turnLeftBytes : this.#peer.maxFrameBytes;
+    const turnBytes = this.#turnLeftBytes > 0 ? this.#turnLeftBytes : Math.min(this.#peer.maxFrameBytes, atOnceBytes);
     this.#turnLeftBytes = 0;
     if (outgoing === undefined || stream.sendWindowBytes <= 0) return;
     const length = Math.min(outgoing.bytes, stream.sendWindowBytes, this.#windowBytes, turnBytes);

@@ -156,6 +156,42 @@ describe('a connection in time', () => {
     expect(server.counters.streamsStalled).toBe(1);
   });
 
+  it.each([16_384, 16_777_215])(
+    'lives as long as the client reads something, however slowly, in frames of up to %d bytes',
+    async (frameBytes) => {
+      const bytes = 16_000_000;
+      await using server = await serve(
+        (stream) => {
+          stream.respond(ok);
+          stream.end(undefined, Buffer.alloc(bytes));
+        },
+        { sendStallTimeoutMs: 750 },
+      );
+      const client = await RawClient.connect(
+        server.port,
+        settings(setting(0x4, 0x7fff_ffff), setting(0x5, frameBytes)),
+      );
+      let taken = 0;
+      // 64 KiB in some 20 ms: five seconds for all.
+      client.socket.on('data', (chunk) => {
+        taken += chunk.length;
+        if (taken < 65_536) return;
+        taken = 0;
+        client.socket.pause();
+        setTimeout(() => client.socket.resume(), 20);
+      });
+
+      client.send(
+        frame(FrameType.windowUpdate, 0, 0, Buffer.from([0x7f, 0, 0, 0])),
+        client.headers(1, requestFields()),
+      );
+
+      expect(await client.body(1)).toHaveLength(bytes);
+      expect(server.counters.cut.sendStall).toBe(0);
+    },
+    20_000,
+  );
+
   it('is cut when the socket takes nothing', async () => {
     await using server = await serve(
       (stream) => {

@@ -19,7 +19,10 @@ export interface TimedConnection {
 
 /** Output that the socket has not taken, to see whether it takes any. */
 export interface Backlog {
+  /** That wait. */
   readonly writableLength: number;
+  /** That were ever given to it. */
+  readonly bytesWritten: number;
 }
 
 // PING frames of ours: eight bytes that tell what they were for.
@@ -57,6 +60,7 @@ export class TimeLimits implements Ticking {
   #insideHeadersSinceMs = 0;
   #pingedAtMs = 0;
   #backlogBytes = 0;
+  #passedOnBytes = 0;
   #backlogSinceMs = 0;
 
   constructor(
@@ -142,10 +146,14 @@ export class TimeLimits implements Ticking {
     else if (this.#insideHeadersSinceMs === 0) this.#insideHeadersSinceMs = nowMs;
   }
 
+  // As many bytes may wait as at the last tick, and be others.
   #noteBacklog(nowMs: number): void {
-    const bytes = this.#socket.writableLength;
-    if (bytes === this.#backlogBytes && bytes > 0) return;
-    this.#backlogBytes = bytes;
+    this.#backlogBytes = this.#socket.writableLength;
+    if (this.#backlogBytes > 0) {
+      const passedOn = this.#socket.bytesWritten - this.#backlogBytes;
+      if (passedOn === this.#passedOnBytes) return;
+      this.#passedOnBytes = passedOn;
+    }
     this.#backlogSinceMs = nowMs;
   }
 
