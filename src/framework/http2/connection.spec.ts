@@ -57,6 +57,39 @@ describe('Http2Connection', () => {
     expect(trailers).toEqual({ 'x-sum': '42' });
   });
 
+  describe('towards a client that says how many header fields it reads', () => {
+    const field = (bytes: number): { name: string; value: string } => ({ name: 'x', value: 'v'.repeat(bytes - 33) });
+    const maxHeaderList = 0x6;
+    // ":status: 200" takes 42.
+    const limit = 142;
+
+    it.each<[string, (stream: Http2Stream, bytes: number) => void]>([
+      ['headers', (stream, bytes) => (stream.respond([...ok, field(bytes - 42)]), stream.end())],
+      ['headers without a body', (stream, bytes) => stream.respondOnly([...ok, field(bytes - 42)])],
+      [
+        'headers made beforehand',
+        (stream, bytes) => (stream.respond(precompute([...ok, field(bytes - 42)])), stream.end()),
+      ],
+      ['trailers', (stream, bytes) => (stream.respond(ok), stream.end([field(bytes)], Buffer.from('x')))],
+    ])('sends %s that it reads, and breaks off where they are more', async (_what, send) => {
+      const errors: unknown[] = [];
+      const onError = (error: unknown): void => void errors.push(error);
+      await using server = await serve((stream, head) => send(stream, Number(head.path.slice(1))), {}, { onError });
+      const client = await RawClient.connect(server.port, settings(setting(maxHeaderList, limit)));
+
+      client.send(client.headers(1, requestFields(`/${limit}`)), client.headers(3, requestFields(`/${limit + 1}`)));
+
+      await client.body(1);
+      expect(client.of(FrameType.rstStream, 1)).toEqual([]);
+      expect(await client.resetCode(3)).toBe(ErrorCode.internalError);
+      expect(server.counters.answerFieldsTooLarge).toBe(1);
+      expect(errors.map(String)).toEqual([expect.stringContaining(`${limit + 1} bytes (expected: <= ${limit}`)]);
+      client.send(client.headers(5, requestFields(`/${limit}`)));
+      await client.body(5);
+      expect(client.of(FrameType.rstStream, 5)).toEqual([]);
+    });
+  });
+
   it('sends interim answers before the answer', async () => {
     await using server = await serve((stream) => {
       stream.inform([{ name: ':status', value: '103' }]);

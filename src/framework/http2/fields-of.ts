@@ -1,6 +1,9 @@
 import { type HeaderField, HpackDecoder } from './hpack/index.js';
 import type { Http2Fields } from './http2-stream.js';
 
+/** Added to name and value of each field of a list: RFC 9113 section 6.5.2. */
+export const fieldOverheadBytes = 32;
+
 const known = new WeakMap<Uint8Array, readonly HeaderField[]>();
 
 /** The fields of a list, or of a block made by `precompute`: for those who send them by other means than HTTP/2. */
@@ -12,6 +15,13 @@ export function fieldsOf(fields: Http2Fields): readonly HeaderField[] {
     known.set(fields, list);
   }
   return list;
+}
+
+/** What `SETTINGS_MAX_HEADER_LIST_SIZE` counts. */
+export function listBytes(fields: Http2Fields): number {
+  let bytes = 0;
+  for (const { name, value } of fieldsOf(fields)) bytes += name.length + value.length + fieldOverheadBytes;
+  return bytes;
 }
 
 function decode(block: Uint8Array): readonly HeaderField[] {

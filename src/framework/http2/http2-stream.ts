@@ -32,6 +32,11 @@ export interface Http2Stream {
   readonly isClosed: boolean;
   /** The whole answer has been passed on, whatever became of the stream afterwards. */
   readonly isAnswered: boolean;
+  /**
+   * Names, values and 32 for each field that the caller reads of the headers or of the trailers of an answer
+   * (SETTINGS_MAX_HEADER_LIST_SIZE); infinite if it has not said. Fields that are more end the stream with INTERNAL_ERROR.
+   */
+  readonly maxFieldsBytes: number;
 
   /** Bytes begin to flow. Until then the caller is held back by flow control. */
   listen(listener: Http2StreamListener): void;

@@ -26,6 +26,8 @@ export class Http2Counters {
   streamsResetByUs = 0;
   requestsMalformed = 0;
   headerListsTooLarge = 0;
+  /** Header or trailer fields of ours that are more than the peer reads. */
+  answerFieldsTooLarge = 0;
   connectionErrors = 0;
   settings = 0;
   pings = 0;

@@ -6,7 +6,8 @@ import { FrameWriter } from './frame-writer.js';
 import { HpackDecoder, HpackEncoder } from './hpack/index.js';
 import { judgeField } from './field-rules.js';
 import type { Http2Counters } from './http2.counters.js';
-import { Http2ConnectionError } from './http2.errors.js';
+import { fieldOverheadBytes, listBytes } from './fields-of.js';
+import { Http2ConnectionError, Http2HeaderError } from './http2.errors.js';
 import type { Http2ConnectionOptions } from './http2.options.js';
 import type { Http2Fields, Http2Stream } from './http2-stream.js';
 import { Limits } from './limits.js';
@@ -38,6 +39,9 @@ const encoderTableBytes = 4096;
 
 /** Size updates that `appendPrecomputed` puts in front of a block. */
 const sizeUpdatesBytes = 12;
+
+/** At most, for each octet of a block: one that stands for an entry of the static table, RFC 7541 appendix A. */
+const listBytesPerOctet = 64;
 
 /** State of one connection that streams and frames work on: RFC 9113 section 5. */
 export class Session implements StreamHost {
@@ -104,11 +108,14 @@ export class Session implements StreamHost {
     if (more > 0) writer.windowUpdate(0, more);
   }
 
-  sendFields(streamId: number, fields: Http2Fields, endStream: boolean): void {
+  sendFields(stream: Stream, fields: Http2Fields, endStream: boolean): boolean {
     const { encoder, writer } = this;
-    this.limits.progress += 1;
+    const { id: streamId } = stream;
     const isBlock = fields instanceof Uint8Array;
     const room = isBlock ? fields.length + sizeUpdatesBytes : encoder.maxEncodedBytes(fields);
+    const mostListBytes = isBlock ? fields.length * listBytesPerOctet : room + fields.length * fieldOverheadBytes;
+    if (mostListBytes > this.peer.maxHeaderListBytes && !this.#isReadByPeer(stream, fields)) return false;
+    this.limits.progress += 1;
     const start = writer.reserve(frameHeaderBytes + room) + frameHeaderBytes;
     const { buffer } = writer;
     const end = isBlock ? encoder.appendPrecomputed(fields, buffer, start) : encoder.encode(fields, buffer, start);
@@ -118,6 +125,23 @@ export class Session implements StreamHost {
     } else {
       writer.headerBlock(Buffer.from(buffer.subarray(start, end)), streamId, endStream, this.peer.maxFrameBytes);
     }
+    return true;
+  }
+
+  /** What the peer would not read is not sent: the stream ends, as that of grpc-go 1.85 does. */
+  #isReadByPeer(stream: Stream, fields: Http2Fields): boolean {
+    const bytes = listBytes(fields);
+    const { maxHeaderListBytes } = this.peer;
+    if (bytes <= maxHeaderListBytes) return true;
+    this.counters.answerFieldsTooLarge += 1;
+    stream.reset(ErrorCode.internalError);
+    const expected = `expected: <= ${maxHeaderListBytes}, the client's SETTINGS_MAX_HEADER_LIST_SIZE`;
+    this.handler.onError?.(new Http2HeaderError(`header list of an answer: ${bytes} bytes (${expected})`), stream);
+    return false;
+  }
+
+  get maxFieldsBytes(): number {
+    return this.peer.maxHeaderListBytes;
   }
 
   get isDataCopied(): boolean {

@@ -30,6 +30,8 @@ export interface TableOwner {
 export class PeerSettings {
   windowBytes = defaultWindowBytes;
   maxFrameBytes = defaultMaxFrameBytes;
+  /** Names, values and 32 for each field of a block: section 6.5.2. */
+  maxHeaderListBytes = Number.POSITIVE_INFINITY;
 
   /**
    * Takes over the payload of a SETTINGS frame: RFC 9113 section 6.5. Unknown settings are ignored.
@@ -57,6 +59,8 @@ export class PeerSettings {
         throw outOfRange('MAX_FRAME_SIZE', value, ErrorCode.protocolError);
       }
       this.maxFrameBytes = value;
+    } else if (id === Setting.maxHeaderListSize) {
+      this.maxHeaderListBytes = value;
     }
   }
 }

@@ -12,8 +12,10 @@ export interface StreamHost {
   readonly peerAddress: string;
   readonly peerPort: number;
   readonly writeHighWaterBytes: number;
-  /** A HEADERS frame, with CONTINUATION frames where it takes them. */
-  sendFields(streamId: number, fields: Http2Fields, endStream: boolean): void;
+  /** Names, values and 32 for each field that the peer reads of a block. */
+  readonly maxFieldsBytes: number;
+  /** A HEADERS frame, with CONTINUATION frames where it takes them. False: the peer would not read it, and the stream is gone. */
+  sendFields(stream: Stream, fields: Http2Fields, endStream: boolean): boolean;
   /** Sends all of it at once, or returns false. */
   sendData(stream: Stream, data: Uint8Array, endStream: boolean): boolean;
   /** Whether what `sendData` sent last has been copied. */
@@ -89,6 +91,10 @@ export class Stream implements Http2Stream {
     return this.#host.peerPort;
   }
 
+  get maxFieldsBytes(): number {
+    return this.#host.maxFieldsBytes;
+  }
+
   /** The last of the bytes that wait end the answer. */
   get endsWithData(): boolean {
     return this.#isEnding && this.#closingFields === undefined;
@@ -111,14 +117,14 @@ export class Stream implements Http2Stream {
 
   inform(fields: Http2Fields): void {
     if (!(fields instanceof Uint8Array)) checkOutgoing(fields, Opening.interim);
-    if (!this.isClosed && !this.#hasResponded) this.#host.sendFields(this.id, fields, false);
+    if (!this.isClosed && !this.#hasResponded) this.#host.sendFields(this, fields, false);
   }
 
   respond(fields: Http2Fields): void {
     if (!(fields instanceof Uint8Array)) checkOutgoing(fields, Opening.final);
     if (this.isClosed || this.#hasResponded) return;
     this.#hasResponded = true;
-    this.#host.sendFields(this.id, fields, false);
+    this.#host.sendFields(this, fields, false);
   }
 
   respondOnly(fields: Http2Fields): void {
@@ -126,8 +132,7 @@ export class Stream implements Http2Stream {
     if (this.isClosed || this.#hasResponded) return;
     this.#hasResponded = true;
     this.#isEnding = true;
-    this.#host.sendFields(this.id, fields, true);
-    this.#host.onAnswered(this);
+    if (this.#host.sendFields(this, fields, true)) this.#host.onAnswered(this);
   }
 
   write(data: Uint8Array): boolean {
@@ -240,7 +245,7 @@ export class Stream implements Http2Stream {
   #finish(isEndStreamSent: boolean): void {
     if (!isEndStreamSent) {
       if (this.#closingFields === undefined) this.#host.sendEnd(this.id);
-      else this.#host.sendFields(this.id, this.#closingFields, true);
+      else if (!this.#host.sendFields(this, this.#closingFields, true)) return;
     }
     this.#host.onAnswered(this);
   }

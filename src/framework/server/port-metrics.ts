@@ -48,6 +48,11 @@ function streamMetrics(http2: Readonly<Http2Counters>): Metric[] {
       'HTTP/2 requests with too many header fields.',
       http2.headerListsTooLarge,
     ),
+    counter(
+      'rookery_http2_answer_fields_too_large_total',
+      'HTTP/2 answers broken off because their header or trailer fields are more than the client reads.',
+      http2.answerFieldsTooLarge,
+    ),
   ];
 }
 
