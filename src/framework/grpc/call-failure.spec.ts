@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { connect } from 'node:http2';
 import { Controller, NotFoundException } from '@nestjs/common';
 import { Payload, RpcException } from '@nestjs/microservices';
 import { describe, expect, it } from 'vitest';
@@ -47,7 +48,8 @@ const throws: Record<string, () => unknown> = {
 @GrpcService(UserService)
 class Users {
   @Rpc()
-  getUser({ id }: { id: string }): Promise<{ id: string }> {
+  getUser(@Payload() { id }: { id: string }, @Call() call: RpcCall): Promise<{ id: string }> {
+    if (id === '9') call.trailers.set('x-own', 'o'.repeat(100));
     throw throws[id]?.();
   }
 
@@ -120,6 +122,30 @@ describe('a call that fails', () => {
 
     expect(violations.length).toBeGreaterThan(50);
     expect(violations.length).toBeLessThan(200);
+  });
+
+  it.each([
+    ['all of it', Number.MAX_SAFE_INTEGER, true, true],
+    ['fewer details', 1500, true, true],
+    ['no details', 600, false, true],
+    ['neither details nor trailers of its own', 400, false, false],
+  ])('has %s where a client reads %d bytes of fields, and always its status', async (_what, room, details, own) => {
+    await using app = await start();
+    const maxHeaderListSize = Math.min(room, 0xffff_ffff);
+    const session = connect(`http://${app.address}`, { settings: { maxHeaderListSize } });
+    const call = session.request({
+      ':method': 'POST',
+      ':path': '/user.service.v1.UserService/GetUser',
+      'content-type': 'application/grpc',
+      te: 'trailers',
+    });
+    call.end(Buffer.from([0, 0, 0, 0, 2, 8, 9]));
+
+    const [headers] = (await once(call, 'response')) as [Record<string, string>];
+    session.destroy();
+
+    expect(headers).toMatchObject({ 'grpc-status': '3', 'grpc-message': 'must be a string (and 4999 more)' });
+    expect(['grpc-status-details-bin' in headers, 'x-own' in headers]).toEqual([details, own]);
   });
 
   it('is INTERNAL when the handler gives what its message cannot hold', async () => {

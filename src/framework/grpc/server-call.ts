@@ -1,5 +1,5 @@
 import type { Message } from '@bufbuild/protobuf';
-import { ErrorCode, type HeaderField } from '../http2/index.js';
+import { ErrorCode, type HeaderField, listBytes } from '../http2/index.js';
 import {
   CancelledError,
   type DeadlineWatcher,
@@ -239,13 +239,15 @@ export class ServerCall extends IncomingCall implements StreamListener, ResultSi
     this.#isEnded = true;
     const { domain, options } = this.#environment;
     const told = options.value.errorDetails ? failure : { details: [], ...failure };
-    const trailers = failureTrailers(told, this.context.requestId, domain, this.trailersIfAny);
+    const head = this.#areHeadersSent ? [] : [...answerHeaders(this.context, undefined, status), ...headers];
+    const room = this.stream.maxFieldsBytes - listBytes(head);
+    const trailers = failureTrailers(told, this.context.requestId, domain, this.trailersIfAny, room);
     if (this.#areHeadersSent) {
       this.#responses().finish(trailers);
       this.#settle(outcomeOf(failure));
     } else {
       // Headers alone are not held back by flow control.
-      this.stream.respondOnly([...answerHeaders(this.context, undefined, status), ...headers, ...trailers]);
+      this.stream.respondOnly([...head, ...trailers]);
       this.#leave(outcomeOf(failure));
     }
     this.#releaseResult();

@@ -23,6 +23,7 @@ export type ServerStream = Pick<
   Http2Stream,
   | 'peerAddress'
   | 'peerPort'
+  | 'maxFieldsBytes'
   | 'listen'
   | 'pause'
   | 'resume'

@@ -10,13 +10,16 @@ import {
 import { StatusSchema } from '../../gen/google/rpc/status_pb.js';
 import type { CallFailure } from './handler-failure.js';
 import { encodeBinary, type Metadata } from './metadata.js';
-import { type Http2Fields, precompute } from '../http2/index.js';
+import { type Http2Fields, listBytes, precompute } from '../http2/index.js';
 import type { OutgoingFields } from './server-stream.js';
 import type { StatusDetail } from './status-error.js';
 
 // Clients built on the C core refuse 16 KiB of metadata: details and message together stay well below, base64 included.
 const maxDetailsBytes = 6144;
 const maxMessageLength = 1024;
+
+const detailsName = 'grpc-status-details-bin';
+const detailsFieldBytes = listBytes([{ name: detailsName, value: '' }]);
 
 const okTrailersBlock = precompute([{ name: 'grpc-status', value: '0' }]);
 
@@ -28,12 +31,17 @@ export function okTrailers(custom: Metadata | undefined): Http2Fields {
   return trailers;
 }
 
-/** The trailers that tell `failure`: status, message, and details: its own, or else those of google.rpc. */
+/**
+ * The trailers that tell `failure`: status, message, and details: its own, or else those of google.rpc.
+ *
+ * @param maxListBytes  what there is room for: details are left out first, then `custom`
+ */
 export function failureTrailers(
   failure: CallFailure,
   requestId: string,
   domain: string,
   custom: Metadata | undefined,
+  maxListBytes: number,
 ): OutgoingFields {
   const message =
     failure.message.length > maxMessageLength ? `${failure.message.slice(0, maxMessageLength)}…` : failure.message;
@@ -41,29 +49,35 @@ export function failureTrailers(
     { name: 'grpc-status', value: String(failure.status) },
     { name: 'grpc-message', value: percentEncode(message) },
   ];
-  const bytes = details({ ...failure, message }, requestId, domain);
-  if (bytes !== undefined) trailers.push({ name: 'grpc-status-details-bin', value: encodeBinary(bytes) });
-  custom?.writeTo(trailers);
-  return trailers;
+  const own: OutgoingFields = [];
+  custom?.writeTo(own);
+  const room = maxListBytes - listBytes(trailers);
+  const roomBesides = room - listBytes(own);
+  const maxBytes = Math.min(maxDetailsBytes, Math.floor((Math.max(roomBesides, 0) - detailsFieldBytes) * (3 / 4)));
+  const bytes = details({ ...failure, message }, requestId, domain, maxBytes);
+  if (bytes !== undefined) trailers.push({ name: detailsName, value: encodeBinary(bytes) });
+  return roomBesides >= 0 ? [...trailers, ...own] : trailers;
 }
 
-function details(failure: CallFailure, requestId: string, domain: string): Uint8Array | undefined {
-  if (failure.details !== undefined) return ownDetails(failure, failure.details);
+function details(failure: CallFailure, requestId: string, domain: string, maxBytes: number): Uint8Array | undefined {
+  if (failure.details !== undefined) return ownDetails(failure, failure.details, maxBytes);
   for (let violations = failure.violations.length; ; violations >>= 1) {
     const bytes = detailsWith(failure, violations, requestId, domain);
-    if (bytes.length <= maxDetailsBytes) return bytes;
-    if (violations === 0) return detailsWith({ ...failure, metadata: {} }, 0, requestId, domain);
+    if (bytes.length <= maxBytes) return bytes;
+    if (violations > 0) continue;
+    const least = detailsWith({ ...failure, metadata: {} }, 0, requestId, domain);
+    return least.length <= maxBytes ? least : undefined;
   }
 }
 
-function ownDetails(failure: CallFailure, all: readonly StatusDetail[]): Uint8Array | undefined {
+function ownDetails(failure: CallFailure, all: readonly StatusDetail[], maxBytes: number): Uint8Array | undefined {
   for (let count = all.length; count > 0; count -= 1) {
     const packed = all.slice(0, count).map(({ typeUrl, value }) => create(AnySchema, { typeUrl, value }));
     const bytes = toBinary(
       StatusSchema,
       create(StatusSchema, { code: failure.status, message: failure.message, details: packed }),
     );
-    if (bytes.length <= maxDetailsBytes) return bytes;
+    if (bytes.length <= maxBytes) return bytes;
   }
   return undefined;
 }

@@ -1,7 +1,7 @@
 import { type HeaderField, HpackDecoder } from './hpack/index.js';
 import type { Http2Fields } from './http2-stream.js';
 
-/** Added to name and value of each field of a list: RFC 9113 section 6.5.2. */
+/** For each field of a list, beside its name and value: RFC 9113 section 6.5.2. */
 export const fieldOverheadBytes = 32;
 
 const known = new WeakMap<Uint8Array, readonly HeaderField[]>();
@@ -17,7 +17,7 @@ export function fieldsOf(fields: Http2Fields): readonly HeaderField[] {
   return list;
 }
 
-/** What `SETTINGS_MAX_HEADER_LIST_SIZE` counts. */
+/** Bytes of names and values, and 32 for each field: what SETTINGS_MAX_HEADER_LIST_SIZE counts, RFC 9113 section 6.5.2. */
 export function listBytes(fields: Http2Fields): number {
   let bytes = 0;
   for (const { name, value } of fieldsOf(fields)) bytes += name.length + value.length + fieldOverheadBytes;

@@ -15,7 +15,7 @@
  */
 export { Http2Connection } from './connection.js';
 export { ErrorCode } from './error-code.js';
-export { fieldsOf } from './fields-of.js';
+export { fieldsOf, listBytes } from './fields-of.js';
 export { type HeaderField, precompute } from './hpack/index.js';
 export { type Http2Abuse, Http2Counters } from './http2.counters.js';
 export { Http2ConnectionError, Http2HeaderError, Http2OptionError } from './http2.errors.js';

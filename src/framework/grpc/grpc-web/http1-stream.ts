@@ -20,6 +20,7 @@ export function http1Head(request: IncomingMessage): RequestHead {
 export class Http1ServerStream implements ServerStream {
   readonly peerAddress: string;
   readonly peerPort: number;
+  readonly maxFieldsBytes = Number.POSITIVE_INFINITY;
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   // Headers wait for the end of the turn: if the whole answer is there by then, its length is known.

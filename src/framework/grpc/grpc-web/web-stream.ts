@@ -31,6 +31,10 @@ export class GrpcWebStream implements ServerStream {
     return this.#inner.isClosed;
   }
 
+  get maxFieldsBytes(): number {
+    return this.#inner.maxFieldsBytes;
+  }
+
   listen(listener: StreamListener): void {
     this.#inner.listen(this.#format.isRequestText ? new TextListener(listener) : listener);
   }
