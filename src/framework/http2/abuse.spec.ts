@@ -198,6 +198,10 @@ describe('a client that asks too much', () => {
     ],
     ['sends two malformed requests for each good one', (client, id) => client.headers(id, [{ name: 'x', value: 'y' }])],
     [
+      'asks for two of a scheme that is not served for each good one',
+      (client, id) => client.headers(id, requestFields('/', { ':scheme': 'coap' })),
+    ],
+    [
       'sends two header lists that are refused for each good one',
       (client, id) => client.headers(id, requestFields('/', { 'x-large': 'x'.repeat(2000) })),
     ],

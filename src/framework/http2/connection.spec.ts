@@ -90,6 +90,18 @@ describe('Http2Connection', () => {
     });
   });
 
+  it('answers a request of a scheme that is not served with 400, and serves the next', async () => {
+    await using server = await serve(answer);
+    const client = await RawClient.connect(server.port);
+
+    client.send(client.headers(1, requestFields('/', { ':scheme': 'coap' })), client.headers(3, requestFields()));
+    await client.body(3);
+
+    expect(client.decode(client.of(FrameType.headers, 1)[0]!)).toEqual({ ':status': '400' });
+    expect(client.of(FrameType.rstStream)).toEqual([]);
+    expect(server.counters.requestsMalformed).toBe(1);
+  });
+
   it('sends interim answers before the answer', async () => {
     await using server = await serve((stream) => {
       stream.inform([{ name: ':status', value: '103' }]);

@@ -41,10 +41,20 @@ export function judgeField(name: string, value: string): number {
   return isValueOf(kind, value) ? kind : FieldKind.malformedValue;
 }
 
+// RFC 3986 section 3.1.
+const schemePattern = /^[a-z][a-z0-9+.-]*$/i;
+
+/**
+ * Host and port of RFC 3986 sections 3.2.2 and 3.2.3, without the user before them, which is deprecated and not to be
+ * sent: RFC 9113 section 8.3.1. RFC 9110 section 7.2 says the same of `host`.
+ */
+const authorityPattern = /^(?:\[[\w.~!$&'()*+,;=:%-]+\]|(?:[\w.~!$&'()*+,;=-]|%[\da-f]{2})*)(?::\d*)?$/i;
+
 // RFC 9113 section 8.3.1; what may be empty or missing when depends on the rest of the request.
 function isValueOf(kind: number, value: string): boolean {
-  if (kind === FieldKind.method || kind === FieldKind.scheme) return isToken(value);
-  if (kind === FieldKind.authority) return isVisible(value) && !value.includes('@');
+  if (kind === FieldKind.method) return isToken(value);
+  if (kind === FieldKind.scheme) return schemePattern.test(value);
+  if (kind === FieldKind.authority || kind === FieldKind.host) return authorityPattern.test(value);
   if (kind === FieldKind.path) return value === '*' || (value.charCodeAt(0) === slash && isVisible(value));
   return kind === FieldKind.malformed || isFieldValue(value);
 }
@@ -89,7 +99,7 @@ function isBlank(char: number): boolean {
   return char === space || char === tab;
 }
 
-/** What may stand in `:path` and `:authority`: neither white space nor controls. */
+/** What may stand in `:path`: neither white space nor controls. */
 function isVisible(value: string): boolean {
   for (let i = 0; i < value.length; i += 1) {
     const char = value.charCodeAt(i);

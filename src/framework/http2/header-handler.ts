@@ -12,6 +12,7 @@ const collector = new FieldCollector();
 
 const tooLargeFields: readonly HeaderField[] = [{ name: ':status', value: '431' }];
 const tooLarge = precompute(tooLargeFields);
+const badRequest = precompute([{ name: ':status', value: '400' }]);
 
 /** HEADERS and CONTINUATION: RFC 9113 sections 4.3, 6.2, 6.10, 8.1. */
 export class HeaderHandler {
@@ -120,14 +121,22 @@ export class HeaderHandler {
     const stream = new Stream(session, id, streamWindowBytes, session.peer.windowBytes, collector.contentLength);
     session.open(stream);
     stream.isRequestEnded = endStream;
+    const isServed = isWhole && isServedScheme(head);
     try {
-      if (isWhole) session.handler.onStream(stream, head);
+      if (isServed) session.handler.onStream(stream, head);
+      else if (isWhole) this.#refuseScheme(stream);
       else this.#refuse(stream, head);
     } catch (error) {
       session.report(error, stream);
     }
     // An answer of ours to what costs the peer little.
-    if (!isWhole) session.limits.onStreamError(coarseNow());
+    if (!isServed) session.limits.onStreamError(coarseNow());
+  }
+
+  #refuseScheme(stream: Stream): void {
+    this.#session.counters.requestsMalformed += 1;
+    stream.isRefused = true;
+    stream.respondOnly(badRequest);
   }
 
   #refuse(stream: Stream, head: Http2RequestHead): void {
@@ -166,4 +175,9 @@ export class HeaderHandler {
     // The peer need not have seen our reset, which said nothing of this: another one may be sent, RFC 9113 section 5.1.
     if (collector.malformed !== '') session.streamError(id, ErrorCode.protocolError);
   }
+}
+
+/** Others are well-formed, for gateways to them, which nobody here is: RFC 9113 section 8.3.1. CONNECT has none. */
+function isServedScheme({ scheme, method }: Http2RequestHead): boolean {
+  return scheme === 'http' || scheme === 'https' || method === 'CONNECT';
 }

@@ -82,6 +82,34 @@ describe('FieldCollector', () => {
     ).toBe('*');
   });
 
+  it.each(['a', 'a.b-c_d:0', 'a:', '127.0.0.1:80', '[::1]:80', '[fe80::1%25eth0]', '%7Ea', "a!$&'()*+,;=~b"])(
+    'takes the authority %s, which RFC 3986 allows',
+    (authority) => {
+      expect(collect(withValue(':authority', authority)).head?.authority).toBe(authority);
+    },
+  );
+
+  it.each([
+    ['http', 'example', 'EXAMPLE:80'],
+    ['http', 'example:', 'example'],
+    ['https', 'example:443', 'example'],
+  ])('takes a host that says the same as :authority in other words (%s: %s, %s)', (scheme, authority, host) => {
+    const lines: Lines = [
+      [':method', 'GET'],
+      [':scheme', scheme],
+      [':path', '/'],
+      [':authority', authority],
+      ['host', host],
+    ];
+
+    expect(collect(lines).head?.authority).toBe(authority);
+  });
+
+  it('takes a scheme however it is written', () => {
+    expect(collect(withValue(':scheme', 'HTTP')).head?.scheme).toBe('http');
+    expect(collect(withValue(':scheme', 'coap+tcp')).head?.scheme).toBe('coap+tcp');
+  });
+
   it.each<[string, Lines]>([
     ['no :method', without(':method')],
     ['no :scheme', without(':scheme')],
@@ -92,6 +120,25 @@ describe('FieldCollector', () => {
     ['a :path with a blank', withValue(':path', '/a b')],
     ['an asterisk outside of OPTIONS', withValue(':path', '*')],
     ['a user in :authority', withValue(':authority', 'me@example')],
+    ['a path in :authority', withValue(':authority', 'example/a')],
+    ['a query in :authority', withValue(':authority', 'example?a')],
+    ['a backslash in :authority', withValue(':authority', 'example\\a')],
+    ['two ports in :authority', withValue(':authority', 'example:80:81')],
+    ['a port that is no number in :authority', withValue(':authority', 'example:8o')],
+    ['a bracket that stays open in :authority', withValue(':authority', '[::1')],
+    ['something behind the bracket in :authority', withValue(':authority', '[::1]a')],
+    ['half an escape in :authority', withValue(':authority', 'a%2')],
+    ['a byte above 127 in :authority', withValue(':authority', 'ex\u00e4mple')],
+    ['a user in host', [...without(':authority'), ['host', 'me@example']]],
+    ['a list in host', [...without(':authority'), ['host', 'a, b']]],
+    ['a port in host that differs from :authority', [...pseudo, ['host', 'example:81']]],
+    [
+      'host and :authority whose ports are the same by another scheme only',
+      [...withValue(':scheme', 'https'), ['host', 'example']],
+    ],
+    ['a scheme that begins with a digit', withValue(':scheme', '1http')],
+    ['a scheme with a colon', withValue(':scheme', 'http:')],
+    ['an empty scheme', withValue(':scheme', '')],
     ['a method that is no token', withValue(':method', 'GE T')],
     ['a pseudo-header twice', [...pseudo, [':path', '/']]],
     ['an unknown pseudo-header', [...pseudo, [':other', '1']]],
@@ -123,6 +170,13 @@ describe('FieldCollector', () => {
         [':method', 'CONNECT'],
         [':authority', 'a'],
         [':path', '/'],
+      ],
+    ],
+    [
+      'CONNECT without a port',
+      [
+        [':method', 'CONNECT'],
+        [':authority', 'a'],
       ],
     ],
     ['CONNECT without authority', [[':method', 'CONNECT']]],

@@ -4,7 +4,7 @@ import { Http2Headers } from './http2-headers.js';
 /** What a request says before its body: RFC 9113 section 8.3.1. */
 export interface Http2RequestHead {
   readonly method: string;
-  /** Empty for CONNECT. */
+  /** In lower case. Empty for CONNECT. */
   readonly scheme: string;
   /** `:authority`, or `host` where that is all there is. */
   readonly authority: string;
@@ -19,6 +19,8 @@ export interface Http2RequestHead {
 export const unknownLength = -1;
 
 const digits = /^\d{1,15}$/;
+const portAtEnd = /:\d+$/;
+const defaultPorts: Readonly<Record<string, RegExp>> = { http: /:(?:80)?$/, https: /:(?:443)?$/ };
 
 /**
  * Takes the fields of one header block and checks them as RFC 9113 sections 8.1 to 8.5 ask of a server.
@@ -63,7 +65,7 @@ export class FieldCollector {
     if (this.malformed !== '') return undefined;
     return {
       method: this.#method ?? '',
-      scheme: this.#scheme ?? '',
+      scheme: schemeOf(this.#scheme),
       authority: this.#authority ?? this.#host ?? '',
       path: this.#path ?? '',
       headers: new Http2Headers(this.#fields),
@@ -137,7 +139,7 @@ export class FieldCollector {
   // RFC 9113 section 8.5.
   #checkConnect(): void {
     if (this.#scheme !== undefined || this.#path !== undefined) this.malformed = 'CONNECT with :scheme or :path';
-    else if (this.#authority === undefined || this.#authority === '') this.malformed = 'CONNECT without :authority';
+    else if (!portAtEnd.test(this.#authority ?? '')) this.malformed = 'CONNECT without host and port in :authority';
   }
 
   #checkTarget(method: string): void {
@@ -151,7 +153,17 @@ export class FieldCollector {
       // Both schemes that reach a server have a mandatory authority.
       this.malformed = ':authority and host: missing or empty';
     } else if (host !== undefined && authority !== undefined && host !== authority) {
-      if (host.toLowerCase() !== authority.toLowerCase()) this.malformed = 'host: differs from :authority';
+      const scheme = schemeOf(this.#scheme);
+      if (entity(host, scheme) !== entity(authority, scheme)) this.malformed = 'host: differs from :authority';
     }
   }
+}
+
+function schemeOf(value = ''): string {
+  return value === 'http' || value === 'https' ? value : value.toLowerCase();
+}
+
+/** Two that name the same give the same: RFC 9113 section 8.3.1 refers to RFC 3986 section 6.2. */
+function entity(authority: string, scheme: string): string {
+  return authority.toLowerCase().replace(defaultPorts[scheme] ?? /:$/, '');
 }
