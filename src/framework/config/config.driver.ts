@@ -21,14 +21,22 @@ export interface ConfigDriverEvents {
   onRecovery(): void;
 }
 
+/** An address that a driver connects to. */
+export interface ConfigEndpoint {
+  readonly host: string;
+  readonly port: number;
+}
+
 /** A configuration centre: the port that drivers implement. It reconnects by itself, for as long as it is not closed. */
 export interface ConfigDriver {
   /** Source in history, log and readiness, such as `nacos`. */
   readonly name: string;
   /** What snapshots belong to: servers, namespace, groups and data ids. Holds no credentials. */
   readonly namespace: string;
+  /** Where it connects to. A start that has a snapshot tries whether anything listens there, and waits for nothing else. */
+  readonly endpoints: readonly ConfigEndpoint[];
   /**
-   * Reads all data ids, in the order of precedence, the weakest first.
+   * Reads all data ids, in the order of precedence, the weakest first. Tries until it has them.
    *
    * @throws what is wrong, no later than `signal` aborts
    */

@@ -35,4 +35,4 @@ export {
   type NacosPublishOptions,
 } from './nacos-config-client.js';
 export { NacosConnection, type NacosRequestOptions, type NacosState } from './nacos-connection.js';
-export type { NacosServerOptions } from './server-list.js';
+export { type NacosServer, type NacosServerOptions, parseServer as parseNacosServer } from './server-list.js';

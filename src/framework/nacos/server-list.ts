@@ -66,7 +66,7 @@ export class ServerList {
   }
 }
 
-/** @throws NacosOptionError an address or port that cannot be */
+/** Reads an address as the options have it. @throws NacosOptionError an address or port that cannot be */
 export function parseServer(given: string | NacosServerOptions): NacosServer {
   const { address, grpcPort } = typeof given === 'string' ? { address: given, grpcPort: undefined } : given;
   // No scheme, no path, no user: the parts of a URL that do not belong here do not match.
