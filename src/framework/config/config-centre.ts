@@ -1,9 +1,11 @@
 import type { Live, Metric, MetricRegistry, ProbeRegistry } from '../core/index.js';
 import { configChangeChannel, configFailureChannel } from './config.channels.js';
 import type { ConfigOptions } from './config.options.js';
+import type { ConfigFailure } from './config-history.js';
 import type { ConfigStore } from './config-store.js';
 import { FileWatch } from './file-watch.js';
 import { ProbationWatch } from './probation-watch.js';
+import { RemoteSource, type RemoteState } from './remote-source.js';
 
 /** What a configuration centre needs of its surroundings. */
 export interface ConfigCentreInit {
@@ -43,7 +45,7 @@ export class ConfigCentre {
       configFailureChannel.subscribe(({ store: from, failure }) => {
         if (from !== store) return;
         this.#failures += 1;
-        log.warn(`not applied, version ${store.version} stays (from ${failure.source}): ${failure.message}`);
+        log.warn(this.#line(failure));
       }),
     );
     if (probes !== undefined) {
@@ -51,6 +53,12 @@ export class ConfigCentre {
       this.#closers.push(probes.register({ name: 'config', kinds: ['ready'], check }));
     }
     if (metrics !== undefined) this.#closers.push(metrics.register(() => this.#metrics()));
+    // Of the start itself, when nobody listened.
+    for (const failure of store.failures) {
+      this.#failures += 1;
+      log.warn(this.#line(failure));
+    }
+    RemoteSource.of(store)?.watch(log);
     const probation = new ProbationWatch(store, options);
     this.#closers.push(() => probation.close());
     const { watch, settleMs, pollMs } = options.value;
@@ -64,15 +72,27 @@ export class ConfigCentre {
     await Promise.all(this.#closers.splice(0).map(async (close) => close()));
   }
 
+  #line({ source, message }: ConfigFailure): string {
+    return `version ${this.#init.store.version} stays; ${source}: ${message}`;
+  }
+
   // Names of sources only: whoever asks for the probe needs no token.
   #details(): Record<string, unknown> {
-    const { version, failures } = this.#init.store;
-    return failures.length === 0 ? { version } : { version, stale: failures.map(({ source }) => source) };
+    const { store } = this.#init;
+    const { version, failures } = store;
+    const remote = RemoteSource.of(store)?.state;
+    return {
+      version,
+      ...(failures.length > 0 && { stale: failures.map(({ source }) => source) }),
+      ...(remote !== undefined && { [remote.name]: centreDetails(remote) }),
+    };
   }
 
   #metrics(): readonly Metric[] {
     const { version, failures } = this.#init.store;
+    const remote = RemoteSource.of(this.#init.store)?.state;
     return [
+      ...(remote === undefined ? [] : centreMetrics(remote)),
       {
         name: 'rookery_config_version',
         help: 'Number of the configuration in force: 1 at start, one more with every change.',
@@ -93,4 +113,32 @@ export class ConfigCentre {
       },
     ];
   }
+}
+
+function centreDetails({ isReachable, serving, snapshotAt }: RemoteState): Record<string, unknown> {
+  return { isReachable, serving, ...(snapshotAt !== undefined && { snapshotAt: snapshotAt.toISOString() }) };
+}
+
+function centreMetrics({ name, isReachable, serving, snapshotFailures }: RemoteState): readonly Metric[] {
+  const labels = { centre: name };
+  return [
+    {
+      name: 'rookery_config_centre_up',
+      help: 'Whether the configuration centre can be reached.',
+      type: 'gauge',
+      samples: [{ labels, value: isReachable ? 1 : 0 }],
+    },
+    {
+      name: 'rookery_config_snapshot_serves',
+      help: 'Whether the values in force come from the snapshot on disk, because the centre had none to begin with.',
+      type: 'gauge',
+      samples: [{ labels, value: serving === 'snapshot' ? 1 : 0 }],
+    },
+    {
+      name: 'rookery_config_snapshot_failures_total',
+      help: 'Snapshots that could not be written.',
+      type: 'counter',
+      samples: [{ labels, value: snapshotFailures }],
+    },
+  ];
 }

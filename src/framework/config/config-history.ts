@@ -6,8 +6,10 @@ export interface ConfigVersion {
   /** 1 at start, one more with every change, also one that puts an earlier state back. */
   readonly version: number;
   readonly at: Date;
-  /** Who brought it: `start`, `files`, the name of a driver. */
+  /** What brought it: `start`, `files`, the data ids that changed, such as `nacos:DEFAULT_GROUP/orders.yaml`. */
   readonly source: string;
+  /** Who brought it, as among the failures: `start`, `files`, the name of a driver. */
+  readonly centre: string;
   /** What changed, at most 100 values. */
   readonly changes: readonly PrintableChange[];
   /** How many more values changed. */
@@ -16,6 +18,14 @@ export interface ConfigVersion {
   readonly needsRestart: readonly string[];
   /** Time that the subscribers took to be told, in ms: they hold up everything else meanwhile. */
   readonly tellMs: number;
+}
+
+/** Where a change comes from. */
+export interface ChangeOrigin {
+  /** For people, in history and log. */
+  readonly source: string;
+  /** Under which name it is among the failures until a change succeeds; the source without. */
+  readonly centre?: string;
 }
 
 /** Why a source's last change was not applied. */
@@ -44,11 +54,17 @@ export class ConfigHistory {
     return [...this.#failures.values()];
   }
 
-  add(version: number, source: string, found: readonly Difference[], tellMs: number): ConfigVersion {
+  add(
+    version: number,
+    { source, centre = source }: ChangeOrigin,
+    found: readonly Difference[],
+    tellMs: number,
+  ): ConfigVersion {
     const entry: ConfigVersion = {
       version,
       at: new Date(),
       source,
+      centre,
       changes: found.slice(0, maxChanges).map(printable),
       omitted: Math.max(0, found.length - maxChanges),
       needsRestart: found.filter(({ needsRestart }) => needsRestart).map(({ path }) => path),

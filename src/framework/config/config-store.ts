@@ -1,30 +1,24 @@
 import { configPrefixes, type Live, type OptionsClass } from '../core/index.js';
 import { BoundLive, readSection } from './binding.js';
-import { type Difference, differences } from './config-diff.js';
-import { type ConfigFailure, ConfigHistory, type ConfigVersion } from './config-history.js';
+import type { Candidate, Change } from './candidate.js';
+import { differences } from './config-diff.js';
+import { type ChangeOrigin, type ConfigFailure, ConfigHistory, type ConfigVersion } from './config-history.js';
 import { configChangeChannel, configFailureChannel } from './config.channels.js';
 import { ConfigError, type ConfigProblem } from './config.errors.js';
-import { didYouMean } from './did-you-mean.js';
 import { type EffectiveValue, effectiveValues } from './effective-values.js';
-import { type ConfigLayer, type ConfigTree, type MergedConfig, mergeLayers, originOf, valueAt } from './layer.js';
+import {
+  type ConfigLayer,
+  type ConfigTree,
+  type MergedConfig,
+  mergeLayers,
+  originOf,
+  valueAt,
+  withLayers,
+} from './layer.js';
 import { resolveReferences } from './references.js';
 import { foreignTo, type LiveOf, overlay, type Section, sectionKey, sectionOf } from './section.js';
 import type { Environment } from './text-layers.js';
-
-/** A section with another value. */
-interface Change {
-  readonly live: BoundLive<object>;
-  readonly value: object;
-  readonly paths: readonly string[];
-}
-
-/** A set of layers that was read and found good, not yet in force. */
-interface Candidate {
-  readonly layers: readonly ConfigLayer[];
-  readonly merged: MergedConfig;
-  readonly changes: readonly Change[];
-  readonly found: readonly Difference[];
-}
+import { unclaimedKeys } from './unclaimed-keys.js';
 
 /** A state of the configuration that can be put back. */
 export interface ConfigCheckpoint {
@@ -51,6 +45,7 @@ export class ConfigStore {
   readonly env: string;
   readonly #bound = new Map<string, BoundLive<object>>();
   readonly #listeners = new Set<ChangeListener>();
+  readonly #closers: (() => void | Promise<void>)[] = [];
   #layers: readonly ConfigLayer[];
   #merged: MergedConfig;
   #version = 1;
@@ -68,7 +63,7 @@ export class ConfigStore {
     this.#environment = environment;
     this.#layers = layers;
     this.#merged = resolveReferences(mergeLayers(layers), environment);
-    this.#history.add(1, 'start', [], 0);
+    this.#history.add(1, { source: 'start' }, [], 0);
   }
 
   /** Number of the configuration in force: 1 at start, one more with every change. */
@@ -159,15 +154,7 @@ export class ConfigStore {
    * Code that reads by `get()` or `ConfigService` needs no class, so this is for a warning.
    */
   unclaimed(): string[] {
-    const prefixes = [...this.#prefixes()];
-    const roots = new Set(prefixes.map((prefix) => prefix.split('.')[0] as string));
-    return Object.keys(this.#merged.tree)
-      .filter((key) => !roots.has(key))
-      .map((key) => {
-        const near = didYouMean(key, roots);
-        const source = originOf(this.#merged.origins, key)?.source ?? 'unknown';
-        return `${key}: no class reads it (${near === undefined ? '' : `did you mean "${near}"?; `}from ${source})`;
-      });
+    return unclaimedKeys(this.#merged, this.#prefixes());
   }
 
   /** Calls `listener` after every change, after the subscribers of the sections. Returns the way to take it back. */
@@ -185,8 +172,8 @@ export class ConfigStore {
    * @throws ConfigError nothing was changed: something is wrong, or a subscriber refused
    * @throws Error called by a subscriber while it is asked or told
    */
-  apply(layers: readonly ConfigLayer[], { source }: { readonly source: string }): number {
-    return this.#change(source, withLayers(this.#layers, layers));
+  apply(layers: readonly ConfigLayer[], origin: ChangeOrigin): number {
+    return this.#change(origin, withLayers(this.#layers, layers));
   }
 
   /** As `apply()` of one layer, which is the source as well. @internal tests */
@@ -200,8 +187,8 @@ export class ConfigStore {
   }
 
   /** Puts an earlier state back, as a new version. Throws as `apply()` does. */
-  restore(checkpoint: ConfigCheckpoint, { source }: { readonly source: string }): number {
-    return this.#change(source, checkpoint.layers);
+  restore(checkpoint: ConfigCheckpoint, origin: ChangeOrigin): number {
+    return this.#change(origin, checkpoint.layers);
   }
 
   /** A source cannot be read: the values in force stay, and whoever looks at `failures` or the channel learns of it. */
@@ -212,18 +199,34 @@ export class ConfigStore {
     if (before?.message !== failure.message) configFailureChannel.publish({ store: this, failure });
   }
 
-  #change(source: string, layers: readonly ConfigLayer[]): number {
+  /** The source can be read again and says nothing that is not in force: it is not among the `failures` any more. */
+  recover(source: string): void {
+    this.#history.succeed(source);
+  }
+
+  /** Has `closer` called by `close()`. */
+  onClose(closer: () => void | Promise<void>): void {
+    this.#closers.push(closer);
+  }
+
+  /** Ends what keeps the configuration up to date, such as the connection to a centre; the values stay. May be called twice. */
+  async close(): Promise<void> {
+    await Promise.all(this.#closers.splice(0).map(async (close) => close()));
+  }
+
+  #change(origin: ChangeOrigin, layers: readonly ConfigLayer[]): number {
+    const { source, centre = source } = origin;
     if (this.#phase !== 'idle') throw new Error('a subscriber changed the configuration (expected: after the change)');
     try {
       this.#phase = 'asking';
       const candidate = this.#prepare(layers);
       this.#ask(candidate.changes);
       this.#phase = 'telling';
-      this.#commit(candidate, source);
-      this.#history.succeed(source);
+      this.#commit(candidate, origin);
+      this.#history.succeed(centre);
       return this.#version;
     } catch (error) {
-      this.fail(source, error);
+      this.fail(centre, error);
       throw error;
     } finally {
       this.#phase = 'idle';
@@ -258,7 +261,7 @@ export class ConfigStore {
     }
   }
 
-  #commit({ layers, merged, changes, found }: Candidate, source: string): void {
+  #commit({ layers, merged, changes, found }: Candidate, origin: ChangeOrigin): void {
     this.#layers = layers;
     this.#merged = merged;
     if (found.length === 0) return;
@@ -266,7 +269,7 @@ export class ConfigStore {
     const tellers = changes.map(({ live, value, paths }) => live.swap(value, paths));
     const begin = performance.now();
     for (const tell of tellers) tell();
-    const version = this.#history.add(this.#version, source, found, performance.now() - begin);
+    const version = this.#history.add(this.#version, origin, found, performance.now() - begin);
     const tree = this.#listeners.size === 0 ? {} : this.tree();
     for (const listener of [...this.#listeners]) {
       try {
@@ -288,10 +291,4 @@ export class ConfigStore {
   #prefixes(): Set<string> {
     return new Set([...this.#bound.values()].map(({ prefix }) => prefix));
   }
-}
-
-function withLayers(present: readonly ConfigLayer[], fresh: readonly ConfigLayer[]): readonly ConfigLayer[] {
-  const byName = new Map(present.map((layer) => [layer.name, layer]));
-  for (const layer of fresh) byName.set(layer.name, layer);
-  return [...byName.values()];
 }

@@ -41,7 +41,10 @@ export interface ConfigDriver {
    * @throws what is wrong, no later than `signal` aborts
    */
   read(signal: AbortSignal): Promise<readonly RemoteContent[]>;
-  /** Tells of changes until `close()`, also of those between `read()` and this call. Called once. */
+  /**
+   * Tells of changes until `close()`, also of those between `read()` and this call; where `read()` has failed, of the contents
+   * as soon as they can be had, even if there are none. Called once.
+   */
   watch(events: ConfigDriverEvents): void;
   /** Leaves nothing behind, within 1 s. May be called twice, also while `read()` waits. */
   close(): Promise<void>;

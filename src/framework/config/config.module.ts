@@ -13,6 +13,7 @@ import { ConfigCentre, type ConfigCentreInit } from './config-centre.js';
 import { configToken, injectedConfigs } from './config.decorator.js';
 import { ConfigOptions } from './config.options.js';
 import { ConfigStore } from './config-store.js';
+import { NacosConfigOptions } from './nacos-config.options.js';
 import type { ConfigTree } from './layer.js';
 import { sectionOf } from './section.js';
 
@@ -50,7 +51,7 @@ export class RookeryConfigModule implements OnApplicationBootstrap, OnModuleDest
    * @throws ConfigError with the problems of all classes that `@Config` asks for
    */
   static forRoot(store: ConfigStore, { directory }: { readonly directory?: string } = {}): DynamicModule {
-    const own = store.bind('config', ConfigOptions);
+    const [own] = store.bindAll([sectionOf(ConfigOptions), sectionOf(NacosConfigOptions)]);
     const options = injectedConfigs();
     const lives = store.bindAll(options.map(sectionOf));
     const providers = options.map((each, index) => ({ provide: configToken(each), useValue: lives[index] }));
@@ -101,7 +102,7 @@ export class RookeryConfigModule implements OnApplicationBootstrap, OnModuleDest
   async onModuleDestroy(): Promise<void> {
     this.#unsubscribe?.();
     this.#unsubscribe = undefined;
-    await this.#centre.close();
+    await Promise.all([this.#centre.close(), this.#store.close()]);
   }
 
   // `set()` copies what it gets under a plain name into process.env, as one string; under a path it does not.

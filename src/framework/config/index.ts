@@ -28,6 +28,8 @@ export { type LiveOf, type Section, sectionOf } from './section.js';
 export type { ConfigLayer, ConfigTree, LayerKind } from './layer.js';
 export { FileWatch, type FileWatchOptions } from './file-watch.js';
 export { defaultConfigDirectory, type LoadConfigInit, loadConfig } from './load-config.js';
+export { RemoteSource, type RemoteState } from './remote-source.js';
+export type { RemoteServing } from './remote-start.js';
 export { ProbationWatch } from './probation-watch.js';
 export { type Snapshot, SnapshotStore, type SnapshotStoreOptions } from './snapshot-store.js';
 export { argumentsLayer, type Environment, environmentLayer, shortVariables, variableOf } from './text-layers.js';

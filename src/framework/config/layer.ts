@@ -69,6 +69,13 @@ function inOrder(layers: readonly ConfigLayer[]): readonly ConfigLayer[] {
   return layers.toSorted((a, b) => kindOrder.indexOf(a.kind) - kindOrder.indexOf(b.kind));
 }
 
+/** `present` with each of `fresh` in the place of the one with its name, or behind. */
+export function withLayers(present: readonly ConfigLayer[], fresh: readonly ConfigLayer[]): readonly ConfigLayer[] {
+  const byName = new Map(present.map((layer) => [layer.name, layer]));
+  for (const layer of fresh) byName.set(layer.name, layer);
+  return [...byName.values()];
+}
+
 /** Merges layers, the weakest first: mappings key by key, lists and scalars replace, `null` removes. */
 export function mergeLayers(layers: readonly ConfigLayer[]): MergedConfig {
   const tree: ConfigTree = {};

@@ -1,6 +1,7 @@
 import { ConfigFiles, problemsIn } from './config-files.js';
 import { ConfigError } from './config.errors.js';
 import { ConfigStore } from './config-store.js';
+import { withCentre } from './with-centre.js';
 import { argumentsLayer, type Environment, environmentLayer } from './text-layers.js';
 
 /** Where files are looked for unless something else is said. */
@@ -14,11 +15,20 @@ export interface LoadConfigInit {
   readonly environment?: Environment;
   /** The process's arguments by default. */
   readonly argv?: readonly string[];
+  /**
+   * What becomes of the centre that `nacos.address` names: `follow` (default) reads it, and keeps what is needed to follow it;
+   * `look` reads it once, does without where it cannot be reached, and writes nothing; `ignore` does not ask it.
+   */
+  readonly centre?: 'follow' | 'look' | 'ignore';
 }
 
 /**
  * Reads the configuration of the process. Layers, later wins: the defaults of the config classes, `application.yaml`,
- * `application-<env>.yaml` (`ROOKERY_ENV`, default `development`), the environment, `--set path=value`.
+ * `application-<env>.yaml` (`ROOKERY_ENV`, default `development`), the data ids of Nacos, if `nacos.address` is set, the
+ * environment, `--set path=value`.
+ *
+ * What it opened for a centre belongs to the store: `RookeryConfigModule` follows the centre and closes it; without that
+ * module, call `close()` of the store.
  *
  * @throws ConfigError with the problems of all sources; sections are validated later, when classes are bound to them
  */
@@ -32,11 +42,10 @@ export async function loadConfig(sources: LoadConfigInit = {}): Promise<ConfigSt
   ]);
   const problems = results.flatMap((result) => (result.status === 'rejected' ? problemsIn(result.reason) : []));
   if (problems.length > 0) throw new ConfigError(problems);
-  return new ConfigStore(
-    env,
-    results.flatMap((result) => (result.status === 'fulfilled' ? result.value : [])),
-    environment,
-  );
+  const layers = results.flatMap((result) => (result.status === 'fulfilled' ? result.value : []));
+  const { centre = 'follow' } = sources;
+  if (centre === 'ignore') return new ConfigStore(env, layers, environment);
+  return withCentre({ env, layers, environment, isFollowed: centre === 'follow' });
 }
 
 function environmentNameOf(environment: Environment): string {

@@ -74,6 +74,12 @@ export class NacosSnapshotOptions {
   @Min(10)
   @Max(60_000)
   readonly connectTimeoutMs: number = 100;
+
+  /** How long it waits for all data ids, in ms. */
+  @IsInt()
+  @Min(100)
+  @Max(60_000)
+  readonly answerTimeoutMs: number = 2000;
 }
 
 /**
@@ -167,7 +173,7 @@ export class NacosConfigOptions {
   @NeedsRestart()
   readonly snapshot: NacosSnapshotOptions = new NacosSnapshotOptions();
 
-  /** How long a start waits for the data ids, in ms, before it uses the snapshot, if there is one, or fails. */
+  /** How long a start without a snapshot waits for the data ids, in ms. */
   @IsInt()
   @Min(100)
   @Max(600_000)

@@ -16,7 +16,7 @@ interface Trial {
   readonly probation: Probation;
   readonly sinceMs: number;
   readonly version: number;
-  readonly source: string;
+  readonly centre: string;
   readonly timer: NodeJS.Timeout;
 }
 
@@ -38,7 +38,7 @@ export class ProbationWatch {
     this.#options = options;
     this.#proven = store.checkpoint();
     this.#leave = [
-      store.onChange((_tree, { version, source }) => this.#begin(version, source)),
+      store.onChange((_tree, { version, centre }) => this.#begin(version, centre)),
       requestEndChannel.subscribe((end) => this.#count(end)),
     ];
   }
@@ -49,7 +49,7 @@ export class ProbationWatch {
     this.#end();
   }
 
-  #begin(version: number, source: string): void {
+  #begin(version: number, centre: string): void {
     this.#end();
     const { probation } = this.#options.value;
     if (this.#isRestoring || !probation.enabled) {
@@ -57,7 +57,7 @@ export class ProbationWatch {
       return;
     }
     const timer = setTimeout(() => this.#prove(), probation.durationMs).unref();
-    this.#trial = { probation: new Probation(probation), sinceMs: performance.now(), version, source, timer };
+    this.#trial = { probation: new Probation(probation), sinceMs: performance.now(), version, centre, timer };
   }
 
   #prove(): void {
@@ -78,7 +78,7 @@ export class ProbationWatch {
     if (breach !== undefined) this.#putBack(trial, breach);
   }
 
-  #putBack({ version, source }: Trial, breach: string): void {
+  #putBack({ version, centre }: Trial, breach: string): void {
     const { version: proven } = this.#proven;
     this.#end();
     this.#isRestoring = true;
@@ -86,7 +86,7 @@ export class ProbationWatch {
       this.#store.restore(this.#proven, { source: 'probation' });
       // The source says something else than what is in force, until it brings something better.
       this.#store.fail(
-        source,
+        centre,
         new Error(`version ${version} did not stand its probation, ${proven} put back: ${breach}`),
       );
     } catch {

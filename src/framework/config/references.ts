@@ -29,6 +29,11 @@ export function resolveReferences(merged: MergedConfig, environment: Environment
   return new Resolver(merged, environment).resolve();
 }
 
+/** As `resolveReferences()`, for one section only: the others may refer to what is not there yet. */
+export function resolveSection(merged: MergedConfig, section: string, environment: Environment): MergedConfig {
+  return new Resolver(merged, environment).resolve(section);
+}
+
 class Resolver {
   readonly #origins: Map<string, Origin>;
   readonly #problems: ConfigProblem[] = [];
@@ -43,8 +48,12 @@ class Resolver {
     this.#origins = new Map(merged.origins);
   }
 
-  resolve(): MergedConfig {
-    const tree = this.#value(this.merged.tree, '') as MergedConfig['tree'];
+  resolve(section?: string): MergedConfig {
+    const { tree: given } = this.merged;
+    const tree =
+      section === undefined
+        ? (this.#value(given, '') as MergedConfig['tree'])
+        : { ...given, [section]: this.#value(given[section], section) };
     if (this.#problems.length > 0) throw new ConfigError(this.#problems);
     return { tree, origins: this.#origins };
   }

@@ -77,6 +77,11 @@ export class ConfigListening<V extends Value> {
     this.#comparing = setInterval(() => this.#compareAll(), compareEveryMs);
   }
 
+  /** Whether something is known to have changed that has not been told yet. */
+  get isFetching(): boolean {
+    return this.#queries > 0 || this.#stale.size > 0;
+  }
+
   add(key: Key, tell: (value: V | undefined) => void, md5: string): () => void {
     const name = nameOf(key);
     const entry = this.#entries.get(name) ?? this.#newEntry(name, key, md5);

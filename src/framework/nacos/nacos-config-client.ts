@@ -143,6 +143,11 @@ export class NacosConfigClient {
     return this.#listening.add(this.#wireKey(key), listener, md5);
   }
 
+  /** Whether the server has told of a change that is still being fetched: of several at the same moment, others may follow. */
+  get isFetching(): boolean {
+    return this.#listening.isFetching;
+  }
+
   /** Ends listening. The connection stays. */
   close(): void {
     this.#listening.close();

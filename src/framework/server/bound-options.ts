@@ -1,5 +1,5 @@
 import { AuthOptions } from '../auth/index.js';
-import type { ConfigStore } from '../config/index.js';
+import { ConfigError, type ConfigStore, injectedConfigs, RemoteSource, sectionOf } from '../config/index.js';
 import type { Live } from '../core/index.js';
 import { GrpcOptions } from '../grpc/index.js';
 import { HealthOptions } from '../health/index.js';
@@ -41,4 +41,24 @@ export function bindOptions(store: ConfigStore): BoundOptions {
     ['server', ServerOptions],
   ]);
   return { app, auth, grpc, health, http, limits, log, quota, server };
+}
+
+/**
+ * As `bindOptions()`, and the classes that the application asks for as well. When what the centre says is not valid and the
+ * last good values are on disk, these take its place.
+ *
+ * @throws ConfigError with all problems of the framework's sections, or else of the application's
+ */
+export function bindGoodOptions(store: ConfigStore): BoundOptions {
+  const bindAll = (): BoundOptions => {
+    const options = bindOptions(store);
+    store.bindAll(injectedConfigs().map(sectionOf));
+    return options;
+  };
+  try {
+    return bindAll();
+  } catch (error) {
+    if (!(error instanceof ConfigError) || RemoteSource.of(store)?.fallBack(error) !== true) throw error;
+    return bindAll();
+  }
 }

@@ -9,6 +9,7 @@ import {
   type Environment,
   injectedConfigs,
   loadConfig,
+  NacosConfigOptions,
   sectionOf,
 } from '../config/index.js';
 import { bindOptions } from './bound-options.js';
@@ -22,7 +23,7 @@ export interface CommandSurroundings {
 
 const usage = `usage: rookery config print|check [--directory config] [--env <name>] [--set path=value] [--app <file>]
 
-  print   writes every value in force and where it comes from; secrets as ***
+  print   writes every value in force and where it comes from, Nacos included if it can be reached; secrets as ***
   check   tells what is wrong, with file and line, and ends with 1 if anything is
 
   --app   a built module, such as dist/app.module.js: the classes that its code asks for by @Config() count too`;
@@ -46,8 +47,11 @@ export async function runConfigCommand(argv: readonly string[], surroundings: Co
     err(`--app ${app}: cannot be loaded: ${error instanceof Error ? error.message : String(error)}`);
     return 2;
   }
+  let store: ConfigStore | undefined;
   try {
-    const store = await bound(command, surroundings.environment);
+    store = await load(command, surroundings.environment);
+    bind(store);
+    for (const { source, message } of store.failures) err(`warning: ${source}: ${message}`);
     if (action === 'print')
       for (const { path, value, source } of store.effective()) out(`${path} = ${value}  # ${source}`);
     // Without the application's classes everything of its own would be unknown.
@@ -57,6 +61,8 @@ export async function runConfigCommand(argv: readonly string[], surroundings: Co
     if (!(error instanceof ConfigError)) throw error;
     for (const problem of error.problems) err(lineOf(problem));
     return 1;
+  } finally {
+    await store?.close();
   }
 }
 
@@ -84,12 +90,17 @@ function parsed(argv: readonly string[]): Command | undefined {
   }
 }
 
-async function bound({ directory, env, set }: Command, environment: Environment): Promise<ConfigStore> {
-  const store = await loadConfig({
+function load({ action, directory, env, set }: Command, environment: Environment): Promise<ConfigStore> {
+  return loadConfig({
+    // What is in force needs the centre, what is wrong with the files does not.
+    centre: action === 'print' ? 'look' : 'ignore',
     environment: env === undefined ? environment : { ...environment, ROOKERY_ENV: env },
     argv: set.flatMap((each) => ['--set', each]),
     ...(directory !== undefined && { directory }),
   });
+}
+
+function bind(store: ConfigStore): void {
   // The problems of the framework's sections and of the application's, all at once.
   const problems: ConfigProblem[] = [];
   const tryTo = (work: () => unknown): void => {
@@ -102,9 +113,9 @@ async function bound({ directory, env, set }: Command, environment: Environment)
   };
   tryTo(() => bindOptions(store));
   tryTo(() => store.of(ConfigOptions));
+  tryTo(() => store.of(NacosConfigOptions));
   tryTo(() => store.bindAll(injectedConfigs().map(sectionOf)));
   if (problems.length > 0) throw new ConfigError(problems);
-  return store;
 }
 
 // The place first, as compilers have it, so that editors find it.

@@ -8,7 +8,7 @@ import { Lifecycle } from '../core/index.js';
 import { HttpAdapter } from '../http/index.js';
 import { RequestGate } from '../pipeline/index.js';
 import type { Samples } from './banner.js';
-import { bindOptions, type BoundOptions } from './bound-options.js';
+import { bindGoodOptions, type BoundOptions } from './bound-options.js';
 import { ownProcess } from './process.js';
 import { protectedOperations } from './operations.js';
 import { RookeryModule } from './rookery.module.js';
@@ -17,7 +17,7 @@ import { assertNodeVersion } from './node-version.js';
 
 /** How a service is made; every part has a default. */
 export interface CreateServiceOptions {
-  /** Where the configuration comes from: `config/`, the environment and the command line by default. */
+  /** Where the configuration comes from: `config/`, Nacos if it says so, the environment and the command line by default. */
   readonly config?: LoadConfigInit;
   /**
    * Whether the service owns the process (default true): SIGTERM and SIGINT drain it, a failed start prints its reason
@@ -55,7 +55,21 @@ async function build(
 ): Promise<Service> {
   assertNodeVersion(process.versions.node);
   const store: ConfigStore = await loadConfig(options.config);
-  const bound = bindOptions(store);
+  try {
+    return await buildWith(store, application, options, onLogOptions);
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+async function buildWith(
+  store: ConfigStore,
+  application: Type | DynamicModule,
+  options: CreateServiceOptions,
+  onLogOptions?: (log: BoundOptions['log']) => void,
+): Promise<Service> {
+  const bound = bindGoodOptions(store);
   onLogOptions?.(bound.log);
   const lifecycle = new Lifecycle();
   const gate = new RequestGate(lifecycle, bound.limits);

@@ -2,14 +2,19 @@ import {
   NacosConfigClient,
   type NacosConfigValue,
   NacosConnection,
+  NacosError,
   type NacosOptions,
   type NacosState,
+  NacosTimeoutError,
+  NacosUnavailableError,
 } from '../../nacos/index.js';
 import type { ConfigDriver, ConfigDriverEvents, ConfigEndpoint, RemoteContent } from '../config.driver.js';
 import type { DataId } from '../data-id.js';
 
-// Pushes of one moment come one by one, each followed by a query of its own; what arrives within this time is one change.
+// Pushes of one moment come one by one, each followed by a query of its own: whatever arrives within this time of each other
+// is one change, and so is what is being asked for; but nobody waits longer than that for the next.
 const gatherMs = 5;
+const longestGatherMs = 200;
 // A server that restarts, or asks to go to another one, is back before anybody needs to know.
 const outageMs = 1000;
 // After a failure in the background all data ids are read again, at first so soon, then less and less often.
@@ -42,8 +47,11 @@ export class NacosGrpcDriver implements ConfigDriver {
   #outage: NodeJS.Timeout | undefined;
   #reread: NodeJS.Timeout | undefined;
   #rereads = 0;
+  #isRereading = false;
+  /** The kind of failure that was told last. */
   #told: string | undefined;
-  #changes = 0;
+  /** All data ids have been read, together, at least once. */
+  #isComplete = false;
   #isClosed = false;
 
   /** Begins to connect. @throws NacosOptionError names option and expectation */
@@ -60,6 +68,7 @@ export class NacosGrpcDriver implements ConfigDriver {
   async read(signal: AbortSignal): Promise<readonly RemoteContent[]> {
     try {
       this.#values = await this.#query(signal);
+      this.#isComplete = true;
       return this.#contents();
     } catch (error) {
       // The signal knows that it is late, the connection why.
@@ -76,6 +85,7 @@ export class NacosGrpcDriver implements ConfigDriver {
       }),
     );
     if (this.#connection.state.state !== 'connected') this.#planOutage();
+    else if (!this.#isComplete) void this.#readAgain();
   }
 
   async close(): Promise<void> {
@@ -99,13 +109,21 @@ export class NacosGrpcDriver implements ConfigDriver {
   }
 
   #changed(index: number, value: NacosConfigValue | undefined): void {
-    this.#changes += 1;
     this.#values[index] = value;
-    this.#gathering ??= setTimeout(() => this.#deliver(), gatherMs);
+    this.#gathering ??= this.#gather(performance.now());
+  }
+
+  #gather(since: number): NodeJS.Timeout {
+    return setTimeout(() => {
+      if (this.#client.isFetching && performance.now() - since < longestGatherMs) this.#gathering = this.#gather(since);
+      else this.#deliver();
+    }, gatherMs);
   }
 
   #deliver(): void {
+    clearTimeout(this.#gathering);
     this.#gathering = undefined;
+    if (!this.#isComplete) return this.#onProblem(new Error('nacos: not all data ids have been read yet'));
     this.#events?.onContents(this.#contents());
   }
 
@@ -118,6 +136,7 @@ export class NacosGrpcDriver implements ConfigDriver {
     clearTimeout(this.#outage);
     this.#outage = undefined;
     this.#recover();
+    if (!this.#isComplete && this.#events !== undefined) void this.#readAgain();
   }
 
   #planOutage(): void {
@@ -129,8 +148,8 @@ export class NacosGrpcDriver implements ConfigDriver {
 
   #fail(error: Error | undefined): void {
     const failure = error ?? new Error('nacos: no connection yet');
-    if (this.#told === failure.message) return;
-    this.#told = failure.message;
+    if (this.#told === kindOf(failure)) return;
+    this.#told = kindOf(failure);
     this.#events?.onFailure(failure);
   }
 
@@ -142,7 +161,13 @@ export class NacosGrpcDriver implements ConfigDriver {
 
   /** The client tries again by itself, but does not say when it has succeeded. */
   #onProblem(error: unknown): void {
-    if (this.#isClosed || this.#reread !== undefined || this.#connection.state.state !== 'connected') return;
+    if (
+      this.#isClosed ||
+      this.#reread !== undefined ||
+      this.#isRereading ||
+      this.#connection.state.state !== 'connected'
+    )
+      return;
     const afterMs = Math.min(longestRereadMs, firstRereadMs * 2 ** Math.min(this.#rereads, 10));
     // Once is bad luck.
     if (this.#rereads > 0) this.#fail(error instanceof Error ? error : new Error(String(error)));
@@ -151,21 +176,32 @@ export class NacosGrpcDriver implements ConfigDriver {
   }
 
   async #readAgain(): Promise<void> {
-    const changes = this.#changes;
+    if (this.#isRereading) return;
+    this.#isRereading = true;
+    clearTimeout(this.#reread);
+    this.#reread = undefined;
+    const before = [...this.#values];
     try {
       const values = await this.#query();
-      this.#reread = undefined;
+      this.#isRereading = false;
       if (this.#isClosed) return;
       this.#rereads = 0;
       this.#recover();
-      const isNew = values.some((value, index) => value?.md5 !== this.#values[index]?.md5);
       // What a push has brought meanwhile is newer.
-      if (!isNew || changes !== this.#changes) return;
-      this.#values = values;
-      this.#deliver();
+      const now = values.map((value, index) => (this.#values[index] === before[index] ? value : this.#values[index]));
+      const isNew = !this.#isComplete || now.some((value, index) => value?.md5 !== this.#values[index]?.md5);
+      this.#isComplete = true;
+      this.#values = now;
+      if (isNew) this.#deliver();
     } catch (error) {
-      this.#reread = undefined;
+      this.#isRereading = false;
       this.#onProblem(error);
     }
   }
+}
+
+// Servers take turns, and each has a message of its own; what is to be done about them is the same.
+function kindOf(error: Error): string {
+  if (error instanceof NacosTimeoutError || error instanceof NacosUnavailableError) return 'absent';
+  return error instanceof NacosError ? error.reason : error.message;
 }

@@ -1,0 +1,238 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { ConfigDriver, RemoteContent } from './config.driver.js';
+import type { ConfigStore } from './config-store.js';
+import { nameOfContent } from './data-id.js';
+import { remoteLayers } from './remote-layers.js';
+import type { GoodContents, RemoteServing, RemoteStart } from './remote-start.js';
+import { SnapshotKeeper } from './snapshot-keeper.js';
+import type { SnapshotStore } from './snapshot-store.js';
+
+// What a subscriber refuses now it may take later, without anything in the centre having changed.
+const firstRetryMs = 1000;
+const longestRetryMs = 60_000;
+
+/** Where lines about the centre go. */
+export interface RemoteLog {
+  readonly info: (line: string) => void;
+  readonly warn: (line: string) => void;
+}
+
+/** What a source is made from. */
+export interface RemoteSourceInit {
+  readonly driver: ConfigDriver;
+  readonly store: ConfigStore;
+  readonly start: RemoteStart;
+  readonly snapshot: SnapshotStore | undefined;
+}
+
+/** How a centre stands. */
+export interface RemoteState {
+  readonly name: string;
+  readonly isReachable: boolean;
+  readonly serving: RemoteServing;
+  /** When the snapshot that serves was written. */
+  readonly snapshotAt: Date | undefined;
+  /** Snapshots that could not be written. */
+  readonly snapshotFailures: number;
+}
+
+/**
+ * A configuration centre as a source of the store: every change that it tells becomes one version, or a failure while the
+ * last good one stays. What was refused is tried again when anything else changes, and now and then.
+ */
+export class RemoteSource {
+  static readonly #sources = new WeakMap<ConfigStore, RemoteSource>();
+  readonly #driver: ConfigDriver;
+  readonly #store: ConfigStore;
+  readonly #start: RemoteStart;
+  readonly #keeper: SnapshotKeeper | undefined;
+  /** In force. */
+  #good: GoodContents;
+  /** As the centre has them, where they are not in force. */
+  #refused: readonly RemoteContent[] | undefined;
+  #serving: RemoteServing;
+  #isReachable: boolean;
+  #outage: string | undefined;
+  #retry: NodeJS.Timeout | undefined;
+  #retries = 0;
+  #log: RemoteLog | undefined;
+  #leave: (() => void) | undefined;
+  #isClosed = false;
+
+  /** Belongs to the store from now on, and closes with it. */
+  constructor({ driver, store, start, snapshot }: RemoteSourceInit) {
+    this.#driver = driver;
+    this.#store = store;
+    this.#start = start;
+    this.#good = start;
+    this.#serving = start.serving;
+    this.#isReachable = start.isReachable;
+    this.#keeper = snapshot && new SnapshotKeeper(snapshot, (problem) => this.#log?.warn(problem));
+    if (start.failure !== undefined) store.fail(driver.name, this.#worded(start.failure));
+    if (!start.isReachable) this.#outage = this.#failure();
+    RemoteSource.#sources.set(store, this);
+    store.onClose(() => this.close());
+  }
+
+  /** The centre that this store is filled from, if there is one. */
+  static of(store: ConfigStore): RemoteSource | undefined {
+    return RemoteSource.#sources.get(store);
+  }
+
+  /** How things stand. */
+  get state(): RemoteState {
+    return {
+      name: this.#driver.name,
+      isReachable: this.#isReachable,
+      serving: this.#serving,
+      snapshotAt: this.#serving === 'snapshot' ? this.#start.snapshot?.at : undefined,
+      snapshotFailures: this.#keeper?.failures ?? 0,
+    };
+  }
+
+  /**
+   * The values at the beginning were found to be bad: puts the last good ones, from disk, in their place, if there are any.
+   * Before `watch()`.
+   *
+   * @param cause what is wrong with the present ones
+   * @returns whether they differ
+   */
+  fallBack(cause: Error): boolean {
+    const { snapshot, contents } = this.#start;
+    if (this.#serving !== 'centre' || snapshot === undefined) return false;
+    if (isDeepStrictEqual(snapshot.contents, contents)) return false;
+    this.#store.apply(snapshot.layers, { source: `${this.#driver.name} snapshot`, centre: this.#driver.name });
+    this.#refused = contents;
+    this.#good = snapshot;
+    this.#serving = 'snapshot';
+    this.#store.fail(this.#driver.name, this.#worded(cause));
+    return true;
+  }
+
+  /** Follows the centre from now on. The values in force have been found good: they become the snapshot. */
+  watch(log: RemoteLog): void {
+    if (this.#isClosed || this.#log !== undefined) return;
+    this.#log = log;
+    const { name } = this.#driver;
+    const { snapshotProblem } = this.#start;
+    if (snapshotProblem !== undefined) log.warn(snapshotProblem);
+    if (this.#serving === 'centre') {
+      this.#keeper?.keep(this.#good.contents);
+      log.info(this.#greeting());
+    }
+    this.#leave = this.#store.onChange((_tree, { centre }) => centre !== name && this.#retrySoon());
+    if (this.#refused !== undefined) this.#planRetry();
+    this.#driver.watch({
+      onContents: (contents) => this.#take(contents),
+      onFailure: (error) => this.#lose(error),
+      onRecovery: () => this.#find(),
+    });
+  }
+
+  /** Ends the connection; the values stay. May be called twice. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    clearTimeout(this.#retry);
+    this.#leave?.();
+    await Promise.all([this.#driver.close(), this.#keeper?.close()]);
+  }
+
+  #take(contents: readonly RemoteContent[]): void {
+    if (this.#isClosed) return;
+    this.#retries = 0;
+    // Whoever brings contents is there.
+    this.#isReachable = true;
+    this.#outage = undefined;
+    this.#apply(contents);
+  }
+
+  #apply(contents: readonly RemoteContent[]): void {
+    clearTimeout(this.#retry);
+    this.#refused = contents;
+    const { name } = this.#driver;
+    try {
+      const layers = this.#layers(contents);
+      const source = this.#changed(contents).join(', ');
+      this.#store.apply(layers, { source: source === '' ? name : source, centre: name });
+      this.#refused = undefined;
+      this.#good = { contents, layers };
+      this.#serving = 'centre';
+      this.#keeper?.keep(contents);
+    } catch {
+      // The store has told why.
+      this.#planRetry();
+    }
+  }
+
+  #layers(contents: readonly RemoteContent[]): GoodContents['layers'] {
+    try {
+      return remoteLayers(this.#driver.name, contents, this.#good.layers);
+    } catch (error) {
+      this.#store.fail(this.#driver.name, error);
+      throw error;
+    }
+  }
+
+  #changed(contents: readonly RemoteContent[]): string[] {
+    const before = new Map(this.#good.contents.map((each) => [nameOfContent(this.#driver.name, each), each.content]));
+    return contents.flatMap((each) => {
+      const name = nameOfContent(this.#driver.name, each);
+      return before.get(name) === each.content ? [] : [name];
+    });
+  }
+
+  #planRetry(): void {
+    clearTimeout(this.#retry);
+    if (this.#isClosed) return;
+    const afterMs = Math.min(longestRetryMs, firstRetryMs * 2 ** Math.min(this.#retries, 10));
+    this.#retries += 1;
+    this.#retry = setTimeout(() => this.#refused !== undefined && this.#apply(this.#refused), afterMs).unref();
+  }
+
+  // Not within the change that is being told.
+  #retrySoon(): void {
+    if (this.#refused === undefined || this.#isClosed) return;
+    clearTimeout(this.#retry);
+    this.#retry = setTimeout(() => this.#refused !== undefined && this.#apply(this.#refused), 0).unref();
+  }
+
+  #lose(error: Error): void {
+    if (this.#isClosed) return;
+    this.#isReachable = false;
+    // What is wrong with the contents is more use to know; both, and the second would hide the first.
+    if (this.#refused !== undefined || this.#failure() !== this.#outage) {
+      this.#log?.warn(`${this.#driver.name} cannot be reached: ${error.message}`);
+      return;
+    }
+    this.#store.fail(this.#driver.name, this.#worded(error));
+    this.#outage = this.#failure();
+  }
+
+  #find(): void {
+    if (this.#isClosed || this.#isReachable) return;
+    this.#isReachable = true;
+    this.#log?.info(`${this.#driver.name} can be reached again`);
+    // Not what others say of it: contents that did not stand their probation are still what the centre has.
+    if (this.#serving === 'centre' && this.#failure() === this.#outage) this.#store.recover(this.#driver.name);
+    this.#outage = undefined;
+  }
+
+  #failure(): string | undefined {
+    return this.#store.failures.find(({ source }) => source === this.#driver.name)?.message;
+  }
+
+  #worded(error: Error): Error {
+    const at = this.#start.snapshot?.at.toISOString();
+    if (this.#serving === 'snapshot') return new Error(`${error.message}; the snapshot of ${at} serves`);
+    return this.#serving === 'nothing' ? new Error(`${error.message}; files and environment alone serve`) : error;
+  }
+
+  #greeting(): string {
+    const { name } = this.#driver;
+    const { contents } = this.#good;
+    const there = contents.filter(({ content }) => content !== undefined).map((each) => nameOfContent(name, each));
+    const absent = contents.filter(({ content }) => content === undefined).map((each) => nameOfContent(name, each));
+    const found = there.length === 0 ? 'no data id is there' : `in force: ${there.join(', ')}`;
+    return `${found}${absent.length === 0 ? '' : `; not there: ${absent.join(', ')}`}`;
+  }
+}

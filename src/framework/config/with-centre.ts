@@ -1,0 +1,70 @@
+import { join } from 'node:path';
+import { readSection } from './binding.js';
+import type { ConfigDriver } from './config.driver.js';
+import { ConfigError } from './config.errors.js';
+import { ConfigStore } from './config-store.js';
+import { type ConfigLayer, mergeLayers } from './layer.js';
+import { NacosConfigOptions } from './nacos-config.options.js';
+import { nacosDriver } from './nacos-driver.js';
+import { resolveSection } from './references.js';
+import { RemoteSource } from './remote-source.js';
+import { readRemote } from './remote-start.js';
+import { SnapshotStore } from './snapshot-store.js';
+import type { Environment } from './text-layers.js';
+
+const section = 'nacos';
+
+/** What is there before a centre is asked. */
+export interface WithCentreInit {
+  readonly env: string;
+  /** Files, environment and command line. */
+  readonly layers: readonly ConfigLayer[];
+  readonly environment: Environment;
+  /** Otherwise it is read once, if it can be, and nothing is written. */
+  readonly isFollowed: boolean;
+}
+
+/**
+ * The store of all layers, those of the centre included, if one is configured.
+ *
+ * @throws ConfigError the settings of the centre are wrong; it is required and cannot be had
+ */
+export async function withCentre(init: WithCentreInit): Promise<ConfigStore> {
+  const { env, layers, environment } = init;
+  const options = centreOptions(layers, environment);
+  if (options.address.length === 0) return new ConfigStore(env, layers, environment);
+  const driver = await nacosDriver(options, env);
+  try {
+    return await storeWith(driver, options, init);
+  } catch (error) {
+    await driver.close();
+    throw error;
+  }
+}
+
+async function storeWith(
+  driver: ConfigDriver,
+  { required, snapshot: kept, startTimeoutMs }: NacosConfigOptions,
+  { env, layers, environment, isFollowed }: WithCentreInit,
+): Promise<ConfigStore> {
+  const file = join(kept.directory, `${driver.name}.snapshot`);
+  const snapshot = kept.enabled ? new SnapshotStore({ file, namespace: driver.namespace }) : undefined;
+  const start = await readRemote({
+    driver,
+    snapshot,
+    required: required && isFollowed,
+    timeoutMs: startTimeoutMs,
+    snapshotAfterMs: { connect: kept.connectTimeoutMs, answer: kept.answerTimeoutMs },
+  });
+  const store = new ConfigStore(env, [...layers, ...start.layers], environment);
+  new RemoteSource({ driver, store, start, snapshot: isFollowed ? snapshot : undefined });
+  return store;
+}
+
+// Before there is a store: what the other sections refer to may be in the centre.
+function centreOptions(layers: readonly ConfigLayer[], environment: Environment): NacosConfigOptions {
+  const merged = resolveSection(mergeLayers(layers), section, environment);
+  const { value, problems } = readSection(section, NacosConfigOptions, merged, () => false);
+  if (problems.length > 0) throw new ConfigError(problems);
+  return value;
+}
