@@ -71,7 +71,13 @@ export async function startGrpcApp(init: GrpcAppInit): Promise<GrpcApp> {
   const options = new LiveValue<GrpcOptions>(Object.assign(new GrpcOptions(), init.options));
   const gate = new RequestGate(lifecycle, limits);
   const grpc = new GrpcServer({ gate, lifecycle, limits, options, health: init.health, domain: 'test' });
-  const cors = new LiveValue<CorsRules>({ origins: [], credentials: false, maxAgeSeconds: 600, ...init.cors });
+  const cors = new LiveValue<CorsRules>({
+    origins: [],
+    headers: [],
+    credentials: false,
+    maxAgeSeconds: 600,
+    ...init.cors,
+  });
   const web = new GrpcWeb({ grpc, gate, cors });
   const strategy = new GrpcStrategy(grpc, init.services);
   class AppModule {}

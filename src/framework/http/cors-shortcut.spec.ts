@@ -43,7 +43,7 @@ async function start(
     },
   });
   app = await NestFactory.create<NestFastifyApplication>(TrialModule, adapter, { logger: false });
-  const cors = { origins: [trusted], credentials: false, maxAgeSeconds: 600 };
+  const cors = { ...new HttpOptions().cors, origins: [trusted] };
   await registerHttpPlugins(app, constant({ ...new HttpOptions(), cors, compression: false }));
   if (middleware !== undefined) app.use(middleware);
   const seen = new Map<string, unknown>();

@@ -2,12 +2,13 @@ import compress from '@fastify/compress';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance } from 'fastify';
 import type { Live } from '../core/index.js';
+import { corsByRules } from './cors-rules.js';
 import { shortenCors } from './cors-shortcut.js';
 import type { HttpOptions } from './http.options.js';
 
 /** Puts compression and CORS in front of the routes. Call before `app.init()`. */
 export async function registerHttpPlugins(app: NestFastifyApplication, options: Live<HttpOptions>): Promise<void> {
-  const { compression, compressionMinBytes, cors } = options.value;
+  const { compression, compressionMinBytes } = options.value;
   if (compression) {
     await app.register(compress, {
       threshold: compressionMinBytes,
@@ -16,15 +17,7 @@ export async function registerHttpPlugins(app: NestFastifyApplication, options: 
       encodings: ['br', 'gzip', 'deflate', 'identity'],
     });
   }
-  app.enableCors({
-    origin: (origin: string | undefined, decide: (error: Error | null, allow: boolean) => void) => {
-      const { origins } = options.value.cors;
-      decide(null, origin !== undefined && (origins.includes(origin) || origins.includes('*')));
-    },
-    credentials: cors.credentials,
-    maxAge: cors.maxAgeSeconds,
-    exposedHeaders: ['x-request-id', 'retry-after'],
-  });
+  app.enableCors({ delegator: corsByRules(options) });
   const shorten = (fastify: FastifyInstance, _options: object, done: () => void): void => {
     shortenCors(app.getHttpAdapter(), fastify);
     done();

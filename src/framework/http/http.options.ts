@@ -1,6 +1,6 @@
 import { Type } from 'class-transformer';
-import { IsArray, IsBoolean, IsInt, IsString, Min, ValidateBy, ValidateNested } from 'class-validator';
-import { ConfigPrefix } from '../core/index.js';
+import { ArrayMaxSize, IsArray, IsBoolean, IsInt, Matches, Min, ValidateBy, ValidateNested } from 'class-validator';
+import { ConfigPrefix, NeedsRestart } from '../core/index.js';
 
 // A page of anybody's, sending the user's cookies: the one combination that must not be possible.
 function NotWithAnyOrigin(): PropertyDecorator {
@@ -14,14 +14,38 @@ function NotWithAnyOrigin(): PropertyDecorator {
   });
 }
 
-/** Which pages of other origins may call, by REST and by gRPC-Web. */
+// `null` is what sandboxed pages and files send: to allow it is to allow anybody.
+const originPattern = /^(?:\*|[a-z][a-z0-9+.-]*:\/\/[^\s/?#@*A-Z]+)$/;
+const tokenPattern = /^[\w!#$%&'*+.^`|~-]+$/;
+const originRule = '$property must be `*` or scheme://host[:port] in lower case, without a path';
+
+/** Which pages of other origins may call, by REST and by gRPC-Web; the section `http.cors` of the configuration. */
 export class CorsOptions {
-  /** Allowed origins such as `https://app.example.com`; `*` for all; empty switches CORS off. Live. */
+  /** Allowed origins such as `https://app.example.com`; `*` for all; empty switches CORS off. */
   @IsArray()
-  @IsString({ each: true })
+  @ArrayMaxSize(1000)
+  @Matches(originPattern, { each: true, message: originRule })
   readonly origins: readonly string[] = [];
 
-  /** Whether cookies and `authorization` of the browser may be sent. Not together with `*`. Needs a restart. */
+  /** Methods that pages may use on REST; gRPC-Web is always POST. */
+  @IsArray()
+  @ArrayMaxSize(100)
+  @Matches(tokenPattern, { each: true })
+  readonly methods: readonly string[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];
+
+  /** Request headers that pages may send, those of gRPC-Web included; empty allows whatever they ask for. */
+  @IsArray()
+  @ArrayMaxSize(100)
+  @Matches(tokenPattern, { each: true })
+  readonly headers: readonly string[] = [];
+
+  /** Headers of REST answers that pages may read; on gRPC-Web it is all metadata. */
+  @IsArray()
+  @ArrayMaxSize(100)
+  @Matches(tokenPattern, { each: true })
+  readonly exposedHeaders: readonly string[] = ['x-request-id', 'retry-after'];
+
+  /** Whether cookies and `authorization` of the browser may be sent. Not together with `*`. */
   @IsBoolean()
   @NotWithAnyOrigin()
   readonly credentials: boolean = false;
@@ -39,24 +63,29 @@ export class HttpOptions {
   @Type(() => CorsOptions)
   readonly cors: CorsOptions = new CorsOptions();
 
-  /** Compress JSON and HTML answers when the caller accepts it (br, gzip, deflate). Needs a restart. */
+  /** Compress JSON and HTML answers when the caller accepts it (br, gzip, deflate). */
+  @NeedsRestart()
   @IsBoolean()
   readonly compression: boolean = true;
 
-  /** Answers smaller than this are not compressed, in bytes. Needs a restart. */
+  /** Answers smaller than this are not compressed, in bytes. */
+  @NeedsRestart()
   @IsInt()
   @Min(0)
   readonly compressionMinBytes: number = 1024;
 
-  /** Send the security headers of helmet (content security policy, HSTS, no sniffing …). Needs a restart. */
+  /** Send the security headers of helmet (content security policy, HSTS, no sniffing …). */
+  @NeedsRestart()
   @IsBoolean()
   readonly securityHeaders: boolean = true;
 
-  /** Take the caller's address from `x-forwarded-for`: only behind a proxy that sets it. Needs a restart. */
+  /** Take the caller's address from `x-forwarded-for`: only behind a proxy that sets it. */
+  @NeedsRestart()
   @IsBoolean()
   readonly trustProxy: boolean = false;
 
-  /** Serve `/openapi.json` and the page `/docs`. Needs a restart and the package `@nestjs/swagger`. */
+  /** Serve `/openapi.json` and the page `/docs`. Needs the package `@nestjs/swagger`. */
+  @NeedsRestart()
   @IsBoolean()
   readonly docs: boolean = true;
 }

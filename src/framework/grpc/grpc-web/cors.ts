@@ -5,6 +5,8 @@ import type { OutgoingFields } from '../server-stream.js';
 export interface CorsRules {
   /** `*` for all; empty switches CORS off. */
   readonly origins: readonly string[];
+  /** Request headers that pages may send; empty allows what they ask for. */
+  readonly headers: readonly string[];
   readonly credentials: boolean;
   /** How long a browser may keep the answer of a preflight, in seconds. */
   readonly maxAgeSeconds: number;
@@ -45,8 +47,10 @@ export function preflightAnswer(
   if (isAllowed(rules, origin)) {
     allowOrigin(answer, rules, origin);
     answer.push(methods);
-    // Metadata has any name: what is asked for is allowed, as on REST.
-    if (requestHeaders !== undefined && tokens.test(requestHeaders)) {
+    // Metadata has any name: unless some are named, what is asked for is allowed, as on REST.
+    if (rules.headers.length > 0) {
+      answer.push({ name: 'access-control-allow-headers', value: rules.headers.join(', ') });
+    } else if (requestHeaders !== undefined && tokens.test(requestHeaders)) {
       answer.push({ name: 'access-control-allow-headers', value: requestHeaders });
     }
     answer.push({ name: 'access-control-max-age', value: String(rules.maxAgeSeconds) });
