@@ -175,6 +175,20 @@ describe('RateLimitGuard', () => {
     expect((await ask(guard, {}, 9)).admitted).toBe(9);
   });
 
+  it('holds changed limits against what was counted before', async () => {
+    const live = new LiveValue(optionsWith({ ratePerSecond: 2, burst: 3 }));
+    const guard = new RateLimitGuard(live);
+    expect((await ask(guard, { subject: 'alice' }, 5)).admitted).toBe(5);
+
+    live.publish(optionsWith({ ratePerSecond: 4, burst: 3 }));
+    expect((await ask(guard, { subject: 'alice' }, 9)).admitted).toBe(0);
+    live.publish(optionsWith({ ratePerSecond: 4, burst: 30 }));
+    expect((await ask(guard, { subject: 'alice' }, 30)).admitted).toBeLessThan(30);
+    vi.advanceTimersByTime(1000);
+    live.publish(optionsWith({ ratePerSecond: 1, burst: 0 }));
+    expect((await ask(guard, { subject: 'alice' }, 9)).admitted).toBe(1);
+  });
+
   it('is what the module provides', async () => {
     const options: Live<QuotaOptions> = constant(optionsWith({ ratePerSecond: 1 }));
     const testing = await Test.createTestingModule({

@@ -21,7 +21,7 @@ import { RateLimiter } from './rate-limiter.js';
 
 /**
  * Refuses callers that make more requests than `quota` allows, on both faces together. It belongs after authentication,
- * which says who the caller is. Probes are not counted. Changed limits hold at once, and counting starts afresh.
+ * which says who the caller is. Probes are not counted. Changed limits hold at once, against what was counted before.
  */
 @Injectable()
 export class RateLimitGuard implements CanActivate, PreparedGuard, OnApplicationShutdown {
@@ -33,8 +33,9 @@ export class RateLimitGuard implements CanActivate, PreparedGuard, OnApplication
   constructor(@Inject(QUOTA_OPTIONS) options: Live<QuotaOptions>) {
     this.#options = options;
     this.#limiter = limiterFor(options.value);
-    this.#unsubscribe = options.subscribe((next, previous) => {
-      if (!isSameLimit(next, previous)) this.#limiter = limiterFor(next);
+    this.#unsubscribe = options.subscribe((next) => {
+      if (this.#limiter === undefined || next.ratePerSecond === 0) this.#limiter = limiterFor(next);
+      else this.#limiter.adjust(next);
     });
   }
 
@@ -80,10 +81,6 @@ async function count(limiter: RateLimiter, key: string): Promise<true> {
 
 function limiterFor(options: QuotaOptions): RateLimiter | undefined {
   return options.ratePerSecond === 0 ? undefined : new RateLimiter(options);
-}
-
-function isSameLimit(one: QuotaOptions, other: QuotaOptions): boolean {
-  return one.ratePerSecond === other.ratePerSecond && one.burst === other.burst && one.maxKeys === other.maxKeys;
 }
 
 // Nobody vouches for what an anonymous caller says of itself, `x-tenant` included: a new name per request would be no limit.
