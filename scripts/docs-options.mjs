@@ -127,9 +127,7 @@ class OptionsWriter {
       const member = members.get(property) ?? { text: '', type: '' };
       const own = rules.filter(({ propertyName }) => propertyName === property);
       const path = `${prefix}.${property}`;
-      const needsRestart =
-        !/\bLive\.$/.test(member.text) &&
-        (isFixed || this.tools.needsRestart(options, property) || /needs a restart/i.test(member.text));
+      const needsRestart = isFixed || this.tools.needsRestart(options, property);
       const nested = this.#nestedClass(options, property, defaults[property]);
       if (nested !== undefined) {
         this.#nested.add(nested.options);
@@ -162,7 +160,7 @@ class OptionsWriter {
   #row({ path, member, own, value, needsRestart, isSecret }) {
     const variable = path.includes('[]') ? '' : `\`${this.tools.variableOf(path)}\``;
     const short = Object.entries(this.tools.shortVariables).find(([, target]) => target === path)?.[0];
-    const meaning = member.text.replace(/ ?\b(Live|Needs a restart)\.$/, '') + (isSecret ? ' Never printed.' : '');
+    const meaning = member.text + (isSecret ? ' Never printed.' : '');
     return [
       `\`${path}\``,
       typeText(member.type),

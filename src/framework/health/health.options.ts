@@ -4,19 +4,19 @@ import { ConfigPrefix } from '../core/index.js';
 /** The probes; the section `health` of the configuration. */
 @ConfigPrefix('health')
 export class HealthOptions {
-  /** Time one check has, in ms; then it counts as down. Live. */
+  /** Time one check has, in ms; then it counts as down. */
   @IsInt()
   @Min(10)
   @Max(60_000)
   readonly probeTimeoutMs: number = 2000;
 
-  /** How long the outcome of a check serves for further questions, in ms. Live. */
+  /** How long the outcome of a check serves for further questions, in ms. */
   @IsInt()
   @Min(0)
   @Max(60_000)
   readonly cacheMs: number = 1000;
 
-  /** Time between two checks that are made without being asked, so that watchers hear of changes, in ms. Live. */
+  /** Time between two checks that are made without being asked, so that watchers hear of changes, in ms. */
   @IsInt()
   @Min(100)
   @Max(600_000)

@@ -2,7 +2,8 @@ import type { Socket } from 'node:net';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Live, RookeryError } from '../core/index.js';
-import type { LimitOptions, RequestGate } from '../pipeline/index.js';
+import { type LimitOptions, maxHeaderBytesBound, type RequestGate, RequestTooLargeError } from '../pipeline/index.js';
+import { readBody } from './body-reader.js';
 import { exchangeOf } from './exchange.js';
 import { MalformedBodyError } from './http.errors.js';
 import { parseJsonBody } from './json-body.js';
@@ -27,6 +28,7 @@ export interface HttpAdapterInit {
  */
 export class HttpAdapter extends FastifyAdapter {
   readonly #routes: RouteTable;
+  readonly #limits: Live<LimitOptions>;
   readonly #open: (request: FastifyRequest, reply: FastifyReply) => RookeryError | undefined;
   #hasParser = false;
 
@@ -35,16 +37,17 @@ export class HttpAdapter extends FastifyAdapter {
     const routes = new RouteTable();
     const headers = init.securityHeaders ? securityHeaders() : {};
     const { maxHeaderBytes } = limits;
-    const wire = new WireRefusals({ gate: init.gate, maxHeaderBytes, headers, routes });
+    const wire = new WireRefusals({ gate: init.gate, limits: init.limits, headers, routes });
     const open = (request: FastifyRequest, reply: FastifyReply): RookeryError | undefined => {
       void reply.headers(headers);
       return openExchange(init.gate, request, reply);
     };
     super({
+      // For parsers of the application's own; ours asks anew for each request.
       bodyLimit: limits.maxBodyBytes,
       trustProxy: init.trustProxy,
-      // The path is decoded by the router; longer parameters than a header block can hold cannot arrive.
-      routerOptions: { maxParamLength: maxHeaderBytes },
+      // The path is decoded by the router; longer parameters than the largest header block can hold cannot arrive.
+      routerOptions: { maxParamLength: maxHeaderBytesBound },
       // Node would refuse without `host` by an empty answer; `brokenRule()` sees to it.
       http: { maxHeaderSize: maxHeaderBytes, connectionsCheckingInterval: 1000, requireHostHeader: false },
       requestTimeout: limits.headersTimeoutMs + limits.bodyTimeoutMs,
@@ -56,6 +59,7 @@ export class HttpAdapter extends FastifyAdapter {
       },
     });
     this.#routes = routes;
+    this.#limits = init.limits;
     this.#open = open;
     const fastify = this.getInstance<FastifyInstance>();
     const { server } = fastify;
@@ -100,16 +104,11 @@ export class HttpAdapter extends FastifyAdapter {
     this.#hasParser = true;
     const fastify = this.getInstance<FastifyInstance>();
     fastify.removeAllContentTypeParsers();
-    fastify.addContentTypeParser(
-      /^application\/(json|[\w.!#$&^-]+\+json)\s*(;|$)/i,
-      { parseAs: 'buffer' },
-      (_request, body, done) => {
-        try {
-          done(null, parseJsonBody(body as Buffer));
-        } catch (error) {
-          done(error as Error);
-        }
-      },
+    fastify.addContentTypeParser(/^application\/(json|[\w.!#$&^-]+\+json)\s*(;|$)/i, (request, payload, done) =>
+      readBody(request, payload, this.#limits.value.maxBodyBytes, (error, body) => {
+        if (body === undefined) done(error);
+        else parseInto(body, done);
+      }),
     );
   }
 
@@ -131,9 +130,21 @@ export class HttpAdapter extends FastifyAdapter {
   }
 }
 
+function parseInto(body: Buffer, done: (error: Error | null, value?: unknown) => void): void {
+  let value: unknown;
+  try {
+    value = parseJsonBody(body);
+  } catch (error) {
+    done(error as Error);
+    return;
+  }
+  done(null, value);
+}
+
 // Where there is no route, nobody would have read the body: what is wrong with it is no matter.
 function isAboutBody(error: unknown): boolean {
-  return error instanceof MalformedBodyError || String((error as { code?: unknown }).code).startsWith('FST_ERR_');
+  if (error instanceof MalformedBodyError || error instanceof RequestTooLargeError) return true;
+  return String((error as { code?: unknown }).code).startsWith('FST_ERR_');
 }
 
 function pathOf(request: FastifyRequest): string {

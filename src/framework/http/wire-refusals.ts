@@ -1,7 +1,7 @@
 import { METHODS, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
-import { CancelledError, type RookeryError } from '../core/index.js';
-import { type RequestGate, toFailure } from '../pipeline/index.js';
+import { CancelledError, type Live, type RookeryError } from '../core/index.js';
+import { type LimitOptions, type RequestGate, toFailure } from '../pipeline/index.js';
 import { errorEnvelope } from './envelope.js';
 import { type LatestRequest, latestOn } from './exchange.js';
 import {
@@ -25,7 +25,7 @@ export interface ClientError extends Error {
 /** What the refusals need to know of the application. */
 export interface WireRefusalsInit {
   readonly gate: RequestGate;
-  readonly maxHeaderBytes: number;
+  readonly limits: Live<LimitOptions>;
   readonly headers: FixedHeaders;
   readonly routes: RouteTable;
 }
@@ -89,7 +89,7 @@ export class WireRefusals {
   }
 
   #refusalOf(error: ClientError): RookeryError {
-    if (error.code === 'HPE_HEADER_OVERFLOW') return new HeadersTooLargeError(this.#init.maxHeaderBytes);
+    if (error.code === 'HPE_HEADER_OVERFLOW') return new HeadersTooLargeError(this.#init.limits.value.maxHeaderBytes);
     if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') return new RequestTimeoutError();
     return this.#unknownMethod(error) ?? new MalformedRequestError();
   }
@@ -98,7 +98,7 @@ export class WireRefusals {
   #unknownMethod({ rawPacket, bytesParsed = 0 }: ClientError): RookeryError | undefined {
     if (rawPacket === undefined) return undefined;
     const [line = '', method = '', target = ''] =
-      requestLine.exec(rawPacket.toString('latin1', 0, this.#init.maxHeaderBytes)) ?? [];
+      requestLine.exec(rawPacket.toString('latin1', 0, this.#init.limits.value.maxHeaderBytes)) ?? [];
     if (line === '' || bytesParsed > line.length || knownMethods.has(method)) return undefined;
     return this.#init.routes.refusal(method, target.split('?', 1)[0] as string);
   }

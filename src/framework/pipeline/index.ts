@@ -8,7 +8,13 @@
  */
 export { type Failure, toFailure } from './failure.js';
 export { type Arrival, type Outcome, RequestGate } from './request-gate.js';
-export { LIMIT_OPTIONS, LimitOptions, MESSAGE_POLICY, type MessagePolicy } from './pipeline.options.js';
+export {
+  LIMIT_OPTIONS,
+  LimitOptions,
+  maxHeaderBytesBound,
+  MESSAGE_POLICY,
+  type MessagePolicy,
+} from './pipeline.options.js';
 export { RequestTooLargeError, ValidationError } from './pipeline.errors.js';
 export { Timeout } from './timeout.decorator.js';
 export { Input, InputPipe } from './input.decorator.js';

@@ -1,5 +1,8 @@
 import { IsInt, Max, Min } from 'class-validator';
-import { ConfigPrefix, NeedsRestart } from '../core/index.js';
+import { ConfigPrefix } from '../core/index.js';
+
+/** The most that `server.limits.maxHeaderBytes` can be. */
+export const maxHeaderBytesBound = 1_048_576;
 
 /** Limits that hold on every face; the section `server.limits` of the configuration. */
 @ConfigPrefix('server.limits')
@@ -8,14 +11,12 @@ export class LimitOptions {
   @IsInt()
   @Min(1)
   @Max(2 ** 31 - 1)
-  @NeedsRestart()
   readonly maxBodyBytes: number = 1_048_576;
 
-  /** Largest request header block, in bytes. */
+  /** Largest request header block, in bytes. A change holds for connections that come from then on. */
   @IsInt()
   @Min(1024)
-  @Max(1_048_576)
-  @NeedsRestart()
+  @Max(maxHeaderBytesBound)
   readonly maxHeaderBytes: number = 16_384;
 
   /** Requests worked on at a time, all faces together; one more is refused with UNAVAILABLE / 503. */
@@ -28,16 +29,14 @@ export class LimitOptions {
   @Min(100)
   readonly firstByteTimeoutMs: number = 10_000;
 
-  /** Time a request has to send its headers, in ms. */
+  /** Time a request has to send its headers, in ms. On HTTP/2 a change holds for connections that come from then on. */
   @IsInt()
   @Min(100)
-  @NeedsRestart()
   readonly headersTimeoutMs: number = 10_000;
 
   /** Time a request has to send its body, in ms. */
   @IsInt()
   @Min(100)
-  @NeedsRestart()
   readonly bodyTimeoutMs: number = 30_000;
 
   /** Time limit of a request for which neither the caller nor the route says one, in ms. */

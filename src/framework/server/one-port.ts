@@ -15,7 +15,7 @@ import type { TlsFilesTiming } from './tls-files.js';
 
 /** What the port stands between. */
 export interface OnePortInit {
-  /** Nest's own HTTP/1.1 server. It listens itself; its options `maxHeaderSize` and `connectionsCheckingInterval` are its maker's. */
+  /** Nest's own HTTP/1.1 server. It listens itself; its option `connectionsCheckingInterval` is its maker's. */
   readonly server: http.Server;
   readonly options: Live<ServerOptions>;
   readonly limits: Live<LimitOptions>;
@@ -176,6 +176,8 @@ export class OnePort {
     this.#http2.applyOptions();
     server.maxConnections = options.value.maxConnections;
     server.keepAliveTimeout = options.value.keepAliveTimeoutMs;
+    // Not in Node's types; read for each connection as it comes.
+    (server as { maxHeaderSize?: number }).maxHeaderSize = limits.value.maxHeaderBytes;
     server.headersTimeout = limits.value.headersTimeoutMs;
     server.requestTimeout = limits.value.headersTimeoutMs + limits.value.bodyTimeoutMs;
   }

@@ -35,21 +35,24 @@ export class TlsOptions {
   @IsOptional()
   @IsString()
   @IsNotEmpty()
+  @NeedsRestart()
   readonly certFile?: string;
 
   /** Path of the private key that belongs to it, PEM. */
   @IsOptional()
   @IsString()
   @IsNotEmpty()
+  @NeedsRestart()
   readonly keyFile?: string;
 
   /** Path of the authorities that client certificates must come from, PEM. Named: a client without one is refused. */
   @IsOptional()
   @IsString()
   @IsNotEmpty()
+  @NeedsRestart()
   readonly clientCaFile?: string;
 
-  /** Serve cleartext on the same port next to TLS. Live. */
+  /** Serve cleartext on the same port next to TLS. */
   @IsBoolean()
   readonly allowCleartext: boolean = false;
 
@@ -57,6 +60,7 @@ export class TlsOptions {
   @IsInt()
   @Min(100)
   @Max(120_000)
+  @NeedsRestart()
   readonly handshakeTimeoutMs: number = 10_000;
 }
 
@@ -81,7 +85,6 @@ export class ServerOptions {
   @ValidateNested()
   @Type(() => TlsOptions)
   @HasCertificateWithKey()
-  @NeedsRestart()
   readonly tls: TlsOptions = new TlsOptions();
 
   /** HTTP/2 connections. */

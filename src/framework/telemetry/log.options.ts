@@ -10,17 +10,17 @@ export type LogLevel = (typeof logLevels)[number];
 /** The log; the section `log` of the configuration. It is written to standard output, one JSON object per line. */
 @ConfigPrefix('log')
 export class LogOptions {
-  /** Lines below this level are not written. Live. */
+  /** Lines below this level are not written. */
   @IsIn(logLevels)
   readonly level: LogLevel = 'info';
 
-  /** Write one line per request, on either face; probes get none. Live. */
+  /** Write one line per request, on either face; probes get none. */
   @IsBoolean()
   readonly access: boolean = true;
 
   /**
    * Names of further fields whose values are masked wherever they stand in a line, without regard to case, `-` and `_`.
-   * Authorization, cookies, passwords, secrets, tokens and keys always are. Live.
+   * Authorization, cookies, passwords, secrets, tokens and keys always are.
    */
   @IsArray()
   @ArrayMaxSize(100)

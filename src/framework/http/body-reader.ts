@@ -1,0 +1,49 @@
+import type { IncomingMessage } from 'node:http';
+import { RequestTooLargeError } from '../pipeline/index.js';
+import { MalformedBodyError } from './http.errors.js';
+
+/** Told once: what is wrong, or the whole body. */
+export type BodyDone = (error: Error | null, body?: Buffer) => void;
+
+/**
+ * Reads a request body into memory, up to `maxBytes`. Fastify reads bodies as well, but up to a limit that is fixed when
+ * the route is made.
+ *
+ * @param payload the request, or what a hook put in its place
+ */
+export function readBody(
+  request: Pick<IncomingMessage, 'headers'>,
+  payload: NodeJS.ReadableStream,
+  maxBytes: number,
+  done: BodyDone,
+): void {
+  const { 'content-length': announced } = request.headers;
+  if (announced !== undefined && Number(announced) > maxBytes) {
+    done(new RequestTooLargeError(maxBytes));
+    return;
+  }
+  const chunks: Buffer[] = [];
+  let length = 0;
+  const end = (error: Error | null, body?: Buffer): void => {
+    payload.off('data', onData).off('end', onEnd).off('error', onError);
+    done(error, body);
+  };
+  const onData = (chunk: Buffer | string): void => {
+    // Of a stream that somebody else made.
+    const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
+    length += bytes.length;
+    if (length > maxBytes) end(new RequestTooLargeError(maxBytes));
+    else chunks.push(bytes);
+  };
+  const onEnd = (): void => {
+    // Also of one chunk a copy: what came may be part of the socket's own buffer, which is used again.
+    if (announced === undefined || Number(announced) === length) end(null, Buffer.concat(chunks, length));
+    else end(new MalformedBodyError('the body is not as long as content-length says'));
+  };
+  const onError = (error: Error): void => {
+    // The request broke off: that is not a fault of the service.
+    end(Object.assign(error, { statusCode: 400 }));
+  };
+  payload.on('data', onData).on('end', onEnd).on('error', onError);
+  payload.resume();
+}
