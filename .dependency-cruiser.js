@@ -17,6 +17,7 @@ const usesGenerated = ['nacos', 'health', 'pipeline', 'http', 'grpc', 'testing']
 /** Packages with state or a wire of their own, and the only places that may import them. */
 const confined = [
   { packages: ['@grpc/grpc-js', '@grpc/proto-loader'], where: '^src/framework/(?:grpc/client|nacos/)', why: 'clients' },
+  { packages: ['nacos'], where: '^src/framework/config/drivers/', why: 'the driver' },
   { packages: ['kysely', 'pg'], where: '^src/service/', why: 'the service' },
 ];
 

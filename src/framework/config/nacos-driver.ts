@@ -2,8 +2,9 @@ import { readFile } from 'node:fs/promises';
 import { NacosOptionError, type NacosOptions, type NacosTls, parseNacosServer } from '../nacos/index.js';
 import type { ConfigDriver } from './config.driver.js';
 import { ConfigError } from './config.errors.js';
-import { type DataId, dataIdsOf, namespaceOf } from './data-id.js';
+import { dataIdsOf, namespaceOf } from './data-id.js';
 import { NacosGrpcDriver } from './drivers/nacos-grpc.js';
+import { NacosHttpDriver } from './drivers/nacos-http.js';
 import type { NacosConfigOptions, NacosTlsOptions } from './nacos-config.options.js';
 
 /**
@@ -16,13 +17,15 @@ export async function nacosDriver(options: NacosConfigOptions, env: string): Pro
   const dataIds = dataIdsOf(options, env);
   const connection = await connectionOf(options);
   try {
-    return new NacosGrpcDriver({
+    const isHttp = options.transport === 'http';
+    const Driver = isHttp ? NacosHttpDriver : NacosGrpcDriver;
+    return new Driver({
       connection,
       dataIds,
       namespace: namespaceOf(options, dataIds),
       endpoints: connection.servers.map((server) => {
-        const { host, grpcPort } = parseNacosServer(server);
-        return { host, port: grpcPort };
+        const { host, port, grpcPort } = parseNacosServer(server);
+        return { host, port: isHttp ? port : grpcPort };
       }),
     });
   } catch (error) {

@@ -24,7 +24,11 @@ export {
   NacosTimeoutError,
   NacosUnavailableError,
 } from './nacos.errors.js';
-export type { NacosOptions, NacosTls } from './nacos.options.js';
+export { type NacosOptions, type NacosSettings, type NacosTls, nacosSettings } from './nacos.options.js';
+export { backoffMs, pause } from './backoff.js';
+export { askHttp, type HttpAnswer, type HttpQuestion } from './http-request.js';
+export { NacosAuth } from './nacos-auth.js';
+export { unlessAborted } from './unless-aborted.js';
 export {
   NacosConfigClient,
   type NacosConfigClientOptions,
@@ -35,4 +39,9 @@ export {
   type NacosPublishOptions,
 } from './nacos-config-client.js';
 export { NacosConnection, type NacosRequestOptions, type NacosState } from './nacos-connection.js';
-export { type NacosServer, type NacosServerOptions, parseServer as parseNacosServer } from './server-list.js';
+export {
+  addressOf,
+  type NacosServer,
+  type NacosServerOptions,
+  parseServer as parseNacosServer,
+} from './server-list.js';

@@ -1,6 +1,6 @@
 import { NacosDeniedError, NacosTimeoutError, NacosUnavailableError } from './nacos.errors.js';
 import type { NacosSettings } from './nacos.options.js';
-import { type LoginAnswer, postForm } from './login-request.js';
+import { askHttp, type HttpAnswer } from './http-request.js';
 import { addressOf, type NacosServer } from './server-list.js';
 
 /** 3.x first; 2.x answers 404 to it and knows the second, which 3.2 no longer has. */
@@ -10,6 +10,9 @@ const loginPaths = ['/v3/auth/user/login', '/v1/auth/login'] as const;
 const renewalShare = 0.1;
 // Renewals that fail are tried again with the next request, but not more often.
 const renewalPauseMs = 1000;
+
+// A token is some hundred bytes.
+const maxAnswerBytes = 65_536;
 
 const noHeaders: Readonly<Record<string, string>> = {};
 
@@ -102,12 +105,13 @@ export class NacosAuth {
     throw new NacosDeniedError(`nacos: no login at ${addressOf(server)} (HTTP status ${status})`);
   }
 
-  async #ask(server: NacosServer, path: string, signal: AbortSignal): Promise<LoginAnswer> {
+  async #ask(server: NacosServer, path: string, signal: AbortSignal): Promise<HttpAnswer> {
     const { contextPath, loginTls, login, connectTimeoutMs } = this.#settings;
     const limit = AbortSignal.any([signal, AbortSignal.timeout(connectTimeoutMs)]);
     const form = new URLSearchParams(login).toString();
     try {
-      return await postForm(server, contextPath + path, form, loginTls, limit);
+      const question = { method: 'POST', path: contextPath + path, form, tls: loginTls, maxAnswerBytes } as const;
+      return await askHttp(server, question, limit);
     } catch (error) {
       if (limit.aborted && !signal.aborted) {
         throw new NacosTimeoutError(`nacos: no login at ${addressOf(server)} within ${connectTimeoutMs} ms`);
@@ -117,7 +121,7 @@ export class NacosAuth {
   }
 }
 
-function tokenIn({ status, body }: LoginAnswer, startedAt: number): Token | undefined {
+function tokenIn({ status, body }: HttpAnswer, startedAt: number): Token | undefined {
   if (status !== 200) return undefined;
   let parsed: unknown;
   try {
