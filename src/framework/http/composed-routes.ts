@@ -1,6 +1,9 @@
 import type { HttpServer } from '@nestjs/common';
 import type { HandlerSource } from '../pipeline/index.js';
 import { markComposed } from './composed-mark.js';
+import { DirectSlot } from './direct/index.js';
+import { HttpAdapter } from './http-adapter.js';
+import type { RouteHandler } from './route-handler.js';
 import { composeRoute } from './route-chain.js';
 
 // By which Nest registers routes.
@@ -30,7 +33,7 @@ export function composeRoutes(adapter: HttpServer, source: HandlerSource): Reado
       const [path, route, ...others] = args;
       // Nest hands over a path and a closure; whoever watches the routes gets the closures.
       if (others.length > 0 || typeof route !== 'function' || isWatched(adapter)) return register(...args);
-      const handler = replacementOf(route, source);
+      const handler = replacementOf(route, source, adapter);
       count[handler === route ? 'left' : 'composed']++;
       return register(path, handler);
     };
@@ -42,13 +45,18 @@ function isWatched(adapter: HttpServer): boolean {
   return (adapter as { getOnRouteTriggered?: () => unknown }).getOnRouteTriggered?.() !== undefined;
 }
 
-function replacementOf(route: object, source: HandlerSource): unknown {
-  const handler = composeRoute(source, route);
-  if (handler === undefined) return route;
+function replacementOf(route: object, source: HandlerSource, adapter: HttpServer): unknown {
+  const chain = composeRoute(source, route);
+  if (chain === undefined) return route;
+  const slot = new DirectSlot(chain);
+  const handler: RouteHandler = (request, reply) => {
+    if (adapter instanceof HttpAdapter) adapter.onChain(slot, request, reply);
+    chain(request, reply);
+  };
   // The adapter reads a route's version, constraints and schema from its closure.
   for (const key of Reflect.getMetadataKeys(route) as unknown[]) {
     Reflect.defineMetadata(key, Reflect.getMetadata(key, route), handler);
   }
-  markComposed(handler);
+  markComposed(handler, slot);
   return Object.assign(handler, route);
 }

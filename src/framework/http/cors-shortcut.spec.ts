@@ -6,6 +6,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import { afterEach, describe, expect, it } from 'vitest';
 import { constant } from '../core/index.js';
 import { markComposed } from './composed-mark.js';
+import { DirectSlot } from './direct/index.js';
 import { HttpOptions } from './http.options.js';
 import { registerHttpPlugins } from './http-plugins.js';
 
@@ -38,7 +39,7 @@ async function start(
   const get = adapter.get.bind(adapter) as (...args: unknown[]) => unknown;
   Object.assign(adapter, {
     get: (path: string, handler: object) => {
-      if (path === '/composed') markComposed(handler);
+      if (path === '/composed') markComposed(handler, new DirectSlot(() => {}));
       return get(path, handler);
     },
   });

@@ -9,6 +9,13 @@ interface CorsParts {
   copyCorsHeadersToRaw?: (reply: FastifyReply) => void;
 }
 
+/** What the way past Fastify has to know of it. */
+export interface CorsShortcut {
+  readonly corsHook: unknown;
+  /** By which middie knows that it has something to run. */
+  readonly middlewareMark: symbol;
+}
+
 // By which middie knows that it has something to run.
 const middlewareMark = 'fastify-middie-has-middlewares';
 
@@ -17,11 +24,11 @@ const middlewareMark = 'fastify-middie-has-middlewares';
  * answer besides, for who writes there past Fastify; Node then merges all others into those one by one. On a route where
  * nobody does that, they stay with Fastify. Once the plugin is loaded; where Nest has changed, everything stays as it is.
  */
-export function shortenCors(adapter: object, fastify: FastifyInstance): void {
+export function shortenCors(adapter: object, fastify: FastifyInstance): CorsShortcut | undefined {
   const parts = adapter as CorsParts;
   const { corsHook, copyCorsHeadersToRaw } = parts;
   const mark = Object.getOwnPropertySymbols(fastify).find((symbol) => symbol.description === middlewareMark);
-  if (corsHook === undefined || copyCorsHeadersToRaw === undefined || mark === undefined) return;
+  if (corsHook === undefined || copyCorsHeadersToRaw === undefined || mark === undefined) return undefined;
   const isShort = (request: FastifyRequest): boolean => {
     if (request.headers.origin !== undefined || request.method === 'OPTIONS') return false;
     if (Reflect.get(request.server, mark) !== false) return false;
@@ -41,4 +48,5 @@ export function shortenCors(adapter: object, fastify: FastifyInstance): void {
     if (!isNext) copyCorsHeadersToRaw.call(adapter, reply);
     isNext = false;
   };
+  return { corsHook: parts.corsHook, middlewareMark: mark };
 }

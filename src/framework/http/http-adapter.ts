@@ -1,14 +1,19 @@
 import type { Socket } from 'node:net';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyContentTypeParser, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Live, RookeryError } from '../core/index.js';
 import { type LimitOptions, maxHeaderBytesBound, type RequestGate, RequestTooLargeError } from '../pipeline/index.js';
 import { readBody } from './body-reader.js';
+import { slotOf } from './composed-mark.js';
+import { DirectLane, rootHooks } from './direct/index.js';
+import type { DirectSlot, HookCounts, LaneOpening } from './direct/index.js';
 import { exchangeOf } from './exchange.js';
 import { MalformedBodyError } from './http.errors.js';
 import { parseJsonBody } from './json-body.js';
 import { replyFailure } from './reply-failure.js';
 import { openExchange, resumeExchange } from './request-hooks.js';
+import type { RestRequest } from './rest-request.js';
+import type { RestResponse } from './rest-response.js';
 import { RouteTable } from './route-table.js';
 import { securityHeaders } from './security-headers.js';
 import { WireRefusals } from './wire-refusals.js';
@@ -28,8 +33,10 @@ export interface HttpAdapterInit {
  */
 export class HttpAdapter extends FastifyAdapter {
   readonly #routes: RouteTable;
-  readonly #limits: Live<LimitOptions>;
+  readonly #parser: JsonParser;
   readonly #open: (request: FastifyRequest, reply: FastifyReply) => RookeryError | undefined;
+  readonly #lane: DirectLane;
+  #ownHooks: HookCounts | undefined;
   #hasParser = false;
 
   constructor(init: HttpAdapterInit) {
@@ -59,7 +66,7 @@ export class HttpAdapter extends FastifyAdapter {
       },
     });
     this.#routes = routes;
-    this.#limits = init.limits;
+    this.#parser = jsonParser(init.limits);
     this.#open = open;
     const fastify = this.getInstance<FastifyInstance>();
     const { server } = fastify;
@@ -67,7 +74,40 @@ export class HttpAdapter extends FastifyAdapter {
     // Node would answer both by itself, with nothing in the answer. An expectation goes the way of every request.
     server.on('checkExpectation', (request, response) => server.emit('request', request, response));
     server.on('connect', wire.onConnect);
+    this.#lane = new DirectLane({
+      gate: init.gate,
+      fastify,
+      adapter: this as never,
+      headers,
+      isBehindProxy: init.trustProxy,
+      parser: this.#parser,
+      limits: init.limits,
+    });
     this.#addHooks(fastify);
+    // In their turn behind all of these, and before those of anybody else.
+    fastify.after(() => {
+      this.#ownHooks = rootHooks(fastify);
+    });
+  }
+
+  /** Serves a request of the port: past Fastify where that comes to the same. */
+  serve(request: RestRequest, response: RestResponse): void {
+    if (!this.#lane.serve(request, response))
+      this.getInstance<FastifyInstance>().routing(request as never, response as never);
+  }
+
+  /** @internal Opens the way past Fastify, where `hooks` are those that plugins of the framework have added. */
+  openLane({ hooks, ...opening }: LaneOpening): void {
+    const own = this.#ownHooks;
+    if (own === undefined) return;
+    const names = [...new Set([...Object.keys(own), ...Object.keys(hooks)])] as (keyof HookCounts)[];
+    const all = Object.fromEntries(names.map((name) => [name, (own[name] ?? 0) + (hooks[name] ?? 0)]));
+    this.#lane.open({ ...opening, hooks: all });
+  }
+
+  /** @internal A route that is a chain has its first request, or another one that Fastify serves. */
+  onChain(slot: DirectSlot, request: FastifyRequest, reply: FastifyReply): void {
+    if (!slot.isKnown) this.#lane.learn(slot, request, reply);
   }
 
   /** Makes the paths of RPCs known: what is sent there and is no call is refused as such. */
@@ -104,12 +144,7 @@ export class HttpAdapter extends FastifyAdapter {
     this.#hasParser = true;
     const fastify = this.getInstance<FastifyInstance>();
     fastify.removeAllContentTypeParsers();
-    fastify.addContentTypeParser(/^application\/(json|[\w.!#$&^-]+\+json)\s*(;|$)/i, (request, payload, done) =>
-      readBody(request, payload, this.#limits.value.maxBodyBytes, (error, body) => {
-        if (body === undefined) done(error);
-        else parseInto(body, done);
-      }),
-    );
+    fastify.addContentTypeParser(/^application\/(json|[\w.!#$&^-]+\+json)\s*(;|$)/i, this.#parser);
   }
 
   #refusal(request: FastifyRequest): RookeryError {
@@ -118,7 +153,14 @@ export class HttpAdapter extends FastifyAdapter {
 
   #addHooks(fastify: FastifyInstance): void {
     fastify.addHook('onRoute', (route) => {
-      for (const method of [route.method].flat()) this.#routes.add(method, route.url);
+      const isPlain = Object.keys(route.constraints ?? {}).length === 0;
+      const slot = isPlain ? slotOf(route.config) : undefined;
+      for (const method of [route.method].flat()) {
+        this.#routes.add(method, route.url);
+        this.#lane.addRoute(method, route.url, method === 'HEAD' ? undefined : slot);
+        // Of a plugin's root, Fastify tells one of the two paths that it adds.
+        if (route.prefix !== '' && !route.url.endsWith('/')) this.#lane.addRoute(method, `${route.url}/`, undefined);
+      }
     });
     fastify.addHook('onRequest', (request, reply, done) => {
       const refusal = this.#open(request, reply);
@@ -128,6 +170,17 @@ export class HttpAdapter extends FastifyAdapter {
     // Reading a body loses the asynchronous context: its events belong to the connection, not to the request.
     fastify.addHook('preValidation', (request, _reply, done) => resumeExchange(request, done));
   }
+}
+
+type JsonParser = FastifyContentTypeParser;
+
+// Up to the limit of the moment.
+function jsonParser(limits: Live<LimitOptions>): JsonParser {
+  return (request: FastifyRequest, payload, done): void =>
+    readBody(request, payload, limits.value.maxBodyBytes, (error, body) => {
+      if (body === undefined) done(error);
+      else parseInto(body, done);
+    });
 }
 
 function parseInto(body: Buffer, done: (error: Error | null, value?: unknown) => void): void {

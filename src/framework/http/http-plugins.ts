@@ -4,6 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Live } from '../core/index.js';
 import { corsByRules } from './cors-rules.js';
 import { shortenCors } from './cors-shortcut.js';
+import { HttpAdapter } from './http-adapter.js';
 import type { HttpOptions } from './http.options.js';
 
 /** Puts compression and CORS in front of the routes. Call before `app.init()`. */
@@ -19,7 +20,15 @@ export async function registerHttpPlugins(app: NestFastifyApplication, options: 
   }
   app.enableCors({ delegator: corsByRules(options) });
   const shorten = (fastify: FastifyInstance, _options: object, done: () => void): void => {
-    shortenCors(app.getHttpAdapter(), fastify);
+    const adapter = app.getHttpAdapter();
+    const shortcut = shortenCors(adapter, fastify);
+    if (shortcut !== undefined && adapter instanceof HttpAdapter)
+      adapter.openLane({
+        ...shortcut,
+        // That of middie, and those of @fastify/compress.
+        hooks: compression ? { onRequest: 2, preParsing: 1, onSend: 1 } : { onRequest: 1 },
+        compressionMinBytes: compression ? compressionMinBytes : undefined,
+      });
     done();
   };
   // On the root, behind the one that Nest has just registered.

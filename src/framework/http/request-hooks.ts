@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import {
   CancelledError,
   currentContext,
+  type FireReason,
   parseRequestTimeout,
   type RookeryError,
   runInContext,
@@ -77,7 +78,8 @@ function headerOf(headers: FastifyRequest['headers']): (name: string) => string 
   };
 }
 
-function isProbe(url: string | undefined): boolean {
+/** Whether a route is a question about the process itself. */
+export function isProbe(url: string | undefined): boolean {
   return url !== undefined && (url.startsWith(probePrefix) || url === metricsPath);
 }
 
@@ -92,28 +94,31 @@ function forget({ raw }: FastifyRequest): void {
   if (raw.complete && latestOn(raw.socket)?.request.raw === raw) keepLatest(raw.socket, undefined);
 }
 
-// A caller who does not read must not keep the request open: what has not been sent by the deadline is cut off.
 function cutAtDeadline(exchange: Exchange, reply: FastifyReply): void {
-  exchange.context.deadline.onFire((reason) => {
-    if (reason instanceof CancelledError) return;
-    const cut = (): void => {
-      exchange.failure ??= toFailure(reason);
-      exchange.isCut = true;
-      // On HTTP/2 the rest of the connection goes on.
-      const raw = reply.raw as Cuttable & object;
-      if (raw.cut === undefined) reply.raw.destroy();
-      else raw.cut();
-    };
-    if (reply.raw.headersSent) {
-      cut();
-      return;
-    }
-    const timer = setTimeout(cut, lastWordMs);
-    reply.raw.once('close', () => clearTimeout(timer));
-  });
+  exchange.context.deadline.onFire((reason) => meetDeadline(exchange, reply, reason));
 }
 
-function endExchange(exchange: Exchange, reply: FastifyReply): void {
+/** A caller who does not read must not keep the request open: what has not been sent by the deadline is cut off. */
+export function meetDeadline(exchange: Exchange, reply: FastifyReply, reason: FireReason): void {
+  if (reason instanceof CancelledError) return;
+  const cut = (): void => {
+    exchange.failure ??= toFailure(reason);
+    exchange.isCut = true;
+    // On HTTP/2 the rest of the connection goes on.
+    const raw = reply.raw as Cuttable & object;
+    if (raw.cut === undefined) reply.raw.destroy();
+    else raw.cut();
+  };
+  if (reply.raw.headersSent) {
+    cut();
+    return;
+  }
+  const timer = setTimeout(cut, lastWordMs);
+  reply.raw.once('close', () => clearTimeout(timer));
+}
+
+/** The answer is out, or broken off. */
+export function endExchange(exchange: Exchange, reply: FastifyReply): void {
   const { context, gate, failure } = exchange;
   if (exchange.isCut && failure !== undefined) {
     gate.leave(context, { status: failure.status, httpStatus: failure.httpStatus, reason: failure.reason });

@@ -53,6 +53,9 @@ function isBlank(char: number): boolean {
   return char === 0x20 || char === 0x09;
 }
 
+/** An HTTP/1.1 connection ends with the answer. */
+export const closeField: HeaderField = { name: 'connection', value: 'close' };
+
 const statusFields = new Map<number, HeaderField>();
 
 /** @throws RangeError it is no final status */

@@ -10,9 +10,21 @@ import { StreamSocket, type Transport } from './stream-socket.js';
 // No reason to keep more before the handler than one frame: what is behind waits in the engine, counted by its windows.
 const readAheadBytes = 16_384;
 
+const nothing = Buffer.alloc(0);
+
 const noTrailers = new Http2Headers([]);
 
 const readableOptions = { autoDestroy: false, highWaterMark: readAheadBytes } as const;
+
+/** Who wants the body as a whole. */
+export interface BodyTaker {
+  /** All of it. */
+  onBody(bytes: Buffer): void;
+  /** It is longer than it may be; the rest is thrown away. */
+  onTooLong(): void;
+  /** The rest of it will not come. */
+  onBroken(error: Error): void;
+}
 
 /**
  * A request in the form of Node's `http.IncomingMessage`, for Fastify, Nest and what is plugged into them.
@@ -37,6 +49,12 @@ export class RestRequest extends Readable {
   #headers: IncomingHttpHeaders | undefined;
   #socket: StreamSocket | undefined;
   #isRead = false;
+  #taker: BodyTaker | undefined;
+  #limitBytes = 0;
+  #collectedBytes = 0;
+  #collected: Buffer | Buffer[] | undefined;
+  /** The body went to a taker, past the stream. */
+  #isTaken = false;
 
   constructor(stream: RestStream, head: RestHead, connection: RestConnection, refusal?: RookeryError) {
     super(readableOptions);
@@ -71,6 +89,16 @@ export class RestRequest extends Readable {
       if (this.#head.http1 === undefined) this.#headers.host ??= this.authority;
     }
     return this.#headers;
+  }
+
+  /** One header, lines of one name joined; without the record of all of them. */
+  field(name: string): string | undefined {
+    return this.#head.headers.get(name);
+  }
+
+  /** Address of the other end. */
+  get peerAddress(): string {
+    return this.stream.peerAddress;
   }
 
   get headersDistinct(): Record<string, string[]> {
@@ -115,6 +143,26 @@ export class RestRequest extends Readable {
     return trailers instanceof Http2Headers ? trailers : new Http2Headers(trailers);
   }
 
+  /** Hands the body to `taker` in one piece, without the ways of a stream. In place of reading it, and once. */
+  collect(limitBytes: number, taker: BodyTaker): void {
+    this.#isTaken = true;
+    if (this.complete) {
+      taker.onBody(nothing);
+      return;
+    }
+    this.#limitBytes = limitBytes;
+    this.#taker = taker;
+    this.stream.resume();
+  }
+
+  /** Tells who collects the body that it will not come. Returns whether there is somebody. */
+  breakOff(error: Error): boolean {
+    const taker = this.#taker;
+    this.#letGo();
+    taker?.onBroken(error);
+    return taker !== undefined;
+  }
+
   override _read(): void {
     this.#isRead = true;
     if (this.complete) this.push(null);
@@ -129,7 +177,8 @@ export class RestRequest extends Readable {
 
   /** @internal A part of the body has come. */
   onData(chunk: Uint8Array): void {
-    if (!this.destroyed && !this.push(chunk)) this.stream.pause();
+    if (this.#isTaken) this.#collect(chunk as Buffer);
+    else if (!this.destroyed && !this.push(chunk)) this.stream.pause();
   }
 
   /** @internal The body is whole. */
@@ -137,6 +186,11 @@ export class RestRequest extends Readable {
     if (this.aborted) return;
     this.complete = true;
     if (this.#isRead && !this.destroyed) this.push(null);
+    const taker = this.#taker;
+    if (taker === undefined) return;
+    const collected = this.#collected;
+    this.#letGo();
+    taker.onBody(Array.isArray(collected) ? Buffer.concat(collected) : (collected ?? nothing));
   }
 
   /** @internal The stream is gone. */
@@ -147,8 +201,34 @@ export class RestRequest extends Readable {
     }
     if (!this.complete || this.aborted || this.#isRead || this.listenerCount('close') > 0) {
       const isBroken = this.aborted && !this.complete;
-      this.destroy(isBroken ? Object.assign(new Error('aborted'), { code: 'ECONNRESET' }) : undefined);
+      const error = isBroken ? Object.assign(new Error('aborted'), { code: 'ECONNRESET' }) : undefined;
+      if (error !== undefined) this.breakOff(error);
+      if (error === undefined && this.#isTaken && !this.#isRead) this.#closeAtEnd();
+      else this.destroy(error);
     }
     this.#socket?.close();
+  }
+
+  #collect(chunk: Buffer): void {
+    const taker = this.#taker;
+    if (taker === undefined) return;
+    this.#collectedBytes += chunk.length;
+    if (this.#collectedBytes > this.#limitBytes) {
+      this.#letGo();
+      taker.onTooLong();
+    } else if (this.#collected === undefined) this.#collected = chunk;
+    else if (Array.isArray(this.#collected)) this.#collected.push(chunk);
+    else this.#collected = [this.#collected, chunk];
+  }
+
+  #letGo(): void {
+    this.#taker = undefined;
+    this.#collected = undefined;
+  }
+
+  // To who listens, the stream ends before it closes, as where it was read.
+  #closeAtEnd(): void {
+    this.once('end', () => this.destroy());
+    this.resume();
   }
 }

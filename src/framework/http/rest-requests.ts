@@ -159,6 +159,10 @@ class RequestWork extends WheelEntry implements Http2StreamListener {
     if (response.headersSent) return;
     this.#broken = error;
     response.shouldKeepAlive = false;
+    if (request.breakOff(error)) {
+      this.limitBody(ownAnswerMs);
+      return;
+    }
     // Who reads the body is told by an error and answers as for every other error; where nobody does, we answer.
     if (request.listenerCount('error') === 0) {
       this.#answer(error);

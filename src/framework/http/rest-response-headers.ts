@@ -3,6 +3,7 @@ import { Stream } from 'node:stream';
 import type { HeaderField } from '../http2/index.js';
 import {
   addField,
+  closeField,
   dateField,
   eachHeader,
   type GivenHeaders,
@@ -14,8 +15,6 @@ import {
 
 /** Nobody has said how long the body will be. Whatever is taken from it, it stays what it is. */
 export const unknownLength: number = Number.NEGATIVE_INFINITY;
-
-const closeField: HeaderField = { name: 'connection', value: 'close' };
 
 /** Something was asked of an answer that is too far for it; `code` is Node's. */
 export class StreamStateError extends Error {
@@ -69,6 +68,11 @@ export class RestResponseHeaders extends Stream {
   appendHeader(name: string, value: string | readonly string[]): this {
     const before = this.getHeader(name);
     return this.setHeader(name, before === undefined ? (value as string) : [before, value].flat().map(String));
+  }
+
+  /** Whether any header was set before `writeHead`. */
+  get hasHeaders(): boolean {
+    return this.#headers.size > 0;
   }
 
   getHeader(name: string): OutgoingHttpHeader | undefined {

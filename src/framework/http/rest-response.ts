@@ -1,7 +1,7 @@
 import type { OutgoingHttpHeader } from 'node:http';
 import type { Socket } from 'node:net';
 import { ErrorCode, type HeaderField } from '../http2/index.js';
-import { addField, eachHeader, type GivenHeaders } from './rest-fields.js';
+import { addField, closeField, dateField, eachHeader, type GivenHeaders } from './rest-fields.js';
 import type { RestRequest } from './rest-request.js';
 import type { RestStream } from './rest-stream.js';
 import { RestResponseHeaders, headersAreSent, StreamStateError, unknownLength } from './rest-response-headers.js';
@@ -11,6 +11,12 @@ type Done = ((error?: Error | null) => void) | null | undefined;
 type Encoding = BufferEncoding | null | undefined;
 
 const nothing = Buffer.alloc(0);
+
+/** Who wants to know of the end of an answer, and pays for no listener. */
+export interface ResponseWatcher {
+  /** It is out, or broken off. */
+  onClosed(): void;
+}
 
 /**
  * The answer to a request in the form of Node's `http.ServerResponse`, for Fastify, Nest and what is plugged into them.
@@ -28,6 +34,8 @@ export class RestResponse extends RestResponseHeaders {
   closed = false;
   errored: Error | null = null;
   readonly writable = true;
+  /** Told of the end before the listeners of 'close'. */
+  watcher: ResponseWatcher | undefined;
   #trailers: HeaderField[] | undefined;
   /** Made by `writeHead`, and not sent yet because there may be no body. */
   #waiting: HeaderField[] | undefined;
@@ -177,6 +185,21 @@ export class RestResponse extends RestResponseHeaders {
     return this;
   }
 
+  /**
+   * Sends the whole answer at once.
+   *
+   * @param fields all but the date, status first; nothing of what was set before goes out
+   * @returns whether the bytes have been copied: they may be used again
+   */
+  answer(fields: HeaderField[], bytes: Uint8Array): boolean {
+    this.headersSent = true;
+    this.writableEnded = true;
+    if (this.sendDate) fields.push(dateField());
+    if (this.isHttp1 && !this.shouldKeepAlive) fields.push(closeField);
+    this.stream.respond(fields);
+    return this.stream.end(undefined, bytes);
+  }
+
   /** Breaks the answer off: unless it is out, the caller sees that it is not whole. */
   destroy(error?: Error): this {
     if (this.destroyed) return this;
@@ -212,6 +235,7 @@ export class RestResponse extends RestResponseHeaders {
         done(new StreamStateError('ERR_STREAM_DESTROYED', 'the caller has gone'));
     this.destroyed = true;
     this.closed = true;
+    this.watcher?.onClosed();
     this.emit('close');
   }
 

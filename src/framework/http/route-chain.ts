@@ -16,17 +16,17 @@ import {
 import type { AnswerForm } from './answer-form.js';
 import { EnvelopeInterceptor } from './envelope.interceptor.js';
 import { replyFailure } from './reply-failure.js';
-
-/** Serves one request; it answers by the reply alone. */
-export type RouteHandler = (request: FastifyRequest, reply: FastifyReply) => void;
+import type { RouteHandler, Sender } from './route-handler.js';
 
 class RouteCall extends HandlerCall {
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;
+  readonly sender: Sender | undefined;
   #args: unknown[] | undefined;
 
-  constructor(request: FastifyRequest, reply: FastifyReply) {
+  constructor(request: FastifyRequest, reply: FastifyReply, sender: Sender | undefined) {
     super();
+    this.sender = sender;
     this.request = request;
     this.reply = reply;
   }
@@ -57,7 +57,7 @@ export function composeRoute(source: HandlerSource, route: object): RouteHandler
   if (envelopes.length !== acting.length || envelopes.length > 1) return undefined;
   const { controller, callback } = found.ref;
   const chain = new RouteChain(found.ref, found.parts, envelopes[0]?.formOf({ controller, handler: callback }));
-  return (request, reply) => chain.serve(new RouteCall(request, reply));
+  return (request, reply, sender) => chain.serve(new RouteCall(request, reply, sender));
 }
 
 class RouteChain {
@@ -135,7 +135,7 @@ class RouteChain {
     }
     const body = this.#form === undefined ? value : this.#form.of(value, reply);
     if (isStreaming(value)) this.#finish(call, this.#parts.respond(body, reply, request, [value]));
-    else this.#parts.send(reply, body);
+    else if (call.sender?.send(body) !== true) this.#parts.send(reply, body);
   }
 
   #formed(values: Observable<unknown>, reply: FastifyReply): Observable<unknown> {

@@ -89,7 +89,10 @@ export class Service {
         gate,
         limits: options.limits,
         headers: options.http.value.securityHeaders ? securityHeaders() : {},
-        handle: (request, response) => fastify.routing(request as never, response as never),
+        handle: (request, response) => {
+          if (adapter instanceof HttpAdapter) adapter.serve(request, response);
+          else fastify.routing(request as never, response as never);
+        },
       }),
       log: (message, fields) => logger.log({ ...fields, msg: message }),
     });

@@ -1,0 +1,98 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { HeaderField } from '../../http2/index.js';
+import { isProbe } from '../request-hooks.js';
+import { statusField } from '../rest-fields.js';
+import type { RouteHandler } from '../route-handler.js';
+import type { FixedHeaders } from '../security-headers.js';
+import { type DirectReply, type DirectReplyClass, directReplyClass } from './direct-reply.js';
+import type { FastifyParts, ReplyKeys, RouteContext } from './fastify-parts.js';
+
+/** What holds for all routes of an application. */
+export interface DirectInit {
+  /** Of every answer. */
+  readonly headers: FixedHeaders;
+  /** The one parser for bodies that Fastify would choose. */
+  readonly parser: unknown;
+  /** How long a body that it reads may be at the moment, in bytes. */
+  readonly maxBodyBytes: () => number;
+  /** Answers of this many bytes and more are compressed for who asks for it; `undefined`: none is. */
+  readonly compressionMinBytes: number | undefined;
+}
+
+// Other methods with a body are left to Fastify.
+const withBody: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH', 'DELETE']);
+const jsonType = /^application\/json(; ?charset=utf-8)?$/i;
+const jsonAnswer: HeaderField = { name: 'content-type', value: 'application/json; charset=utf-8' };
+
+/** A route as it is served past Fastify: all that can be said before a request comes. */
+export class DirectRoute {
+  readonly handler: RouteHandler;
+  readonly operation: string;
+  readonly isProbe: boolean;
+  readonly takesBody: boolean;
+  readonly keys: ReplyKeys;
+  readonly compressionMinBytes: number;
+  readonly #context: RouteContext;
+  readonly #parser: unknown;
+  readonly #Reply: DirectReplyClass;
+  readonly #log: unknown;
+  readonly #fixed: readonly HeaderField[];
+  readonly #heads = new Map<number, readonly HeaderField[]>();
+  readonly #maxBytes: () => number;
+  readonly #types = new Set<string>();
+
+  /** @param reply of a request that Fastify serves */
+  constructor(handler: RouteHandler, { context, keys }: FastifyParts, reply: FastifyReply, init: DirectInit) {
+    const { method, raw, log } = reply.request;
+    this.handler = handler;
+    this.operation = `${method} ${context.config.url}`;
+    this.isProbe = isProbe(context.config.url);
+    this.takesBody = withBody.has(raw.method ?? '');
+    this.keys = keys;
+    this.compressionMinBytes = init.compressionMinBytes ?? Number.POSITIVE_INFINITY;
+    this.#context = context;
+    this.#parser = init.parser;
+    this.#maxBytes = init.maxBodyBytes;
+    this.#Reply = directReplyClass(context.Reply, keys, init.headers, reply);
+    this.#log = log;
+    this.#fixed = Object.entries(init.headers).map(([name, value]) => ({ name, value }));
+  }
+
+  /** How long a body of this type may be, in bytes; `undefined`: Fastify has to look at it. */
+  bodyLimit(contentType: string): number | undefined {
+    return this.#types.has(contentType) || this.#learnType(contentType) ? this.#maxBytes() : undefined;
+  }
+
+  requestOf(raw: unknown, params: unknown, query: unknown): FastifyRequest {
+    const context = this.#context;
+    const id = (context.server as unknown as { genReqId(raw: unknown): string }).genReqId(raw);
+    return new context.Request(id, params, raw, query, this.#log, context);
+  }
+
+  replyOf(raw: unknown, request: FastifyRequest): DirectReply {
+    return new this.#Reply(raw, request, this.#log);
+  }
+
+  /** What an answer in JSON begins with. To be copied. */
+  head(status: number): readonly HeaderField[] {
+    let head = this.#heads.get(status);
+    if (head === undefined) {
+      head = [statusField(status), jsonAnswer, ...this.#fixed];
+      this.#heads.set(status, head);
+    }
+    return head;
+  }
+
+  #learnType(contentType: string): boolean {
+    if (!jsonType.test(contentType)) return false;
+    const parser = this.#context.contentTypeParser.getParser(contentType) as { readonly fn?: unknown } | undefined;
+    // A limit of the route's own is Fastify's to watch.
+    const { server, _parserOptions } = this.#context;
+    if (parser?.fn !== this.#parser || _parserOptions.limit !== server.initialConfig.bodyLimit) return false;
+    // There are few ways to write it, and as many with other letters as a caller likes.
+    if (this.#types.size < maxSpellings) this.#types.add(contentType);
+    return true;
+  }
+}
+
+const maxSpellings = 8;

@@ -1,0 +1,201 @@
+import type { FastifyRequest } from 'fastify';
+import {
+  currentContext,
+  type DeadlineWatcher,
+  type FireReason,
+  parseRequestTimeout,
+  type RequestContext,
+  type RookeryError,
+  runInContext,
+} from '../../core/index.js';
+import { type Failure, type RequestGate, RequestTooLargeError } from '../../pipeline/index.js';
+import { type Exchange, keepExchange } from '../exchange.js';
+import { MalformedRequestTimeoutError } from '../http.errors.js';
+import { parseJsonBody } from '../json-body.js';
+import { replyFailure } from '../reply-failure.js';
+import { endExchange, meetDeadline } from '../request-hooks.js';
+import type { BodyTaker, RestRequest } from '../rest-request.js';
+import type { ResponseWatcher, RestResponse } from '../rest-response.js';
+import type { Sender } from '../route-handler.js';
+import { bindReply, type DirectReply, hasFixedHeaders } from './direct-reply.js';
+import type { DirectRoute } from './direct-route.js';
+import { release, textBytes } from './json-bytes.js';
+
+/** One request that is served past Fastify, from its arrival to the end of its answer. */
+export class DirectWork implements Exchange, DeadlineWatcher, BodyTaker, ResponseWatcher, Sender {
+  readonly context: RequestContext;
+  readonly gate: RequestGate;
+  failure: Failure | undefined;
+  isCut = false;
+  #limitBytes = 0;
+  readonly #route: DirectRoute;
+  readonly #raw: RestRequest;
+  readonly #response: RestResponse;
+  readonly #request: FastifyRequest;
+  readonly #reply: DirectReply;
+
+  constructor(
+    route: DirectRoute,
+    gate: RequestGate,
+    request: FastifyRequest,
+    reply: DirectReply,
+    isBehindProxy: boolean,
+  ) {
+    const raw = request.raw as unknown as RestRequest;
+    const response = reply.raw as unknown as RestResponse;
+    const timeout = raw.field('request-timeout');
+    this.gate = gate;
+    this.context = gate.enter({
+      face: 'http',
+      operation: route.operation,
+      peer: isBehindProxy ? request.ip : raw.peerAddress,
+      header: headerOf(raw),
+      timeoutMs: timeout === undefined ? undefined : parseRequestTimeout(timeout),
+      isStream: false,
+      isProbe: route.isProbe,
+    });
+    this.#route = route;
+    this.#raw = raw;
+    this.#response = response;
+    this.#request = request;
+    this.#reply = reply;
+    bindReply(reply, this.context);
+    Reflect.set(reply, route.keys.startTime, this.context.startedAtMs);
+    keepExchange(raw, this);
+    response.watcher = this;
+    this.context.deadline.watch(this);
+  }
+
+  /** Why the request is not to be served, or `undefined`. */
+  refusal(): RookeryError | undefined {
+    const timeout = this.#raw.field('request-timeout');
+    if (timeout !== undefined && parseRequestTimeout(timeout) === undefined)
+      return new MalformedRequestTimeoutError(timeout);
+    return this.context.isProbe ? undefined : this.gate.refusal();
+  }
+
+  /** @param limitBytes of the body; `undefined`: there is none to read */
+  start(limitBytes: number | undefined): void {
+    const refusal = this.refusal();
+    if (refusal !== undefined) replyFailure(this.#request, this.#reply, refusal);
+    else if (limitBytes === undefined) runInContext(this.context, handle, this);
+    else {
+      this.#limitBytes = limitBytes;
+      this.#raw.collect(limitBytes, this);
+    }
+  }
+
+  onBody(bytes: Buffer): void {
+    try {
+      this.#request.body = parseJsonBody(bytes);
+    } catch (error) {
+      this.onBroken(error as Error);
+      return;
+    }
+    runInContext(this.context, handle, this);
+  }
+
+  onTooLong(): void {
+    this.onBroken(new RequestTooLargeError(this.#limitBytes));
+  }
+
+  // As Fastify has it: more may be on its way that nobody will read.
+  onBroken(error: Error): void {
+    void this.#reply.header('connection', 'close');
+    if (currentContext() === this.context) this.#fail(error);
+    else runInContext(this.context, () => this.#fail(error));
+  }
+
+  /** @internal */
+  handle(): void {
+    try {
+      this.#route.handler(this.#request, this.#reply, this);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  send(body: unknown): boolean {
+    const status = this.#response.statusCode;
+    if (!hasBody(status) || !isPlain(body) || !this.#isUntouched()) return false;
+    const text = jsonOf(body);
+    if (text === undefined) return false;
+    const bytes = textBytes(text);
+    if (bytes.length >= this.#route.compressionMinBytes && this.#raw.field('accept-encoding') !== undefined) {
+      release(bytes);
+      void this.#reply.type('application/json; charset=utf-8').send(text);
+      return true;
+    }
+    const fields = this.#route.head(status).slice();
+    fields.push(
+      { name: 'x-request-id', value: this.context.requestId },
+      { name: 'content-length', value: String(bytes.length) },
+    );
+    if (this.#response.answer(fields, bytes)) release(bytes);
+    return true;
+  }
+
+  onFire(reason: FireReason): void {
+    meetDeadline(this, this.#reply, reason);
+  }
+
+  onClosed(): void {
+    Reflect.set(this.#reply, this.#route.keys.endTime, performance.now());
+    endExchange(this, this.#reply);
+  }
+
+  // What a filter throws, and what is wrong with the body, is Fastify's to answer.
+  #fail(error: unknown): void {
+    Reflect.set(this.#reply, this.#route.keys.isError, true);
+    void this.#reply.send(error);
+  }
+
+  // Whatever somebody did to the answer, Fastify knows what becomes of it.
+  #isUntouched(): boolean {
+    const reply = this.#reply as DirectReply & Record<symbol, unknown>;
+    const { keys } = this.#route;
+    return (
+      hasFixedHeaders(reply) &&
+      reply[keys.serializer] === null &&
+      reply[keys.trailers] === null &&
+      reply[keys.isHijacked] !== true &&
+      reply[keys.isError] !== true &&
+      !this.#response.headersSent &&
+      !this.#response.writableEnded &&
+      !this.#response.destroyed &&
+      !this.#response.hasHeaders
+    );
+  }
+}
+
+function handle(work: DirectWork): void {
+  work.handle();
+}
+
+// Apart, so that it holds the headers only.
+function headerOf(raw: RestRequest): (name: string) => string | undefined {
+  return (name) => {
+    // Asked for each request; lines of it are joined in any case.
+    if (name === 'x-request-id') return raw.field(name);
+    const value = raw.headers[name];
+    return Array.isArray(value) ? value[0] : value;
+  };
+}
+
+function hasBody(status: number): boolean {
+  return status >= 200 && status !== 204 && status !== 205 && status !== 304;
+}
+
+// Fastify looks at what a body can do; an object of no class and without these names can do nothing.
+function isPlain(body: unknown): boolean {
+  if (typeof body !== 'object' || body === null || Object.getPrototypeOf(body) !== Object.prototype) return false;
+  return !('pipe' in body || 'getReader' in body || 'buffer' in body);
+}
+
+function jsonOf(body: unknown): string | undefined {
+  try {
+    return JSON.stringify(body);
+  } catch {
+    return undefined;
+  }
+}
