@@ -4,7 +4,7 @@ import manifest from './package.json' with { type: 'json' };
 
 /** Folders of src/framework from the bottom up: each may import lower layers only, never its own. */
 export const layers = [
-  ['core', 'http2', 'nacos'],
+  ['core', 'http1', 'http2', 'nacos'],
   ['config', 'telemetry', 'health', 'resilience', 'discovery', 'auth', 'quota', 'cache', 'queue', 'pipeline'],
   ['http', 'grpc', 'serving'],
   ['transcoding', 'server'],
@@ -157,7 +157,7 @@ const packages = [
     name: 'bottom-layer-imports-node-only',
     comment: 'nacos/ alone may use more: its messages and a gRPC client',
     severity: 'error',
-    from: { path: '^src/framework/(?:core|http2)/', pathNot: tests },
+    from: { path: '^src/framework/(?:core|http1|http2)/', pathNot: tests },
     to: { dependencyTypesNot: ['core', 'local'] },
   },
   {

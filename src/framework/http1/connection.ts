@@ -1,0 +1,88 @@
+import type { Socket } from 'node:net';
+import { Http1Counters } from './http1.counters.js';
+import type { Http1ConnectionOptions } from './http1.options.js';
+import { type Http1Handler, Session } from './session.js';
+
+/**
+ * The server's end of an HTTP/1.1 connection: RFC 9112.
+ *
+ * The socket is the connection's alone from now on; what has been read of it already is put back by `socket.unshift` before.
+ * Nothing that a client sends makes it throw. Requests of one connection are served one after the other. As with Node's own
+ * server, a caller that ends its side amid a request has gone.
+ */
+export class Http1Connection {
+  /** Those given to the constructor, or its own. */
+  readonly counters: Http1Counters;
+  readonly #socket: Socket;
+  readonly #session: Session;
+  readonly #onBytes = (chunk: Buffer): void => this.#session.incoming.push(chunk);
+  readonly #onDrain = (): void => this.#session.onSocketDrain();
+  readonly #onEnd = (): void => this.#session.onPeerEnd();
+  readonly #onClose = (): void => this.#session.onGone();
+
+  constructor(
+    socket: Socket,
+    options: Http1ConnectionOptions,
+    handler: Http1Handler,
+    counters: Http1Counters = new Http1Counters(),
+  ) {
+    this.counters = counters;
+    this.#socket = socket;
+    this.#session = new Session(socket, options, handler, counters, {
+      attach: () => this.#attach(),
+      detach: () => this.#detach(),
+    });
+    // Each write is all that a turn has brought: nothing is gained by waiting for more.
+    socket.setNoDelay(true);
+    this.#attach();
+    if (socket.destroyed) queueMicrotask(this.#onClose);
+  }
+
+  /** A request is being served or received, or an answer is not out. */
+  get isInUse(): boolean {
+    const { incoming, isAnswering, isEnded } = this.#session;
+    if (isEnded) return this.#socket.writableLength > 0;
+    return isAnswering || incoming.sinceMs > 0 || incoming.hasMore;
+  }
+
+  /** Since when there is no request, on the clock of `performance.now()`. */
+  get idleSinceMs(): number {
+    return this.#session.times.idleSinceMs;
+  }
+
+  /**
+   * The next answer whose head is not out says `connection: close`, and the connection closes after it, unless bytes of
+   * a later request have come by then: that one is served too. May be called twice.
+   */
+  announce(): void {
+    this.#session.isLeaving = true;
+  }
+
+  /** Ends at once: what is not out is lost. May be called twice. */
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  #attach(): void {
+    const socket = this.#socket;
+    socket.on('data', this.#onBytes);
+    socket.on('drain', this.#onDrain);
+    socket.on('end', this.#onEnd);
+    socket.on('close', this.#onClose);
+    socket.on('error', ignore);
+  }
+
+  #detach(): void {
+    const socket = this.#socket;
+    socket.pause();
+    socket.off('data', this.#onBytes);
+    socket.off('drain', this.#onDrain);
+    socket.off('end', this.#onEnd);
+    socket.off('close', this.#onClose);
+    socket.off('error', ignore);
+  }
+}
+
+function ignore(): void {
+  // 'close' follows, and says all that there is to do.
+}

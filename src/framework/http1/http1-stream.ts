@@ -1,0 +1,73 @@
+/** A header or trailer field to send. */
+export interface Http1Field {
+  /** A token; by convention in lower case. */
+  readonly name: string;
+  readonly value: string;
+}
+
+/** Fields to send, in this order, or a block made of them once by `precompute`. */
+export type Http1Fields = readonly Http1Field[] | Uint8Array;
+
+/** Told of what happens on a stream, in the turn of the event loop in which it happens, and maybe before a call on the stream returns. */
+export interface Http1StreamListener {
+  /** More bytes of the request body; any split. They may be kept. */
+  onData(chunk: Uint8Array): void;
+  /** The caller has sent everything; its trailers are in `stream.trailers`. */
+  onEnd(): void;
+  /** More can be written, after `write` returned false. */
+  onDrain(): void;
+  /**
+   * The stream is gone, whoever ended it; called exactly once. `code` as on HTTP/2 (RFC 9113 section 7): 0 when the answer
+   * is out, 8 when the caller has gone, what `reset` was given, 2 when this side failed.
+   */
+  onClose(code: number): void;
+}
+
+/**
+ * One request and its answer: RFC 9112. Of the same form as a stream of HTTP/2, so that one face serves both. Calls on a
+ * stream that is gone do nothing.
+ *
+ * Fields to send are checked: `Http1HeaderError` is thrown for what HTTP/1.1 cannot carry, and then nothing has been sent.
+ * It is also thrown for a body without response headers before it. How the body is delimited is the engine's business: by
+ * `content-length` where that is given, else in chunks, or to HTTP/1.0 by the end of the connection; so is `connection`,
+ * except that `close` is heeded.
+ */
+export interface Http1Stream {
+  /** Of the requests of its connection, from 1 on. */
+  readonly id: number;
+  /** Address of the other end. */
+  readonly peerAddress: string;
+  readonly peerPort: number;
+  /** Trailers of the request, once `onEnd` has been called: name in lower case, value, name, value … */
+  readonly trailers: readonly string[] | undefined;
+  readonly isClosed: boolean;
+  /** The whole answer has been passed on, whatever became of the stream afterwards. */
+  readonly isAnswered: boolean;
+
+  /** Bytes begin to flow. Until then the caller is held back. */
+  listen(listener: Http1StreamListener): void;
+  /** No more `onData` until `resume`; the caller is held back by the socket. */
+  pause(): void;
+  resume(): void;
+
+  /** Sends an interim answer; `:status` 100 or from 102 to 199 comes first. To HTTP/1.0 nothing is sent. */
+  inform(fields: Http1Fields): void;
+  /** Sends the response headers; `:status` comes first. */
+  respond(fields: Http1Fields): void;
+  /** Sends the response headers as the whole answer. */
+  respondOnly(fields: Http1Fields): void;
+  /**
+   * Sends body bytes, which must not be changed afterwards. False: enough is waiting to be sent, go on after `onDrain`.
+   * What is written all the same is kept, however much it is. Nothing is sent in answer to HEAD, and with 204, 205 and 304.
+   */
+  write(data: Uint8Array): boolean;
+  /**
+   * Ends the answer, after `data` if given, with trailers if given; those need a body in chunks, and are left out elsewhere.
+   * A body that is not as long as `content-length` said breaks the connection.
+   *
+   * @returns whether `data` has been copied: its bytes may be used again
+   */
+  end(trailers?: Http1Fields, data?: Uint8Array): boolean;
+  /** Breaks the connection off, so that the caller sees that the answer is not whole. */
+  reset(code: number): void;
+}

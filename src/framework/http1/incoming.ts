@@ -1,0 +1,285 @@
+import { ChunkReader } from './chunk-reader.js';
+import { FieldKind } from './field-names.js';
+import { HeadReader, notYet } from './head-reader.js';
+import type { Http1ConnectionOptions } from './http1.options.js';
+import { type Http1Refusal, refusal } from './refusal.js';
+import { type Http1RequestHead, fieldsIn, headSoFar, inChunks, RequestHead, requestHead } from './request-head.js';
+import type { Stream } from './stream.js';
+import { coarseNow } from './ticker.js';
+
+const State = { head: 0, body: 1, chunks: 2, trailers: 3, stopped: 4 } as const;
+
+/** What the reader of a connection needs of it. */
+export interface IncomingHost {
+  /** Whether a request may begin: none is being answered, and the output is not behind. */
+  readonly isReady: boolean;
+  /** The caller asks for another protocol; `bytes` is all that has come since its request began. True: it has another owner now. */
+  onUpgrade(head: RequestHead, bytes: Buffer): boolean;
+  open(head: RequestHead): Stream;
+  serve(stream: Stream, head: RequestHead): void;
+  onRefusal(refusal: Http1Refusal, head: Partial<Http1RequestHead>): void;
+  /** The rest of a request that has been answered is there, and thrown away. */
+  onUnreadEnd(): void;
+  /** There is more of it than is worth reading. */
+  onTooMuchUnread(): void;
+  /** Nothing more is to be read, or something again. */
+  holdSocket(isHeld: boolean): void;
+}
+
+/**
+ * Makes requests of the bytes of a connection, one at a time: the next one is begun when the one before has been answered
+ * (RFC 9112 section 9.3.2). What cannot be taken yet stays as it is, two reads of the socket at most, and then the socket is
+ * not read any more.
+ */
+export class Incoming {
+  readonly #options: Http1ConnectionOptions;
+  readonly #host: IncomingHost;
+  readonly #heads: HeadReader;
+  #chunks: ChunkReader | undefined;
+  #state: number = State.head;
+  /** Who gets the body; undefined: nobody any more. */
+  #stream: Stream | undefined;
+  /** Of a body with a known length, still to come. */
+  #bytesLeft = 0;
+  #unreadBytes = 0;
+  /** What has come and has not been taken, from `#at` on. */
+  #rest: Buffer | undefined;
+  #at = 0;
+  #more: Buffer[] = [];
+  /** The rest is the beginning of something that is not whole. */
+  #needsMore = false;
+  #isReading = false;
+  #isHolding = false;
+  /** Something of the body has come. */
+  isBodyBegun = false;
+  /** Since when a request has been coming in, by `coarseNow`; 0: none is. */
+  sinceMs = 0;
+
+  constructor(options: Http1ConnectionOptions, host: IncomingHost) {
+    this.#options = options;
+    this.#host = host;
+    this.#heads = new HeadReader();
+    this.#heads.begin(options.maxHeaderBytes, options.maxHeaderFields);
+  }
+
+  /** A head has begun, and is not whole. */
+  get isInHead(): boolean {
+    return this.#state === State.head && this.#heads.isInside;
+  }
+
+  /** A body has begun, and is not whole. */
+  get isInBody(): boolean {
+    return this.#state !== State.head && this.#state !== State.stopped;
+  }
+
+  /** More than a line end lies here that nobody has been told of. */
+  get hasMore(): boolean {
+    return this.#rest !== undefined && (!this.#needsMore || this.isInHead);
+  }
+
+  /** It is not the caller who keeps the request from coming in. */
+  get isHeld(): boolean {
+    return this.#rest !== undefined && this.#stream?.isHeld === true;
+  }
+
+  /** The socket is not read. */
+  get isHolding(): boolean {
+    return this.#isHolding;
+  }
+
+  /** More is to come than would be read without need. */
+  get isTooMuch(): boolean {
+    return this.#state === State.body && this.#bytesLeft > this.#options.maxUnreadBytes;
+  }
+
+  push(chunk: Buffer): void {
+    if (this.#state === State.stopped) return;
+    if (this.#rest === undefined) {
+      this.#rest = chunk;
+      this.#at = 0;
+    } else if (this.#needsMore) {
+      this.#append(this.#rest, chunk);
+    } else {
+      this.#more.push(chunk);
+      this.#hold(true);
+      return;
+    }
+    this.read();
+  }
+
+  /** Takes what can be taken. */
+  read(): void {
+    if (this.#isReading) return;
+    this.#isReading = true;
+    while (this.#rest !== undefined && this.#step(this.#rest));
+    this.#isReading = false;
+  }
+
+  /** The request has been answered; what is still to come of it is thrown away. */
+  onAnswered(): void {
+    this.#stream = undefined;
+    if (this.isTooMuch) this.#host.onTooMuchUnread();
+    else this.read();
+  }
+
+  /** Nothing is read any more; what has come and what comes is thrown away. */
+  stop(): void {
+    this.#state = State.stopped;
+    this.#stream = undefined;
+    this.#rest = undefined;
+    this.#more = [];
+    this.#needsMore = false;
+    this.sinceMs = 0;
+    this.#hold(false);
+  }
+
+  /** Returns whether there is anything to be done about what is left then. */
+  #step(rest: Buffer): boolean {
+    if (this.#state === State.head) return this.#host.isReady && this.#head(rest);
+    if (this.#state === State.trailers) return this.#trailers(rest);
+    if (this.#state === State.stopped || this.#stream?.isHeld === true) return false;
+    return this.#state === State.body ? this.#body(rest) : this.#chunk(rest);
+  }
+
+  #head(rest: Buffer): boolean {
+    const heads = this.#heads;
+    const start = this.#at;
+    const end = heads.read(rest, start, rest.length);
+    if (end === notYet && heads.refusal === undefined) {
+      if (this.sinceMs === 0 && heads.isInside) this.sinceMs = coarseNow();
+      return this.#wait(rest);
+    }
+    const head = heads.refusal ?? requestHead(heads, rest, start, end);
+    if (!(head instanceof RequestHead)) {
+      this.#host.onRefusal(head, headSoFar(heads, rest, start));
+      return false;
+    }
+    heads.begin(this.#options.maxHeaderBytes, this.#options.maxHeaderFields);
+    if (head.wantsUpgrade && this.#host.onUpgrade(head, Buffer.concat([rest.subarray(start), ...this.#more]))) {
+      this.stop();
+      return false;
+    }
+    this.#advance(rest, end);
+    this.#begin(head);
+    return true;
+  }
+
+  #begin(head: RequestHead): void {
+    const stream = this.#host.open(head);
+    this.isBodyBegun = false;
+    if (head.bodyBytes === 0) {
+      stream.isRequestEnded = true;
+      this.sinceMs = 0;
+    } else {
+      if (this.sinceMs === 0) this.sinceMs = coarseNow();
+      this.#stream = stream;
+      this.#unreadBytes = 0;
+      this.#bytesLeft = head.bodyBytes;
+      this.#state = head.bodyBytes === inChunks ? State.chunks : State.body;
+      if (head.bodyBytes === inChunks) this.#chunks = new ChunkReader(this.#options.maxChunkExtensionBytes);
+    }
+    this.#host.serve(stream, head);
+  }
+
+  #body(rest: Buffer): boolean {
+    const start = this.#at;
+    const end = Math.min(rest.length, start + this.#bytesLeft);
+    this.#bytesLeft -= end - start;
+    const isAll = this.#bytesLeft === 0;
+    this.#advance(rest, end);
+    this.#deliver(rest, start, end);
+    if (isAll && this.#state === State.body) this.#endRequest();
+    return true;
+  }
+
+  #chunk(rest: Buffer): boolean {
+    const chunks = this.#chunks as ChunkReader;
+    const end = chunks.read(rest, this.#at, rest.length);
+    if (chunks.refusal !== undefined) {
+      this.#host.onRefusal(chunks.refusal, {});
+      return false;
+    }
+    if (chunks.isAtTrailers) {
+      this.#state = State.trailers;
+      this.#heads.beginTrailers(this.#options.maxTrailerBytes, this.#options.maxHeaderFields);
+    }
+    this.#advance(rest, end);
+    if (chunks.dataEnd > chunks.dataStart) this.#deliver(rest, chunks.dataStart, chunks.dataEnd);
+    return true;
+  }
+
+  #trailers(rest: Buffer): boolean {
+    const heads = this.#heads;
+    const start = this.#at;
+    const end = heads.read(rest, start, rest.length);
+    if (end === notYet && heads.refusal === undefined) return this.#wait(rest);
+    // What says where messages end or whom they are for has been heeded before: RFC 9110 section 6.5.1.
+    const isLate = heads.special.length > 0 && refusal('malformed', 'trailers: a field that belongs into the headers');
+    const wrong = heads.refusal ?? (isLate || undefined);
+    if (wrong !== undefined) {
+      this.#host.onRefusal(wrong, {});
+      return false;
+    }
+    const fields = fieldsIn(heads, rest, start);
+    if (this.#stream !== undefined && fields.length > 0) this.#stream.trailers = fields;
+    this.#advance(rest, end);
+    this.#endRequest();
+    return true;
+  }
+
+  #deliver(bytes: Buffer, start: number, end: number): void {
+    this.isBodyBegun = true;
+    if (this.#stream !== undefined) {
+      this.#stream.onData(bytes, start, end);
+      return;
+    }
+    this.#unreadBytes += end - start;
+    if (this.#unreadBytes > this.#options.maxUnreadBytes) this.#host.onTooMuchUnread();
+  }
+
+  #endRequest(): void {
+    const stream = this.#stream;
+    this.#stream = undefined;
+    this.#chunks = undefined;
+    this.#state = State.head;
+    this.sinceMs = 0;
+    this.#heads.begin(this.#options.maxHeaderBytes, this.#options.maxHeaderFields);
+    if (stream === undefined) this.#host.onUnreadEnd();
+    else stream.onEnd();
+  }
+
+  /** What lies before `at` has been taken. */
+  #advance(rest: Buffer, at: number): void {
+    if (at < rest.length) {
+      this.#at = at;
+      return;
+    }
+    this.#at = 0;
+    this.#rest = this.#more.shift();
+    if (this.#more.length === 0) this.#hold(false);
+  }
+
+  /** The rest is too short. Returns whether there is more. */
+  #wait(rest: Buffer): boolean {
+    const next = this.#more.shift();
+    if (next === undefined) {
+      this.#needsMore = true;
+      return false;
+    }
+    this.#append(rest, next);
+    if (this.#more.length === 0) this.#hold(false);
+    return true;
+  }
+
+  #append(rest: Buffer, chunk: Buffer): void {
+    this.#needsMore = false;
+    this.#rest = Buffer.concat([rest.subarray(this.#at), chunk]);
+    this.#at = 0;
+  }
+
+  #hold(isHeld: boolean): void {
+    if (isHeld === this.#isHolding) return;
+    this.#isHolding = isHeld;
+    this.#host.holdSocket(isHeld);
+  }
+}

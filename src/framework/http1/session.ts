@@ -1,0 +1,309 @@
+import type { Socket } from 'node:net';
+import type { Http1Counters } from './http1.counters.js';
+import type { Http1ConnectionOptions } from './http1.options.js';
+import type { Http1Stream } from './http1-stream.js';
+import { Incoming, type IncomingHost } from './incoming.js';
+import { type Http1Refusal, refusal } from './refusal.js';
+import type { Http1RequestHead, RequestHead } from './request-head.js';
+import { CloseCode, Stream, type StreamHost } from './stream.js';
+import { coarseNow } from './ticker.js';
+import { TimeLimits, type TimedConnection } from './time-limits.js';
+import { Writer, type WriterHost } from './writer.js';
+
+/** Told of what comes over a connection. */
+export interface Http1Handler {
+  /** A request has begun. `stream.listen` may be called now or later. An exception breaks the connection off. */
+  onRequest(stream: Http1Stream, head: Http1RequestHead): void;
+  /**
+   * A request that breaks the rules, or has not come in time; `head` is as much of it as there is. The connection closes
+   * after the answer. If that happens amid a body, `stream` is the one that `onRequest` was given: it goes on without
+   * `onData` and `onEnd`, to be answered; where its answer has begun, the connection is broken off instead of this.
+   */
+  onRefused(stream: Http1Stream, refusal: Http1Refusal, head: Partial<Http1RequestHead>): void;
+  /**
+   * `connection: upgrade`, or CONNECT. True takes the socket: the engine has let go of it, nothing is in flight on it, and it
+   * is paused; `bytes` is all that has come since the request began. False: it is a request as any other.
+   */
+  onUpgrade(head: Http1RequestHead, bytes: Buffer, socket: Socket): boolean;
+  /** The connection is gone, and its stream before it. Not called for a socket that `onUpgrade` has taken. */
+  onClose?(): void;
+  /** `onRequest`, `onRefused` or a listener threw; the stream has been reset. Without it the exception goes to the process. */
+  onError?(error: unknown): void;
+}
+
+/** What a session needs of who listens to the socket. */
+export interface SessionSocket {
+  /** Listens to the socket, or does not any more. */
+  attach(): void;
+  detach(): void;
+}
+
+const lastLines = 'connection: close\r\n\r\n';
+
+/** What an answer says that is not the last one; the same for all connections with the same options. */
+const keepAliveLines = new WeakMap<Http1ConnectionOptions, string>();
+
+function keepAliveLinesOf(options: Http1ConnectionOptions): string {
+  let lines = keepAliveLines.get(options);
+  if (lines === undefined) {
+    const seconds = Math.floor(options.keepAliveTimeoutMs / 1000);
+    lines = `connection: keep-alive\r\n${seconds > 0 ? `keep-alive: timeout=${seconds}\r\n` : ''}\r\n`;
+    keepAliveLines.set(options, lines);
+  }
+  return lines;
+}
+
+/** State of one connection that its parts work on: RFC 9112 section 9. */
+export class Session implements IncomingHost, StreamHost, TimedConnection, WriterHost {
+  readonly counters: Http1Counters;
+  readonly peerAddress: string;
+  readonly peerPort: number;
+  readonly writer: Writer;
+  readonly writeHighWaterBytes: number;
+  readonly incoming: Incoming;
+  readonly times: TimeLimits;
+  isLeaving = false;
+  /** Nothing more is served. */
+  isEnded = false;
+  readonly #socket: Socket;
+  readonly #events: SessionSocket;
+  readonly #options: Http1ConnectionOptions;
+  readonly #handler: Http1Handler;
+  readonly #keepAliveLines: string;
+  /** The request that is being answered. */
+  #stream: Stream | undefined;
+  #isContinueDue = false;
+  #requests = 0;
+  /** The answer at hand is the last one. */
+  #isClosing = false;
+
+  constructor(
+    socket: Socket,
+    options: Http1ConnectionOptions,
+    handler: Http1Handler,
+    counters: Http1Counters,
+    events: SessionSocket,
+  ) {
+    this.#socket = socket;
+    this.#options = options;
+    this.#handler = handler;
+    this.counters = counters;
+    this.#events = events;
+    this.#keepAliveLines = keepAliveLinesOf(options);
+    this.peerAddress = socket.remoteAddress ?? '';
+    this.peerPort = socket.remotePort ?? 0;
+    this.writeHighWaterBytes = options.writeHighWaterBytes;
+    this.writer = new Writer(socket, this);
+    this.incoming = new Incoming(options, this);
+    this.times = new TimeLimits(options, this, this.incoming, socket);
+  }
+
+  get isAnswering(): boolean {
+    return this.#stream !== undefined;
+  }
+
+  get isReady(): boolean {
+    return this.#stream === undefined && !this.#socket.writableNeedDrain;
+  }
+
+  onUpgrade(head: RequestHead, bytes: Buffer): boolean {
+    this.writer.flush();
+    this.#events.detach();
+    let isTaken = false;
+    try {
+      isTaken = this.#handler.onUpgrade(head, bytes, this.#socket);
+    } catch (error) {
+      this.#events.attach();
+      this.#socket.destroy();
+      this.#throw(error);
+      return false;
+    }
+    if (!isTaken) {
+      this.#events.attach();
+      if (!this.incoming.isHolding) this.#socket.resume();
+      return false;
+    }
+    this.counters.upgrades += 1;
+    this.isEnded = true;
+    this.times.stop();
+    return true;
+  }
+
+  open(head: RequestHead): Stream {
+    const stream = new Stream(this, (this.#requests += 1), head.method === 'HEAD', head.httpVersionMinor);
+    this.counters.requests += 1;
+    this.#stream = stream;
+    this.#isContinueDue = head.expectsContinue;
+    this.#isClosing = head.isClosing || !head.isKeptAlive || this.#requests === this.#options.maxRequestsPerConnection;
+    return stream;
+  }
+
+  serve(stream: Stream, head: RequestHead): void {
+    try {
+      this.#handler.onRequest(stream, head);
+    } catch (error) {
+      this.report(error, stream);
+    }
+  }
+
+  onRefusal(why: Http1Refusal, head: Partial<Http1RequestHead>): void {
+    this.counters.refused[why.kind] += 1;
+    const isAmidBody = this.incoming.isInBody;
+    this.incoming.stop();
+    if (isAmidBody && this.#stream === undefined) {
+      this.finish();
+      return;
+    }
+    if (this.#stream?.hasResponded === true) {
+      this.breakOff(this.#stream, CloseCode.malformed);
+      return;
+    }
+    this.#isClosing = true;
+    const stream = this.#stream ?? new Stream(this, (this.#requests += 1), head.method === 'HEAD', 1);
+    this.#stream = stream;
+    try {
+      this.#handler.onRefused(stream, why, head);
+    } catch (error) {
+      this.report(error, stream);
+    }
+  }
+
+  onTooMuchUnread(): void {
+    this.counters.unreadBodies += 1;
+    this.finish();
+  }
+
+  onUnreadEnd(): void {
+    this.times.idleSinceMs = performance.now();
+  }
+
+  holdSocket(isHeld: boolean): void {
+    if (isHeld) this.#socket.pause();
+    else this.#socket.resume();
+  }
+
+  beginAnswer(stream: Stream, isClosing: boolean): string {
+    if (isClosing || this.#isCutShort(stream)) this.#isClosing = true;
+    // What has come already is not cut: that answer is the last one.
+    else if (this.isLeaving && !(stream.isRequestEnded && this.incoming.hasMore)) this.#isClosing = true;
+    return this.#isClosing ? lastLines : this.#keepAliveLines;
+  }
+
+  onWanted(): void {
+    this.incoming.read();
+  }
+
+  onAnswered(stream: Stream): void {
+    this.#stream = undefined;
+    if (this.#isClosing) this.finish();
+    this.times.idleSinceMs = performance.now();
+    stream.close(CloseCode.ended);
+    if (this.isEnded) return;
+    if (stream.isRequestEnded) this.incoming.read();
+    else this.incoming.onAnswered();
+  }
+
+  breakOff(stream: Stream, code: number): void {
+    if (code === CloseCode.gone) this.counters.aborted += 1;
+    else this.counters.reset += 1;
+    this.drop();
+    stream.close(code);
+  }
+
+  report(error: unknown, stream: Stream): void {
+    if (stream.isClosed) this.#throw(error);
+    else {
+      this.breakOff(stream, CloseCode.failed);
+      this.#throw(error);
+    }
+  }
+
+  onFlushed(): void {
+    if (!this.#socket.writableNeedDrain) this.onSocketDrain();
+  }
+
+  onSocketDrain(): void {
+    this.writer.releaseIdle();
+    if (this.isEnded) return;
+    this.#stream?.onWritable();
+    this.incoming.read();
+  }
+
+  /** The peer has ended its side. */
+  onPeerEnd(): void {
+    if (this.isEnded) return;
+    if (this.#stream !== undefined) this.breakOff(this.#stream, CloseCode.gone);
+    else if (this.incoming.isInHead) this.onRefusal(refusal('malformed', 'headers: end too early'), {});
+    else this.finish();
+  }
+
+  onLate(): void {
+    const what = this.incoming.isInHead ? 'headers' : 'body';
+    if (this.#stream === undefined && what === 'body') this.onTooMuchUnread();
+    else this.onRefusal(refusal('timeout', `${what}: too late`), {});
+  }
+
+  onIdle(): void {
+    this.counters.idleTimeouts += 1;
+    this.finish();
+  }
+
+  onStalled(): void {
+    this.counters.stalled += 1;
+    this.drop();
+    this.#stream?.close(CloseCode.gone);
+  }
+
+  /** What is written goes out; what still comes is read and thrown away, so that the peer gets to see it. */
+  finish(): void {
+    if (this.isEnded) return;
+    this.isEnded = true;
+    this.times.endedAtMs = coarseNow();
+    this.incoming.stop();
+    this.writer.close();
+    this.#socket.end();
+  }
+
+  /** What is written goes out as far as the kernel takes it at once. */
+  drop(): void {
+    this.isEnded = true;
+    this.incoming.stop();
+    this.writer.close();
+    this.#socket.destroy();
+  }
+
+  /** The socket is gone. */
+  onGone(): void {
+    this.isEnded = true;
+    this.incoming.stop();
+    this.times.stop();
+    this.writer.close();
+    const stream = this.#stream;
+    this.#stream = undefined;
+    if (stream !== undefined && !stream.isClosed) {
+      this.counters.aborted += 1;
+      stream.close(CloseCode.gone);
+    }
+    this.#handler.onClose?.();
+  }
+
+  /** The rest of the request will not be read, or nobody can say where it ends. */
+  #isCutShort(stream: Stream): boolean {
+    if (stream.isRequestEnded) return false;
+    // Whoever waits for 100 and gets an answer may send the body or not: RFC 9110 section 10.1.1.
+    if (this.#isContinueDue && !stream.isContinued && !this.incoming.isBodyBegun && !this.incoming.hasMore) return true;
+    return stream.isHeld && this.incoming.isTooMuch;
+  }
+
+  #throw(error: unknown): void {
+    const { onError } = this.#handler;
+    if (onError !== undefined) {
+      onError.call(this.#handler, error);
+      return;
+    }
+    // As an exception of any listener would.
+    queueMicrotask(() => {
+      throw error;
+    });
+  }
+}
