@@ -73,7 +73,8 @@ export class ConfigCentre {
   }
 
   #line({ source, message }: ConfigFailure): string {
-    return `version ${this.#init.store.version} stays; ${source}: ${message}`;
+    const from = message.startsWith(`${source}:`) ? '' : `${source}: `;
+    return `version ${this.#init.store.version} stays; ${from}${message}`;
   }
 
   // Names of sources only: whoever asks for the probe needs no token.

@@ -33,7 +33,9 @@ export function effectiveValues(bound: readonly BoundLive<object>[], merged: Mer
 }
 
 // An item of a list is set where its list is; a nested text that held JSON, where the text is.
-function isSet({ tree, origins }: MergedConfig, path: string): boolean {
+function isSet({ tree }: MergedConfig, path: string): boolean {
   const outer = path.replace(/\[.*$/, '');
-  return valueAt(tree, outer) !== undefined || originOf(origins, outer)?.isText === true;
+  if (valueAt(tree, outer) !== undefined) return true;
+  const keys = outer.split('.');
+  return keys.some((_, length) => typeof valueAt(tree, keys.slice(0, length).join('.')) === 'string');
 }

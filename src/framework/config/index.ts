@@ -19,7 +19,12 @@ export type { EffectiveValue } from './effective-values.js';
 export type { ConfigFailure, ConfigVersion } from './config-history.js';
 export { type ChangeListener, type ConfigCheckpoint, ConfigStore } from './config-store.js';
 export type { ConfigDriver, ConfigDriverEvents, ConfigEndpoint, RemoteContent } from './config.driver.js';
-export { NacosConfigOptions, NacosSnapshotOptions, NacosTlsOptions } from './nacos-config.options.js';
+export {
+  NacosConfigOptions,
+  NacosFallBackOptions,
+  NacosSnapshotOptions,
+  NacosTlsOptions,
+} from './nacos-config.options.js';
 export { NacosGrpcDriver, type NacosGrpcDriverInit } from './drivers/nacos-grpc.js';
 export type { DataId } from './data-id.js';
 export { ConfigOptions, ProbationOptions } from './config.options.js';

@@ -68,8 +68,11 @@ export class NacosSnapshotOptions {
   @IsString()
   @IsNotEmpty()
   readonly directory: string = '.data/config';
+}
 
-  /** How long a start that has a snapshot waits for a server to take a connection, in ms, before it uses the snapshot. */
+/** How soon a start does without the servers, where it has a snapshot or they are not required. */
+export class NacosFallBackOptions {
+  /** How long it waits for one of them to take a connection, in ms. */
   @IsInt()
   @Min(10)
   @Max(60_000)
@@ -167,13 +170,19 @@ export class NacosConfigOptions {
   @NeedsRestart()
   readonly tls: NacosTlsOptions = new NacosTlsOptions();
 
-  /** What a start does without Nacos. */
+  /** The file to begin with while Nacos is down. */
   @ValidateNested()
   @Type(() => NacosSnapshotOptions)
   @NeedsRestart()
   readonly snapshot: NacosSnapshotOptions = new NacosSnapshotOptions();
 
-  /** How long a start without a snapshot waits for the data ids, in ms. */
+  /** Time limits of a start that has something else to begin with. */
+  @ValidateNested()
+  @Type(() => NacosFallBackOptions)
+  @NeedsRestart()
+  readonly fallBack: NacosFallBackOptions = new NacosFallBackOptions();
+
+  /** How long a start that needs Nacos waits for the data ids, in ms. */
   @IsInt()
   @Min(100)
   @Max(600_000)

@@ -16,10 +16,10 @@ export interface RemoteStartOptions {
   readonly snapshot: SnapshotStore | undefined;
   /** Whether a start fails that has neither. */
   readonly required: boolean;
-  /** Time for the centre, in ms, where there is no snapshot. */
+  /** Time for the centre, in ms, where there is nothing else to begin with. */
   readonly timeoutMs: number;
-  /** Time, in ms, for the centre to take a connection, and to answer, where there is one. */
-  readonly snapshotAfterMs: { readonly connect: number; readonly answer: number };
+  /** Time, in ms, for the centre to take a connection, and to answer, where there is. */
+  readonly fallBackAfterMs: { readonly connect: number; readonly answer: number };
 }
 
 /** Contents that were read and are in layers. */
@@ -52,7 +52,7 @@ export async function readRemote(options: RemoteStartOptions): Promise<RemoteSta
   const common = { snapshot, snapshotProblem };
   let isUp = false;
   try {
-    const contents = await reading.contents(snapshot !== undefined);
+    const contents = await reading.contents(snapshot !== undefined || !required);
     isUp = true;
     const layers = remoteLayers(driver.name, contents, snapshot?.layers);
     return { ...common, serving: 'centre', isReachable: true, contents, layers, failure: undefined };
@@ -79,14 +79,16 @@ class Reading {
     this.#result.catch(() => {});
   }
 
-  async contents(hasSnapshot: boolean): Promise<readonly RemoteContent[]> {
-    const { driver, snapshotAfterMs, timeoutMs } = this.#options;
-    const limitMs = hasSnapshot ? Math.min(snapshotAfterMs.answer, timeoutMs) : timeoutMs;
-    const late = new Error(`no answer within ${limitMs} ms`);
+  /** @param canDoWithout there is something else to begin with: nobody waits for a server that is not there */
+  async contents(canDoWithout: boolean): Promise<readonly RemoteContent[]> {
+    const { driver, fallBackAfterMs, timeoutMs } = this.#options;
+    const limitMs = canDoWithout ? Math.min(fallBackAfterMs.answer, timeoutMs) : timeoutMs;
+    const from = driver.endpoints.map(({ host, port }) => `${host}:${port}`).join(', ');
+    const late = new Error(`no answer from ${from} within ${limitMs} ms`);
     const timer = setTimeout(() => this.#end.abort(late), limitMs - (performance.now() - this.#startedAt));
-    if (hasSnapshot) {
-      void isReachable(driver.endpoints, snapshotAfterMs.connect).then((isUp) => {
-        if (!isUp) this.#end.abort(new Error(`no connection within ${snapshotAfterMs.connect} ms`));
+    if (canDoWithout) {
+      void isReachable(driver.endpoints, fallBackAfterMs.connect).then((isUp) => {
+        if (!isUp) this.#end.abort(new Error(`no connection to ${from} within ${fallBackAfterMs.connect} ms`));
       });
     }
     try {

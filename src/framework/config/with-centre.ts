@@ -44,7 +44,7 @@ export async function withCentre(init: WithCentreInit): Promise<ConfigStore> {
 
 async function storeWith(
   driver: ConfigDriver,
-  { required, snapshot: kept, startTimeoutMs }: NacosConfigOptions,
+  { required, snapshot: kept, startTimeoutMs, fallBack }: NacosConfigOptions,
   { env, layers, environment, isFollowed }: WithCentreInit,
 ): Promise<ConfigStore> {
   const file = join(kept.directory, `${driver.name}.snapshot`);
@@ -54,7 +54,7 @@ async function storeWith(
     snapshot,
     required: required && isFollowed,
     timeoutMs: startTimeoutMs,
-    snapshotAfterMs: { connect: kept.connectTimeoutMs, answer: kept.answerTimeoutMs },
+    fallBackAfterMs: { connect: fallBack.connectTimeoutMs, answer: fallBack.answerTimeoutMs },
   });
   const store = new ConfigStore(env, [...layers, ...start.layers], environment);
   new RemoteSource({ driver, store, start, snapshot: isFollowed ? snapshot : undefined });
