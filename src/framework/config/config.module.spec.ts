@@ -107,6 +107,29 @@ describe('RookeryConfigModule', () => {
     expect(config.get('other.list')).toEqual([3]);
   });
 
+  it('shows live values over those of ConfigModule.forFeature, in the injected object too', async () => {
+    const mine = registerAs('mine', () => ({ x: 1, inner: { a: 1, b: 2 }, list: [1] }));
+    @Module({ imports: [ConfigModule.forFeature(mine)], providers: [Pager] })
+    class FeatureModule {}
+    const store = newStore();
+    store.replace(remote('mine: { inner: { b: 3 } }'));
+    const module = await Test.createTestingModule({
+      imports: [RookeryConfigModule.forRoot(store), FeatureModule],
+    }).compile();
+    await module.init();
+    const { config } = module.get(Pager);
+    const injected = module.get<ReturnType<typeof mine>>(mine.KEY);
+
+    expect(config.get('mine')).toEqual({ x: 1, inner: { a: 1, b: 3 }, list: [1] });
+    store.replace(remote('mine: { x: 2, list: [], inner: { b: 3 } }\nother: { list: [3] }'));
+    expect(config.get('mine.x')).toBe(2);
+    expect(injected).toEqual({ x: 2, inner: { a: 1, b: 3 }, list: [] });
+    store.replace(remote('{}'));
+    expect(config.get('mine')).toEqual({ x: 1, inner: { a: 1, b: 2 }, list: [1] });
+    expect(injected.x).toBe(1);
+    await module.close();
+  });
+
   it('provides later classes by forFeature', async () => {
     const { token } = await import('./config.decorator.js').then(({ configToken }) => ({
       token: configToken(LateConfig),

@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import {
   type DynamicModule,
   Inject,
@@ -6,16 +5,25 @@ import {
   Module,
   type OnApplicationBootstrap,
   type OnModuleDestroy,
+  type OnModuleInit,
 } from '@nestjs/common';
 import { ConfigModule, ConfigService } from '@nestjs/config';
 import { MetricRegistry, type OptionsClass, ProbeRegistry } from '../core/index.js';
 import { ConfigCentre, type ConfigCentreInit } from './config-centre.js';
 import { configToken, injectedConfigs } from './config.decorator.js';
 import { ConfigOptions } from './config.options.js';
+import { ConfigServiceMirror } from './config-service-mirror.js';
 import { ConfigStore } from './config-store.js';
 import { NacosConfigOptions } from './nacos-config.options.js';
 import type { ConfigTree } from './layer.js';
 import { sectionOf } from './section.js';
+
+const LOADED_TREE = Symbol('rookery.config.loaded');
+
+/** What `ConfigService` was filled with, when it has been. */
+interface LoadedTree {
+  tree: ConfigTree;
+}
 
 /**
  * Makes the configuration injectable everywhere: `ConfigStore`, `@Config(X)` for every class that the code loaded so
@@ -26,24 +34,24 @@ import { sectionOf } from './section.js';
  * export class AppModule {}
  */
 @Module({})
-export class RookeryConfigModule implements OnApplicationBootstrap, OnModuleDestroy {
+export class RookeryConfigModule implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy {
   readonly #store: ConfigStore;
-  readonly #service: ConfigService;
   readonly #centre: ConfigCentre;
   #unsubscribe: (() => void) | undefined;
-  #mirrored: ConfigTree = {};
+  readonly #mirror: ConfigServiceMirror;
 
   constructor(
     @Inject(ConfigStore) store: ConfigStore,
     @Inject(ConfigService) service: ConfigService,
     @Inject(ConfigCentre) centre: ConfigCentre,
+    @Inject(LOADED_TREE) loaded: LoadedTree,
   ) {
     this.#store = store;
-    this.#service = service;
+    this.#mirror = new ConfigServiceMirror(service, loaded.tree);
     this.#centre = centre;
-    this.#unsubscribe = store.onChange((tree) => this.#mirror(tree));
+    this.#unsubscribe = store.onChange((tree) => this.#mirror.show(tree));
     // Modules may have bound more classes, with more defaults, since the service was filled.
-    this.#mirror(store.tree());
+    this.#mirror.show(store.tree());
   }
 
   /**
@@ -55,6 +63,7 @@ export class RookeryConfigModule implements OnApplicationBootstrap, OnModuleDest
     const options = injectedConfigs();
     const lives = store.bindAll(options.map(sectionOf));
     const providers = options.map((each, index) => ({ provide: configToken(each), useValue: lives[index] }));
+    const loaded: LoadedTree = { tree: {} };
     return {
       module: RookeryConfigModule,
       global: true,
@@ -63,11 +72,12 @@ export class RookeryConfigModule implements OnApplicationBootstrap, OnModuleDest
           isGlobal: true,
           ignoreEnvFile: true,
           validatePredefined: false,
-          load: [() => store.tree()],
+          load: [() => (loaded.tree = store.tree())],
         }),
       ],
       providers: [
         { provide: ConfigStore, useValue: store },
+        { provide: LOADED_TREE, useValue: loaded },
         {
           provide: ConfigCentre,
           inject: [
@@ -93,6 +103,11 @@ export class RookeryConfigModule implements OnApplicationBootstrap, OnModuleDest
     return { module: ConfigFeatureModule, providers, exports: providers.map(({ provide }) => provide) };
   }
 
+  onModuleInit(): void {
+    // What features have put into the service since.
+    this.#mirror.show(this.#store.tree());
+  }
+
   onApplicationBootstrap(): void {
     const logger = new Logger('Config');
     for (const line of this.#store.unclaimed()) logger.warn(line);
@@ -103,14 +118,6 @@ export class RookeryConfigModule implements OnApplicationBootstrap, OnModuleDest
     this.#unsubscribe?.();
     this.#unsubscribe = undefined;
     await Promise.all([this.#centre.close(), this.#store.close()]);
-  }
-
-  // `set()` copies what it gets under a plain name into process.env, as one string; under a path it does not.
-  #mirror(tree: ConfigTree): void {
-    for (const key of new Set([...Object.keys(tree), ...Object.keys(this.#mirrored)])) {
-      if (!isDeepStrictEqual(tree[key], this.#mirrored[key])) this.#service.set([key] as unknown as string, tree[key]);
-    }
-    this.#mirrored = tree;
   }
 }
 
