@@ -42,7 +42,8 @@ export async function withCentre(init: WithCentreInit): Promise<ConfigStore> {
   }
 }
 
-async function storeWith(
+/** The store with what this driver has. @internal for tests */
+export async function storeWith(
   driver: ConfigDriver,
   { required, snapshot: kept, startTimeoutMs, fallBack }: NacosConfigOptions,
   { env, layers, environment, isFollowed }: WithCentreInit,
