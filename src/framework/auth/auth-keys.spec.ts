@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from 'node:crypto';
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -118,18 +118,56 @@ describe('AuthKeys', () => {
     expect(keys.value.verification).toBe(before);
   });
 
-  it('keeps the last good keys and tells the source of a change that it cannot use', () => {
-    const told: unknown[] = [];
-    const live = new LiveValue(optionsWith({ secret }), (error) => told.push(error));
+  it('refuses a change that it cannot use, and keeps the last good keys', () => {
+    const live = new LiveValue(optionsWith({ secret }));
     const keys = new AuthKeys(live, identity);
     const before = keys.value;
 
-    live.publish(optionsWith({ publicKeyFile: files.text, issuer: 'idp' }));
+    expect(() => live.publish(optionsWith({ publicKeyFile: files.text, issuer: 'idp' }))).toThrow(AuthOptionsError);
+    expect(() => live.publish(optionsWith({}))).toThrow('auth.jwt: no key any more (expected: one of secret');
 
     expect(keys.value).toBe(before);
-    expect(told).toEqual([expect.any(AuthOptionsError)]);
+    expect(live.value.jwt.secret).toBe(secret);
     live.publish(optionsWith({ publicKeyFile: files.publicPem }));
     expect(keys.value.source).toBe('publicKeyFile');
+    keys.close();
+  });
+
+  it('changes nothing when another subscriber refuses', () => {
+    const live = new LiveValue(optionsWith({ secret }));
+    const keys = new AuthKeys(live, identity);
+    const before = keys.value;
+    live.subscribe({
+      prepare: () => {
+        throw new Error('not now');
+      },
+    });
+
+    expect(() => live.publish(optionsWith({ jwksUri: 'https://idp.example.com/keys' }))).toThrow('not now');
+
+    expect(keys.value).toBe(before);
+  });
+
+  it('follows what a key file holds, and keeps the former key while it holds none', async () => {
+    const pem = (key: KeyObject): string => key.export({ type: 'spki', format: 'pem' }).toString();
+    const { publicKey: next } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const path = file('changing.pem', pem(ec.publicKey));
+    const warned = Promise.withResolvers<string>();
+    const changed = Promise.withResolvers<KeySet>();
+    const init = { filePollMs: 5, warn: warned.resolve };
+    const keys = new AuthKeys(constant(optionsWith({ publicKeyFile: path })), identity, init);
+    const before = keys.value;
+    keys.subscribe((set) => changed.resolve(set));
+
+    writeFileSync(path, '-----BEGIN PUBLIC KEY-----\n');
+    expect(await warned.promise).toMatch(/^key file not taken over, the key before serves: auth.jwt.publicKeyFile: /);
+    expect(keys.value).toBe(before);
+    writeFileSync(path, pem(next));
+    const { verification } = await changed.promise;
+    keys.close();
+    keys.close();
+
+    expect((verification as KeyObject).equals(next)).toBe(true);
   });
 
   it('no longer follows the options once closed', () => {

@@ -1,4 +1,4 @@
-import { ConfigurableModuleBuilder, Module, type OnApplicationShutdown } from '@nestjs/common';
+import { ConfigurableModuleBuilder, Logger, Module, type OnApplicationShutdown } from '@nestjs/common';
 import type { Live } from '../core/index.js';
 import { AuthGuard } from './auth.guard.js';
 import { AUTH_OPTIONS, type AuthOptions } from './auth.options.js';
@@ -28,7 +28,10 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     {
       provide: AuthKeys,
       inject: [AUTH_OPTIONS, MODULE_OPTIONS_TOKEN],
-      useFactory: (options: Live<AuthOptions>, identity: AuthIdentity) => new AuthKeys(options, identity),
+      useFactory: (options: Live<AuthOptions>, identity: AuthIdentity) => {
+        const logger = new Logger('Auth');
+        return new AuthKeys(options, identity, { warn: (line) => logger.warn(line) });
+      },
     },
     {
       provide: TokenVerifier,

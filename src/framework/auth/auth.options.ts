@@ -53,7 +53,10 @@ export class JwtOptions {
   @IsLongSecret()
   readonly secret?: string;
 
-  /** Path of a public key: PEM (SPKI, PKCS #1 or a certificate) or one JWK. Its type decides the algorithm. */
+  /**
+   * Path of a public key: PEM (SPKI, PKCS #1 or a certificate) or one JWK. Its type decides the algorithm. Other content
+   * of the file is taken over within about two seconds.
+   */
   @IsOptional()
   @IsString()
   @IsNotEmpty()
@@ -63,6 +66,21 @@ export class JwtOptions {
   @IsOptional()
   @IsUrl({ protocols: ['https', 'http'], require_tld: false, require_protocol: true })
   readonly jwksUri?: string;
+
+  /**
+   * Another shared secret whose tokens are taken for as long as it stands here, whatever the key is: the former one until
+   * its tokens have expired, or the next one before anybody signs with it. At least 32 bytes of UTF-8.
+   */
+  @IsOptional()
+  @Secret()
+  @IsLongSecret()
+  readonly previousSecret?: string;
+
+  /** The same by a public key file. */
+  @IsOptional()
+  @IsString()
+  @IsNotEmpty()
+  readonly previousPublicKeyFile?: string;
 
   /** Expected claim `iss`; any where it is not set. */
   @IsOptional()

@@ -13,6 +13,16 @@ import type { JwksOptions } from './auth.options.js';
 // A key set has a few kilobytes; more is not one, and would be kept in memory.
 const maxKeySetBytes = 1_048_576;
 
+/** What surrounds a key set. */
+export interface RemoteKeysInit {
+  /** Called when a fetch brought other keys than those that served before. */
+  readonly onChange: () => void;
+  /** Whose keys serve until the first fetch has succeeded. */
+  readonly predecessor?: RemoteKeys;
+  /** Told once that the first fetch has failed while a predecessor serves. */
+  readonly warn?: (line: string) => void;
+}
+
 /**
  * The keys at a JWKS URL: fetched when first needed and when too old, and again, at most once per cooldown, when a
  * token names a key that is not among them. While the URL does not answer, the last key set serves on for a limited
@@ -21,18 +31,19 @@ const maxKeySetBytes = 1_048_576;
 export class RemoteKeys {
   readonly #options: JwksOptions;
   readonly #remote: ReturnType<typeof createRemoteJWKSet>;
-  readonly #onChange: () => void;
+  readonly #init: RemoteKeysInit;
   readonly #closing = new AbortController();
   #last: JWTVerifyGetKey | undefined;
+  #predecessor: RemoteKeys | undefined;
   #lastText: string | undefined;
   #fetchedAtMs = 0;
   #failedAtMs = Number.NEGATIVE_INFINITY;
   #failure: unknown;
 
-  /** @param onChange called when a fetch brought other keys than the one before */
-  constructor(uri: string, options: JwksOptions, onChange: () => void) {
+  constructor(uri: string, options: JwksOptions, init: RemoteKeysInit) {
     this.#options = options;
-    this.#onChange = onChange;
+    this.#init = init;
+    this.#predecessor = init.predecessor;
     this.#remote = createRemoteJWKSet(new URL(uri), {
       timeoutDuration: options.fetchTimeoutMs,
       cooldownDuration: options.cooldownMs,
@@ -52,6 +63,7 @@ export class RemoteKeys {
       return await this.#remote(header, token);
     } catch (error) {
       if (isAboutToken(error)) throw error;
+      if (this.#predecessor !== undefined) return this.#predecessor.find(header, token);
       const unavailable = new KeysUnavailableError(this.#options.retryDelayMs, { cause: error });
       const staleForMs = Date.now() - this.#fetchedAtMs - this.#options.maxAgeMs;
       if (this.#last === undefined || staleForMs > this.#options.maxStaleMs) throw unavailable;
@@ -64,9 +76,25 @@ export class RemoteKeys {
     }
   };
 
-  /** Gives up a fetch under way. May be called twice. */
+  /** Whose keys serve now: its own, else those of its predecessor; `undefined` when none were ever fetched. */
+  get serving(): RemoteKeys | undefined {
+    return this.#last === undefined ? this.#predecessor : this;
+  }
+
+  /** Fetches at once where a predecessor serves: who has only its keys is to be refused soon, whoever asks meanwhile. */
+  begin(): void {
+    if (this.#predecessor === undefined) return;
+    this.#remote.reload().catch((error: unknown) => {
+      if (this.#closing.signal.aborted) return;
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#init.warn?.(`key set of auth.jwt.jwksUri not fetched, the keys before serve: ${reason}`);
+    });
+  }
+
+  /** Gives up a fetch under way, and fetches no more; what was fetched serves a successor. May be called twice. */
   close(): void {
     this.#closing.abort();
+    this.#predecessor = undefined;
   }
 
   // Every fetch goes through here. After a failure the next ones fail at once for a while: else each token of an
@@ -92,11 +120,13 @@ export class RemoteKeys {
   #accept(text: string): void {
     // Throws for what is no key set, so that the good one stays.
     const keys = createLocalJWKSet(JSON.parse(text) as JSONWebKeySet);
-    const isChange = this.#lastText !== undefined && this.#lastText !== text;
+    const before = this.#predecessor === undefined ? this.#lastText : this.#predecessor.#lastText;
+    const isChange = before !== undefined && before !== text;
+    this.#predecessor = undefined;
     this.#last = keys;
     this.#lastText = text;
     this.#fetchedAtMs = Date.now();
-    if (isChange) this.#onChange();
+    if (isChange) this.#init.onChange();
   }
 }
 

@@ -1,9 +1,16 @@
 import { hash } from 'node:crypto';
-import { type JWTPayload, jwtVerify } from 'jose';
+import { type JWTPayload, jwtVerify, type JWTVerifyGetKey } from 'jose';
 import { LRUCache } from 'lru-cache';
 import { type Live, type Principal, RookeryError } from '../core/index.js';
-import { KeysUnavailableError, TokenAudienceMismatchError, TokenClaimInvalidError } from './auth.errors.js';
-import { type AuthIdentity, isDevelopment, type KeySet } from './auth-keys.js';
+import {
+  KeysUnavailableError,
+  TokenAlgorithmRefusedError,
+  TokenAudienceMismatchError,
+  TokenClaimInvalidError,
+  TokenKeyUnknownError,
+  TokenSignatureInvalidError,
+} from './auth.errors.js';
+import { type AuthIdentity, isDevelopment, type KeySet, type Verification } from './auth-keys.js';
 import { toTokenError } from './token-errors.js';
 
 // Keys that nobody configured do not come back by themselves: a minute keeps well-meaning clients quiet.
@@ -74,12 +81,30 @@ export class TokenVerifier {
   }
 
   async #claimsOf(token: string, keys: KeySet): Promise<JWTPayload> {
-    const { jwt } = keys.options;
-    if (keys.verification === undefined) throw new KeysUnavailableError(noKeysRetryMs);
+    const { verification, algorithms, previous } = keys;
+    if (verification === undefined) throw new KeysUnavailableError(noKeysRetryMs);
+    try {
+      return await this.#claimsBy({ key: verification, algorithms }, token, keys);
+    } catch (error) {
+      if (!isAboutKey(error)) throw error;
+      for (const other of previous) {
+        try {
+          return await this.#claimsBy(other, token, keys);
+        } catch (otherError) {
+          // Of a token that this key did sign, what is wrong is told; else what the present key has to say.
+          if (!isAboutKey(otherError)) throw otherError;
+        }
+      }
+      throw error;
+    }
+  }
+
+  async #claimsBy({ key, algorithms }: Verification, token: string, { options }: KeySet): Promise<JWTPayload> {
+    const { jwt } = options;
     const needsExpiration = jwt.requireExpiration ?? !isDevelopment(this.#identity.env);
     try {
-      const { payload } = await jwtVerify(token, keys.verification, {
-        algorithms: [...keys.algorithms],
+      const { payload } = await jwtVerify(token, key as JWTVerifyGetKey, {
+        algorithms: [...algorithms],
         ...(jwt.issuer === undefined ? {} : { issuer: jwt.issuer }),
         ...(jwt.audience === undefined ? {} : { audience: jwt.audience }),
         requiredClaims: needsExpiration ? ['sub', 'exp'] : ['sub'],
@@ -89,7 +114,7 @@ export class TokenVerifier {
       if (jwt.audience === undefined) requireOwnAudience(payload, this.#identity.appName);
       return payload;
     } catch (error) {
-      throw RookeryError.is(error) ? error : toTokenError(error, keys.algorithms);
+      throw RookeryError.is(error) ? error : toTokenError(error, algorithms);
     }
   }
 
@@ -97,6 +122,15 @@ export class TokenVerifier {
     const expiresAtMs = exp === undefined ? Number.POSITIVE_INFINITY : exp * 1000 + options.jwt.clockToleranceMs;
     return Math.min(expiresAtMs, this.#now() + options.cache.ttlMs);
   }
+}
+
+// Whether another key may have signed the token.
+function isAboutKey(error: unknown): boolean {
+  return (
+    error instanceof TokenSignatureInvalidError ||
+    error instanceof TokenAlgorithmRefusedError ||
+    error instanceof TokenKeyUnknownError
+  );
 }
 
 function newCache({ options }: KeySet): LRUCache<string, VerifiedToken> | undefined {
