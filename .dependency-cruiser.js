@@ -5,7 +5,19 @@ import manifest from './package.json' with { type: 'json' };
 /** Folders of src/framework from the bottom up: each may import lower layers only, never its own. */
 export const layers = [
   ['core', 'http1', 'http2', 'nacos'],
-  ['config', 'telemetry', 'health', 'resilience', 'discovery', 'auth', 'quota', 'cache', 'queue', 'pipeline'],
+  [
+    'config',
+    'telemetry',
+    'health',
+    'resilience',
+    'discovery',
+    'auth',
+    'quota',
+    'features',
+    'cache',
+    'queue',
+    'pipeline',
+  ],
   ['http', 'grpc', 'serving'],
   ['transcoding', 'server'],
   ['testing'],

@@ -6,6 +6,6 @@
  * providers: [{ provide: APP_GUARD, useExisting: AuthGuard }, { provide: APP_GUARD, useExisting: RateLimitGuard }]
  */
 export { QuotaModule } from './quota.module.js';
-export { QUOTA_OPTIONS, type QuotaKey, QuotaOptions } from './quota.options.js';
+export { QUOTA_OPTIONS, QuotaOptions } from './quota.options.js';
 export { RateLimitGuard } from './rate-limit.guard.js';
 export { RateLimitedError } from './quota.errors.js';

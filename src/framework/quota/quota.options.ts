@@ -1,10 +1,5 @@
 import { IsIn, IsInt, Max, Min } from 'class-validator';
-import { ConfigPrefix } from '../core/index.js';
-
-/** Whom a rate limit counts by. */
-export type QuotaKey = 'principal' | 'tenant' | 'peer';
-
-const quotaKeys: readonly QuotaKey[] = ['principal', 'tenant', 'peer'];
+import { type CallerKind, callerKinds, ConfigPrefix } from '../core/index.js';
 
 /** Settings of the rate limit; the section `quota` of the configuration. */
 @ConfigPrefix('quota')
@@ -22,8 +17,8 @@ export class QuotaOptions {
   readonly burst: number = 0;
 
   /** Who counts as one caller. Callers without a token count by their address. */
-  @IsIn(quotaKeys)
-  readonly by: QuotaKey = 'principal';
+  @IsIn(callerKinds)
+  readonly by: CallerKind = 'principal';
 
   /** Callers told apart at a time; those beyond share one allowance. */
   @IsInt()

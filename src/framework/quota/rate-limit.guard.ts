@@ -6,6 +6,7 @@ import {
   type OnApplicationShutdown,
 } from '@nestjs/common';
 import {
+  callerKey,
   currentContext,
   type HandlerTarget,
   type Live,
@@ -13,10 +14,9 @@ import {
   type PreparedCheck,
   type PreparedGuard,
   prepareGuard,
-  type RequestContext,
 } from '../core/index.js';
 import { RateLimitedError } from './quota.errors.js';
-import { QUOTA_OPTIONS, type QuotaKey, type QuotaOptions } from './quota.options.js';
+import { QUOTA_OPTIONS, type QuotaOptions } from './quota.options.js';
 import { RateLimiter } from './rate-limiter.js';
 
 /**
@@ -53,7 +53,7 @@ export class RateLimitGuard implements CanActivate, PreparedGuard, OnApplication
     const context = currentContext();
     if (context === undefined)
       throw new Error('RateLimitGuard: no request context (expected: a request of the http or grpc face)');
-    return count(this.#limiter, keyOf(context, this.#options.value.by));
+    return count(this.#limiter, callerKey(context, this.#options.value.by));
   }
 
   /** Stops following the options. */
@@ -81,11 +81,4 @@ async function count(limiter: RateLimiter, key: string): Promise<true> {
 
 function limiterFor(options: QuotaOptions): RateLimiter | undefined {
   return options.ratePerSecond === 0 ? undefined : new RateLimiter(options);
-}
-
-// Nobody vouches for what an anonymous caller says of itself, `x-tenant` included: a new name per request would be no limit.
-function keyOf({ principal, peer }: RequestContext, by: QuotaKey): string {
-  if (principal === undefined || by === 'peer') return `peer:${peer}`;
-  if (by === 'tenant' && principal.tenant !== undefined) return `tenant:${principal.tenant}`;
-  return `principal:${principal.subject}`;
 }

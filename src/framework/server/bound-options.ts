@@ -1,6 +1,7 @@
 import { AuthOptions } from '../auth/index.js';
 import { ConfigError, type ConfigStore, injectedConfigs, RemoteSource, sectionOf } from '../config/index.js';
 import type { Live } from '../core/index.js';
+import { FeatureOptions } from '../features/index.js';
 import { GrpcOptions } from '../grpc/index.js';
 import { HealthOptions } from '../health/index.js';
 import { HttpOptions } from '../http/index.js';
@@ -14,6 +15,7 @@ import { ServerOptions } from './server.options.js';
 export interface BoundOptions {
   readonly app: Live<AppOptions>;
   readonly auth: Live<AuthOptions>;
+  readonly features: Live<FeatureOptions>;
   readonly grpc: Live<GrpcOptions>;
   readonly health: Live<HealthOptions>;
   readonly http: Live<HttpOptions>;
@@ -29,9 +31,10 @@ export interface BoundOptions {
  * @throws ConfigError with all problems of all sections
  */
 export function bindOptions(store: ConfigStore): BoundOptions {
-  const [app, auth, grpc, health, http, limits, log, quota, server] = store.bindAll([
+  const [app, auth, features, grpc, health, http, limits, log, quota, server] = store.bindAll([
     ['app', AppOptions],
     ['auth', AuthOptions],
+    ['features', FeatureOptions],
     ['grpc', GrpcOptions],
     ['health', HealthOptions],
     ['http', HttpOptions],
@@ -40,7 +43,7 @@ export function bindOptions(store: ConfigStore): BoundOptions {
     ['quota', QuotaOptions],
     ['server', ServerOptions],
   ]);
-  return { app, auth, grpc, health, http, limits, log, quota, server };
+  return { app, auth, features, grpc, health, http, limits, log, quota, server };
 }
 
 /**

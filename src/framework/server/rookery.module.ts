@@ -10,6 +10,7 @@ import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR, APP_PIPE } from '@nestjs/core';
 import { AUTH_OPTIONS, AuthGuard, AuthModule } from '../auth/index.js';
 import { type ConfigStore, RookeryConfigModule } from '../config/index.js';
 import { Lifecycle, MetricRegistry, ProbeRegistry } from '../core/index.js';
+import { FEATURE_OPTIONS, FeatureGuard, FeaturesModule } from '../features/index.js';
 import { GRPC_OPTIONS } from '../grpc/index.js';
 import { HEALTH_OPTIONS, HealthModule } from '../health/index.js';
 import { EnvelopeInterceptor, ErrorFilter, HTTP_OPTIONS } from '../http/index.js';
@@ -38,6 +39,7 @@ const pipeline: Provider[] = [
   { provide: APP_GUARD, useExisting: PolicyGuard },
   { provide: APP_GUARD, useExisting: AuthGuard },
   { provide: APP_GUARD, useExisting: RateLimitGuard },
+  { provide: APP_GUARD, useExisting: FeatureGuard },
   { provide: APP_PIPE, useClass: StrictValidationPipe },
   { provide: APP_INTERCEPTOR, useClass: EnvelopeInterceptor },
   { provide: APP_FILTER, useClass: ErrorFilter },
@@ -47,12 +49,13 @@ const pipeline: Provider[] = [
 @Module({})
 export class RookeryModule {
   static forRoot({ application, store, options, lifecycle, configDirectory }: RookeryModuleInit): DynamicModule {
-    const { app, auth, grpc, health, http, limits, log, quota, server } = options;
+    const { app, auth, features, grpc, health, http, limits, log, quota, server } = options;
     const shared: (ValueProvider | FactoryProvider)[] = [
       { provide: Lifecycle, useValue: lifecycle },
       { provide: MetricRegistry, useValue: new MetricRegistry() },
       { provide: ProbeRegistry, useValue: new ProbeRegistry() },
       { provide: AUTH_OPTIONS, useValue: auth },
+      { provide: FEATURE_OPTIONS, useValue: features },
       { provide: GRPC_OPTIONS, useValue: grpc },
       { provide: HEALTH_OPTIONS, useValue: health },
       { provide: HTTP_OPTIONS, useValue: http },
@@ -70,6 +73,7 @@ export class RookeryModule {
         TelemetryModule,
         AuthModule.forRoot({ appName: app.value.name, env: store.env }),
         QuotaModule,
+        FeaturesModule,
         HealthModule,
         application,
       ],
