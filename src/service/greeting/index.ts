@@ -1,0 +1,2 @@
+/** What the service says to everybody: `greeting.text` of the configuration. */
+export { GreetingModule } from './greeting.module.js';
