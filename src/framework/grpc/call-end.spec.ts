@@ -51,8 +51,11 @@ function noteSignal(): void {
 @Controller()
 @GrpcService(UserService)
 class Users {
+  static onGetUser: (() => void) | undefined;
+
   @Rpc()
   getUser(): object {
+    Users.onGetUser?.();
     return {};
   }
 
@@ -146,12 +149,18 @@ describe('a deadline that passes', () => {
     }
   });
 
-  it('is told as 0 ms, too', async () => {
+  it.each(['0n', '0m', '00000000H'])('lets no handler begin where it passes at once (%s)', async (timeout) => {
     await using app = await start();
+    let calls = 0;
+    Users.onGetUser = () => (calls += 1);
+    const ends: unknown[] = [];
+    using _ = { [Symbol.dispose]: requestEndChannel.subscribe(({ status }) => ends.push(status)) };
 
-    expect(await rawCall(app.connect(), listUsers, frame(Buffer.alloc(0)), { 'grpc-timeout': '0n' })).toMatchObject({
-      status: Status.DeadlineExceeded,
-    });
+    const answer = await rawCall(app.connect(), getUser, frame(Buffer.alloc(0)), { 'grpc-timeout': timeout });
+
+    expect(answer).toMatchObject({ status: Status.DeadlineExceeded, headers: { ':status': 200 } });
+    expect(calls).toBe(0);
+    expect(ends).toEqual([Status.DeadlineExceeded]);
   });
 
   it('breaks a stream off that its caller does not read', async () => {
