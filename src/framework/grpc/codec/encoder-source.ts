@@ -1,4 +1,4 @@
-import { create, type DescField, type DescMessage, ScalarType } from '@bufbuild/protobuf';
+import { create, type DescField, type DescMessage, type DescOneof, ScalarType } from '@bufbuild/protobuf';
 import { FeatureSet_FieldPresence as Presence } from '@bufbuild/protobuf/wkt';
 import type { References } from './references.js';
 import { quote } from './decoder-source.js';
@@ -32,6 +32,7 @@ export function encoderSource(desc: DescMessage, refs: References): string {
     let b = out.reserve(pos, ${after}), v, n = 0, p = 0, g = 0;
     ${desc.oneofs.map((oneof, index) => oneofSource(oneof.localName, index)).join('\n')}
     ${bodies.join('\n')}
+    ${desc.oneofs.map(knownCaseSource).join('\n')}
     if (!init) { const unknown = m.$unknown; if (unknown !== undefined) pos = putUnknown(out, pos, unknown); }
     return pos; }`;
 }
@@ -54,7 +55,13 @@ function isPlainSource(desc: DescMessage, refs: References): string {
 }
 
 function oneofSource(name: string, index: number): string {
-  return `const o${index} = m[${quote(name)}], case${index} = init ? o${index}?.case : o${index}.case;`;
+  return `const o${index} = m[${quote(name)}], case${index} = init ? o${index}?.case : o${index}.case;
+    let found${index} = case${index} === undefined;`;
+}
+
+function knownCaseSource(oneof: DescOneof, index: number): string {
+  const cases = oneof.fields.map(({ localName }) => localName).join(', ');
+  return `if (!found${index}) unknownCase(case${index}, ${nameOf(oneof)}, ${quote(cases)});`;
 }
 
 function fixedBytes(field: DescField): number {
@@ -73,12 +80,12 @@ function writeField(field: DescField, after: number, refs: References): string {
   if (field.fieldKind === 'map') return writeMap(field, after, refs);
   if (field.oneof !== undefined) {
     const index = field.parent.oneofs.indexOf(field.oneof);
-    return `if (case${index} === ${quote(field.localName)}) { v = o${index}.value; ${writeValue(field, after, refs)} }`;
+    return `if (case${index} === ${quote(field.localName)}) { found${index} = true; v = o${index}.value; ${writeValue(field, after, refs)} }`;
   }
   const name = quote(field.localName);
   if (field.presence !== Presence.IMPLICIT) {
     const missing = quote(`cannot encode ${String(field)} to binary: required field not set`);
-    const otherwise = field.presence === Presence.LEGACY_REQUIRED ? `else throw new Error(${missing});` : '';
+    const otherwise = field.presence === Presence.LEGACY_REQUIRED ? `else missing(${nameOf(field)}, ${missing});` : '';
     return `v = m[${name}];
       if (v !== undefined && (init ? v !== null : (isPlain && v !== prototype[${name}]) || own(m, ${name}))) { ${writeValue(field, after, refs)} } ${otherwise}`;
   }
@@ -114,8 +121,8 @@ function isNotZero(type: ScalarType, zero: string | undefined): string {
 }
 
 /** Name for messages of errors. */
-function nameOf(field: DescField): string {
-  return quote(`${field.parent.typeName}.${field.name}`);
+function nameOf({ parent, name }: DescField | DescOneof): string {
+  return quote(`${parent.typeName}.${name}`);
 }
 
 /** Writes the tag and `v`, which is there. */

@@ -10,6 +10,7 @@ import {
 import { frameOf } from '../frame.js';
 import { ResponseTooLargeError } from '../grpc.errors.js';
 import { FrameSlab } from './frame-slab.js';
+import { withPath } from './value-path.js';
 import { functionsOf, type MessageFunctions } from './message-functions.js';
 
 /** Length of what stands before each message: one byte of flags, four of length. */
@@ -25,7 +26,7 @@ const minExpectedBytes = 1024;
  * What differs from protobuf-es 2.17: numbers that a closed enum does not have are kept also where other unknown fields
  * follow; `bytes` are plain `Uint8Array` whatever class the input has; what is no `Uint8Array` is refused for `bytes`
  * where protobuf-es would write something else, and what is no message (`Date`, arrays, `Map`, `Set`, promises, binary data,
- * async iterables) where it would write one without fields.
+ * async iterables) where it would write one without fields; so is a case that a oneof does not have, which it would drop.
  */
 export interface MessageCodec<D extends DescMessage = DescMessage> {
   readonly desc: D;
@@ -40,7 +41,8 @@ export interface MessageCodec<D extends DescMessage = DescMessage> {
   /**
    * Writes a message, or what `create` makes one of.
    *
-   * @throws Error a value does not fit its field, or a required field is missing
+   * @throws Error a value does not fit its field, or a required field is missing; the message begins with where, such as
+   *   `items[3].price: `
    */
   encode(value: MessageInitShape<D> | undefined): Uint8Array;
 
@@ -55,6 +57,11 @@ export interface MessageCodec<D extends DescMessage = DescMessage> {
 }
 
 const slab = new FrameSlab();
+
+function tryEncode(desc: DescMessage, value: object, isInit: boolean): void {
+  const out = new FrameSlab();
+  functionsOf(desc).write(out, value, out.open(minExpectedBytes), isInit);
+}
 
 class GeneratedCodec<D extends DescMessage> implements MessageCodec<D> {
   readonly desc: D;
@@ -96,6 +103,8 @@ class GeneratedCodec<D extends DescMessage> implements MessageCodec<D> {
       b[start + 4] = size;
       this.#expect(end - start);
       return out.take(start, end);
+    } catch (error) {
+      throw withPath(error, this.desc, value, tryEncode);
     } finally {
       out.close();
     }

@@ -1,3 +1,5 @@
+import { EncodeError } from './encode-error.js';
+
 /** What may stand in a field besides a value of its type. */
 const absentIfNullish = 1;
 export const absentIfZero = 2;
@@ -6,7 +8,7 @@ const arrayIsBytes = 4;
 /** @throws Error naming the field */
 export function fail(field: string, cause: unknown): never {
   const reason = cause instanceof Error ? cause.message : String(cause);
-  throw new Error(`cannot encode field ${field} to binary: ${reason}`, { cause });
+  throw new EncodeError(field, `cannot encode field ${field} to binary: ${reason}`, { cause });
 }
 
 export function isAbsent(value: unknown, may: number): boolean {

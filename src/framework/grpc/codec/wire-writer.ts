@@ -1,5 +1,6 @@
 import { protoInt64 } from '@bufbuild/protobuf';
 import type { FrameSlab } from './frame-slab.js';
+import { EncodeError } from './encode-error.js';
 import { absentIfZero, fail, isAbsent, unusual } from './unusual-values.js';
 import { double, float, high, low, signed, single, unsigned, words } from './scratch-number.js';
 
@@ -212,7 +213,18 @@ function integerKey(key: string): number | string {
 }
 
 function foreign(value: unknown, typeName: string): never {
-  throw new Error(`cannot encode ${kindOf(value)} as ${typeName}`);
+  throw new EncodeError(undefined, `cannot encode ${kindOf(value)} as ${typeName}`);
+}
+
+function missing(field: string, message: string): never {
+  throw new EncodeError(field, message);
+}
+
+/** A case that the oneof does not have: whoever names it means something, which would be lost without a word. */
+function unknownCase(value: unknown, oneof: string, cases: string): void {
+  // What `create()` takes for none.
+  if (value !== undefined && value !== null)
+    throw new EncodeError(oneof, `cannot encode oneof ${oneof}: case ${JSON.stringify(value)} (expected: ${cases})`);
 }
 
 function kindOf(value: unknown): string {
@@ -243,6 +255,6 @@ function isOther(value: object): boolean {
 export const wireWriter = {
   ...unusual,
   ...{ long, putLong, zigzag, putUint32, putInt32, store32, storeLong, storeFloat, storeDouble },
-  ...{ putText, putBytes, putUnknown, patchLength, varintSize, integerKey, foreign, isOther },
+  ...{ putText, putBytes, putUnknown, patchLength, varintSize, integerKey, foreign, missing, unknownCase, isOther },
   own: (message: object, name: string): boolean => Object.hasOwn(message, name),
 };
