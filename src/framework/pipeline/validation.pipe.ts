@@ -45,6 +45,9 @@ export class StrictValidationPipe extends ValidationPipe {
 
   #message(value: unknown, metadata: ArgumentMetadata): unknown {
     const plain = isRecord(value) && '$typeName' in value ? plainMessage(value) : value;
+    // Nothing to validate, and so nothing to wait for: what Nest's pipe does then, without its promise.
+    if (metadata.metatype === undefined || !this.toValidate(metadata))
+      return numberOf(this.transformPrimitive(plain, metadata), metadata);
     const read = this.#readCompiled(plain, metadata);
     if (read === undefined) return this.#byLibrary(plain, metadata);
     if (read instanceof Refused) throw refusedRequest(read.violations);
@@ -57,20 +60,14 @@ export class StrictValidationPipe extends ValidationPipe {
     let found = this.#compiled.get(dto);
     if (found === undefined) {
       // What the pipe passes on unchecked has no rules to compile, and nothing to say in the log.
-      const isChecked = this.toValidate(metadata) && isValidated(dto);
-      found = isChecked ? (compiled(dto, { source: pipeSource, refusesBinary: true }) ?? null) : null;
+      found = isValidated(dto) ? (compiled(dto, { source: pipeSource, refusesBinary: true }) ?? null) : null;
       this.#compiled.set(dto, found);
     }
     return found?.read(value);
   }
 
   async #byLibrary(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
-    const result: unknown = await super.transform(value, metadata);
-    if (typeof result === 'number' && Number.isNaN(result) && metadata.metatype === Number) {
-      const field = metadata.data ?? '';
-      throw new ValidationError([{ field, rule: 'isNumber', message: `${field} must be a number` }]);
-    }
-    return result;
+    return (await super.transform(value, metadata)) as unknown;
   }
 
   // Nest withholds a stream's messages until `drainBuffer` is called on the very object the handler gets.
@@ -85,6 +82,12 @@ export class StrictValidationPipe extends ValidationPipe {
     if (source.drainBuffer !== undefined) checked.drainBuffer = source.drainBuffer.bind(source);
     return checked;
   }
+}
+
+/** @throws ValidationError  a parameter that is to be a number is none */
+function numberOf(value: unknown, { metatype, data: field = '' }: ArgumentMetadata): unknown {
+  if (metatype !== Number || !Number.isNaN(value)) return value;
+  throw new ValidationError([{ field, rule: 'isNumber', message: `${field} must be a number` }]);
 }
 
 // The parameter's own class, not that of its messages, of which the compiler leaves no trace.
