@@ -1,5 +1,5 @@
 import { carriageReturn, colon, del, hash as numberSign, lineFeed, space, tab, tokenLower } from './characters.js';
-import { type FieldName, FieldKind, fieldName, nextHash } from './field-names.js';
+import { FieldKind, type FieldName, fieldName, nextHash } from './field-names.js';
 import { type Http1Refusal, type Http1RefusalKind, refusal } from './refusal.js';
 
 /** What a reader is reading; each begins where the one before has ended. */
@@ -39,11 +39,12 @@ const [zero, one, nine, dot] = Buffer.from('019.') as unknown as readonly [numbe
 export class HeadReader {
   /** Set when `read` has come upon something that is not allowed. */
   refusal: Http1Refusal | undefined;
-  /** Names in order, and where their values are: start, end, start … as offsets from where the bytes start. */
+  /** Whole fields, by which the lists beside are to be read: these are used again, and not cleared. */
+  fieldCount = 0;
   readonly names: FieldName[] = [];
-  readonly bounds: number[] = [];
-  /** Places in `names` of those that HTTP/1.1 itself heeds. */
-  readonly special: number[] = [];
+  /** Where the values start and end, as offsets from where the bytes start. */
+  readonly starts: number[] = [];
+  readonly ends: number[] = [];
   /** Offset of the head, behind empty lines; of the ends of its method and its target. */
   beginAt = 0;
   methodEnd = 0;
@@ -73,6 +74,12 @@ export class HeadReader {
   /** Something of a head has come, be it only its first byte. */
   get isInside(): boolean {
     return this.#part > Part.emptyLineEnd;
+  }
+
+  /** One of the fields is heeded by HTTP/1.1 itself. */
+  get hasSpecial(): boolean {
+    for (let i = 0; i < this.fieldCount; i += 1) if (this.names[i]?.kind !== FieldKind.plain) return true;
+    return false;
   }
 
   /**
@@ -203,12 +210,10 @@ export class HeadReader {
       return at + 1;
     }
     if (bytes[at] !== colon || at === first) return this.#fail('malformed', 'field name: not a token and a colon');
-    if (this.names.length === this.#maxFields) {
+    if (this.fieldCount === this.#maxFields) {
       return this.#fail('headers-too-large', `headers: more than ${this.#maxFields} fields`);
     }
-    const name = fieldName(bytes, first, at, hash);
-    if (name.kind !== FieldKind.plain) this.special.push(this.names.length);
-    this.names.push(name);
+    this.names[this.fieldCount] = fieldName(bytes, first, at, hash);
     this.#next(Part.value, start, at + 1);
     return at + 1;
   }
@@ -224,13 +229,15 @@ export class HeadReader {
     let last = at;
     while (first < last && isBlank(bytes[first] as number)) first += 1;
     while (last > first && isBlank(bytes[last - 1] as number)) last -= 1;
-    this.bounds.push(first - start, last - start);
+    this.starts[this.fieldCount] = first - start;
+    this.ends[this.fieldCount] = last - start;
+    this.fieldCount += 1;
     this.#part = Part.lineEnd;
     return at + 1;
   }
 
   #nameForPeople(): string {
-    const name = this.names.at(-1)?.name ?? '';
+    const name = this.names[this.fieldCount]?.name ?? '';
     return name.length > longestNamed ? 'a field' : name;
   }
 
@@ -249,9 +256,7 @@ export class HeadReader {
     this.#maxBytes = maxBytes;
     this.#maxFields = maxFields;
     this.refusal = undefined;
-    this.names.length = 0;
-    this.bounds.length = 0;
-    this.special.length = 0;
+    this.fieldCount = 0;
     this.beginAt = 0;
     this.methodEnd = 0;
     this.targetEnd = 0;

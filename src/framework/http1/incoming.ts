@@ -214,7 +214,7 @@ export class Incoming {
     const end = heads.read(rest, start, rest.length);
     if (end === notYet && heads.refusal === undefined) return this.#wait(rest);
     // What says where messages end or whom they are for has been heeded before: RFC 9110 section 6.5.1.
-    const isLate = heads.special.length > 0 && refusal('malformed', 'trailers: a field that belongs into the headers');
+    const isLate = heads.hasSpecial && refusal('malformed', 'trailers: a field that belongs into the headers');
     const wrong = heads.refusal ?? (isLate || undefined);
     if (wrong !== undefined) {
       this.#host.onRefusal(wrong, {});

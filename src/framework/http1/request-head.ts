@@ -60,7 +60,12 @@ export class RequestHead implements Http1RequestHead {
 /** What of a head has come before it was refused. */
 export function headSoFar(reader: HeadReader, bytes: Buffer, start: number): Partial<Http1RequestHead> {
   if (reader.targetEnd === 0) return {};
-  const head = splitHead(reader, bytes, start, start + Math.max(reader.targetEnd, reader.bounds.at(-1) ?? 0));
+  const head = splitHead(
+    reader,
+    bytes,
+    start,
+    start + Math.max(reader.targetEnd, reader.ends[reader.fieldCount - 1] ?? 0),
+  );
   const { method, fields, path } = head;
   return path.startsWith('/') ? { method, fields, path } : { method, fields };
 }
@@ -68,31 +73,27 @@ export function headSoFar(reader: HeadReader, bytes: Buffer, start: number): Par
 /** Makes the head of what `reader` has read in `bytes` from `start` to `end`, or says what is wrong with it. */
 export function requestHead(reader: HeadReader, bytes: Buffer, start: number, end: number): RequestHead | Http1Refusal {
   const head = splitHead(reader, bytes, start, end);
-  return heedFields(head, reader.names, reader.special) ?? heedTarget(head) ?? head;
+  return heedFields(head, reader.names) ?? heedTarget(head) ?? head;
 }
 
 /** Names and values of a trailer section. */
 export function fieldsIn(reader: HeadReader, bytes: Buffer, start: number): string[] {
-  const { bounds, names } = reader;
+  const { ends, fieldCount, names, starts } = reader;
   const fields: string[] = [];
-  for (let i = 0; i < bounds.length; i += 2) {
-    fields.push(
-      (names[i >>> 1] as FieldName).name,
-      bytes.toString('latin1', start + (bounds[i] as number), start + (bounds[i + 1] as number)),
-    );
+  for (let i = 0; i < fieldCount; i += 1) {
+    const value = bytes.toString('latin1', start + (starts[i] as number), start + (ends[i] as number));
+    fields.push((names[i] as FieldName).name, value);
   }
   return fields;
 }
 
 function splitHead(reader: HeadReader, bytes: Buffer, start: number, end: number): RequestHead {
-  const { beginAt, bounds, names } = reader;
+  const { beginAt, ends, fieldCount, names, starts } = reader;
   const text = bytes.toString('latin1', start + beginAt, end);
   const fields: string[] = [];
-  for (let i = 0; i < bounds.length; i += 2) {
-    fields.push(
-      (names[i >>> 1] as FieldName).name,
-      text.slice((bounds[i] as number) - beginAt, (bounds[i + 1] as number) - beginAt),
-    );
+  for (let i = 0; i < fieldCount; i += 1) {
+    const value = text.slice((starts[i] as number) - beginAt, (ends[i] as number) - beginAt);
+    fields.push((names[i] as FieldName).name, value);
   }
   const methodEnd = reader.methodEnd - beginAt;
   const head = new RequestHead(methodIn(text, methodEnd), reader.minorVersion, fields, text);
@@ -112,18 +113,15 @@ const none = -2;
 const digits = /^\d{1,16}$/;
 
 // RFC 9112 sections 3.2, 6.1 to 6.3 and 9.3.
-function heedFields(
-  head: RequestHead,
-  names: readonly FieldName[],
-  special: readonly number[],
-): Http1Refusal | undefined {
+function heedFields(head: RequestHead, names: readonly FieldName[]): Http1Refusal | undefined {
   let hosts = 0;
   let length = none;
   let codings = '';
   let hasUpgrade = false;
-  for (const place of special) {
-    const value = head.fields[place * 2 + 1] as string;
-    const { kind } = names[place] as FieldName;
+  for (let i = 1; i < head.fields.length; i += 2) {
+    const { kind } = names[i >>> 1] as FieldName;
+    if (kind === FieldKind.plain) continue;
+    const value = head.fields[i] as string;
     if (kind === FieldKind.host) {
       hosts += 1;
       head.authority = value;
