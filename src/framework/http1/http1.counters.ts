@@ -18,6 +18,7 @@ export class Http1Counters {
   /** Refused requests, by why. */
   readonly refused: Record<Http1RefusalKind, number> = {
     malformed: 0,
+    host: 0,
     'headers-too-large': 0,
     timeout: 0,
     version: 0,

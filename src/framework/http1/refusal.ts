@@ -1,6 +1,8 @@
 /** Why a request is not served. */
 export type Http1RefusalKind =
   | 'malformed'
+  /** Not exactly one `host`; the head is whole. */
+  | 'host'
   /** Of the headers, or of the trailers. */
   | 'headers-too-large'
   /** Headers or body have not come in time. */
@@ -19,6 +21,7 @@ export interface Http1Refusal {
 
 const statuses: Record<Http1RefusalKind, number> = {
   malformed: 400,
+  host: 400,
   timeout: 408,
   'headers-too-large': 431,
   'transfer-coding': 501,

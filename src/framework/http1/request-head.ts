@@ -137,7 +137,7 @@ function heedFields(head: RequestHead, names: readonly FieldName[]): Http1Refusa
   }
   head.wantsUpgrade &&= hasUpgrade && head.httpVersionMinor === 1;
   if (hosts > 1 || (hosts === 0 && head.httpVersionMinor === 1))
-    return malformed(`host: ${hosts} of them (expected: 1)`);
+    return refusal('host', `the request has ${hosts} host headers (expected: 1)`);
   if (hosts > 0 && !isHost(head.authority)) return malformed('host: not a host with or without a port');
   head.bodyBytes = length === none ? 0 : length;
   return codings === '' ? undefined : heedCodings(head, codings, length !== none);
