@@ -218,17 +218,17 @@ export const malformed: Readonly<Record<string, readonly [kind: string, bytes: s
   'a handshake of TLS': ['malformed', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03'],
 
   // Host.
-  'no host': ['malformed', 'GET / HTTP/1.1\r\n\r\n'],
-  'two hosts': ['malformed', 'GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n'],
-  'the same host twice': ['malformed', 'GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n'],
-  'two hosts in HTTP/1.0': ['malformed', 'GET / HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n'],
+  'no host': ['host', 'GET / HTTP/1.1\r\n\r\n'],
+  'two hosts': ['host', 'GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n'],
+  'the same host twice': ['host', 'GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n'],
+  'two hosts in HTTP/1.0': ['host', 'GET / HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n'],
   'a list of hosts': ['malformed', 'GET / HTTP/1.1\r\nHost: a, b\r\n\r\n'],
   'a path in host': ['malformed', 'GET / HTTP/1.1\r\nHost: a/b\r\n\r\n'],
   'user information in host': ['malformed', 'GET / HTTP/1.1\r\nHost: u@a\r\n\r\n'],
   'a port that is none': ['malformed', 'GET / HTTP/1.1\r\nHost: a:b\r\n\r\n'],
   'absolute form with another host': ['malformed', 'GET http://b/ HTTP/1.1\r\nHost: a\r\n\r\n'],
   'absolute form with an empty host': ['malformed', 'GET http://b/ HTTP/1.1\r\nHost:\r\n\r\n'],
-  'absolute form without host': ['malformed', 'GET http://b/ HTTP/1.1\r\n\r\n'],
+  'absolute form without host': ['host', 'GET http://b/ HTTP/1.1\r\n\r\n'],
 
   // Sizes.
   'a long target': ['headers-too-large', `GET /${'a'.repeat(16_384)} HTTP/1.1\r\nHost: a\r\n\r\n`],

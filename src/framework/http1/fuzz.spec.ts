@@ -58,7 +58,7 @@ describe('a connection that gets anything at all', () => {
       fc.asyncProperty(fc.uint8Array({ maxLength: 200 }), fc.constantFrom(...beginnings), async (random, beginning) => {
         expectOrder(await feed([Buffer.concat([bytesOf(beginning), random])]));
       }),
-      { numRuns: 2000 },
+      { numRuns: 1000 },
     );
   });
 
@@ -67,7 +67,7 @@ describe('a connection that gets anything at all', () => {
       fc.asyncProperty(anyRequests, anyMutations, async (bytes, mutations) => {
         expectOrder(await feed([mutate(bytes, mutations)]));
       }),
-      { numRuns: 2000 },
+      { numRuns: 1000 },
     );
   });
 
@@ -82,7 +82,7 @@ describe('a connection that gets anything at all', () => {
         expect(parts).toEqual(whole);
         expectOrder(parts);
       }),
-      { numRuns: 1500 },
+      { numRuns: 800 },
     );
   });
 

@@ -67,6 +67,11 @@ export class Incoming {
     return this.#state === State.head && this.#heads.isInside;
   }
 
+  /** What has come of a head that is not whole. */
+  headSoFar(): Partial<Http1RequestHead> {
+    return this.isInHead && this.#rest !== undefined ? headSoFar(this.#heads, this.#rest, this.#at) : {};
+  }
+
   /** A body has begun, and is not whole. */
   get isInBody(): boolean {
     return this.#state !== State.head && this.#state !== State.stopped;

@@ -66,8 +66,8 @@ export function headSoFar(reader: HeadReader, bytes: Buffer, start: number): Par
     start,
     start + Math.max(reader.targetEnd, reader.ends[reader.fieldCount - 1] ?? 0),
   );
-  const { method, fields, path } = head;
-  return path.startsWith('/') ? { method, fields, path } : { method, fields };
+  const { method, fields, httpVersionMinor, path } = head;
+  return { method, fields, httpVersionMinor, ...(path.startsWith('/') && { path }) };
 }
 
 /** Makes the head of what `reader` has read in `bytes` from `start` to `end`, or says what is wrong with it. */

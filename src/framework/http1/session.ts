@@ -16,8 +16,8 @@ export interface Http1Handler {
   onRequest(stream: Http1Stream, head: Http1RequestHead): void;
   /**
    * A request that breaks the rules, or has not come in time; `head` is as much of it as there is. The connection closes
-   * after the answer. If that happens amid a body, `stream` is the one that `onRequest` was given: it goes on without
-   * `onData` and `onEnd`, to be answered; where its answer has begun, the connection is broken off instead of this.
+   * after the answer. If that happens amid a body, `stream` is the one that `onRequest` was given, and `head` is empty: it
+   * goes on without `onData` and `onEnd`, to be answered; where its answer has begun, the connection is broken off instead.
    */
   onRefused(stream: Http1Stream, refusal: Http1Refusal, head: Partial<Http1RequestHead>): void;
   /**
@@ -103,7 +103,7 @@ export class Session implements IncomingHost, StreamHost, TimedConnection, Write
   }
 
   get isReady(): boolean {
-    return this.#stream === undefined && !this.#socket.writableNeedDrain;
+    return this.#stream === undefined && !this.writer.isBlocked;
   }
 
   onUpgrade(head: RequestHead, bytes: Buffer): boolean {
@@ -159,7 +159,7 @@ export class Session implements IncomingHost, StreamHost, TimedConnection, Write
       return;
     }
     this.#isClosing = true;
-    const stream = this.#stream ?? new Stream(this, (this.#requests += 1), head.method === 'HEAD', 1);
+    const stream = this.#stream ?? this.#refusedStream(head);
     this.#stream = stream;
     try {
       this.#handler.onRefused(stream, why, head);
@@ -219,7 +219,7 @@ export class Session implements IncomingHost, StreamHost, TimedConnection, Write
   }
 
   onFlushed(): void {
-    if (!this.#socket.writableNeedDrain) this.onSocketDrain();
+    if (!this.writer.isBlocked) this.onSocketDrain();
   }
 
   onSocketDrain(): void {
@@ -233,14 +233,15 @@ export class Session implements IncomingHost, StreamHost, TimedConnection, Write
   onPeerEnd(): void {
     if (this.isEnded) return;
     if (this.#stream !== undefined) this.breakOff(this.#stream, CloseCode.gone);
-    else if (this.incoming.isInHead) this.onRefusal(refusal('malformed', 'headers: end too early'), {});
+    else if (this.incoming.isInHead)
+      this.onRefusal(refusal('malformed', 'headers: end too early'), this.incoming.headSoFar());
     else this.finish();
   }
 
   onLate(): void {
     const what = this.incoming.isInHead ? 'headers' : 'body';
     if (this.#stream === undefined && what === 'body') this.onTooMuchUnread();
-    else this.onRefusal(refusal('timeout', `${what}: too late`), {});
+    else this.onRefusal(refusal('timeout', `${what}: too late`), this.incoming.headSoFar());
   }
 
   onIdle(): void {
@@ -285,6 +286,12 @@ export class Session implements IncomingHost, StreamHost, TimedConnection, Write
       stream.close(CloseCode.gone);
     }
     this.#handler.onClose?.();
+  }
+
+  #refusedStream({ method, httpVersionMinor = 1 }: Partial<Http1RequestHead>): Stream {
+    const stream = new Stream(this, (this.#requests += 1), method === 'HEAD', httpVersionMinor);
+    stream.isRequestEnded = true;
+    return stream;
   }
 
   /** The rest of the request will not be read, or nobody can say where it ends. */

@@ -1,13 +1,11 @@
-import { type AnswerHead, answerHead, Opening, unknownLength } from './answer-head.js';
+import { AnswerBody } from './answer-body.js';
+import { type AnswerHead, answerHead, Opening } from './answer-head.js';
 import { Http1HeaderError } from './http1.errors.js';
 import type { Http1Fields, Http1Stream, Http1StreamListener } from './http1-stream.js';
 import type { Writer } from './writer.js';
 
 /** Why a stream is gone, for `onClose`. */
 export const CloseCode = { ended: 0, malformed: 1, failed: 2, gone: 8 } as const;
-
-/** How the body of an answer is delimited: RFC 9112 section 6. */
-const Framing = { none: 0, length: 1, chunks: 2, close: 3 } as const;
 
 /** What a stream needs of its connection. */
 export interface StreamHost {
@@ -50,15 +48,16 @@ export class Stream implements Http1Stream {
   #listener: Http1StreamListener | undefined;
   #isPaused = false;
   #isEndDelivered = false;
-  #framing: number = Framing.none;
-  #bytesLeft = 0;
+  readonly #body: AnswerBody;
   /** `end` has been called. */
   #isEnding = false;
+  #trailers = '';
   #wantsDrain = false;
   #closeCode: number = CloseCode.ended;
 
   constructor(host: StreamHost, id: number, isHead: boolean, minorVersion: number) {
     this.#host = host;
+    this.#body = new AnswerBody(host.writer);
     this.id = id;
     this.#isHead = isHead;
     this.#minorVersion = minorVersion;
@@ -110,28 +109,21 @@ export class Stream implements Http1Stream {
   }
 
   write(data: Uint8Array): boolean {
-    if (this.#cannotSend() || data.length === 0 || this.#framing === Framing.none) return true;
+    if (this.#cannotSend() || data.length === 0) return true;
     this.#send(data);
-    if (this.#host.writer.waitingBytes < this.#host.writeHighWaterBytes) return true;
+    if (this.isClosed || this.#body.waitingBytes < this.#host.writeHighWaterBytes) return true;
     this.#wantsDrain = true;
     return false;
   }
 
   end(trailers?: Http1Fields, data?: Uint8Array): boolean {
-    const closing = trailers !== undefined && trailers.length > 0 ? answerHead(trailers, Opening.trailers).text : '';
+    const lines = trailers !== undefined && trailers.length > 0 ? answerHead(trailers, Opening.trailers).text : '';
     if (this.#cannotSend()) return true;
     this.#wantsDrain = false;
-    let isCopied = true;
-    if (data !== undefined && data.length > 0 && this.#framing !== Framing.none) isCopied = this.#send(data);
+    const isCopied = data === undefined || data.length === 0 || this.#send(data);
     this.#isEnding = true;
-    if (this.isClosed) return isCopied;
-    if (this.#framing === Framing.length && this.#bytesLeft > 0) {
-      this.#host.breakOff(this, CloseCode.failed);
-      return isCopied;
-    }
-    if (this.#framing === Framing.chunks) this.#host.writer.text(closing === '' ? '0\r\n\r\n' : `0\r\n${closing}\r\n`);
-    this.isAnswered = true;
-    this.#host.onAnswered(this);
+    this.#trailers = lines;
+    if (!this.isClosed && !this.#body.isQueued) this.#finish();
     return isCopied;
   }
 
@@ -141,7 +133,12 @@ export class Stream implements Http1Stream {
 
   /** More output can be taken. */
   onWritable(): void {
-    if (!this.#wantsDrain) return;
+    if (this.#body.isQueued) {
+      this.#body.pump();
+      if (this.#body.isQueued) return;
+      if (this.#isEnding) this.#finish();
+    }
+    if (!this.#wantsDrain || this.#host.writer.isBlocked) return;
     this.#wantsDrain = false;
     try {
       this.#listener?.onDrain();
@@ -203,46 +200,30 @@ export class Stream implements Http1Stream {
     return false;
   }
 
-  // RFC 9110 section 6.4.1, RFC 9112 section 6.3.
   #begin(head: AnswerHead, isAll: boolean): void {
-    const { status, contentLength } = head;
-    const hasLength = contentLength !== unknownLength && !head.isInChunks;
-    let { text } = head;
-    let isClosing = head.isClosing;
-    if (this.#isHead || status === 204 || status === 304) {
-      if (hasLength && status !== 204) text += `content-length: ${contentLength}\r\n`;
-    } else if (isAll || hasLength || status === 205) {
-      const isEmpty = status === 205 || !hasLength;
-      this.#framing = status === 205 ? Framing.none : Framing.length;
-      this.#bytesLeft = isEmpty ? 0 : contentLength;
-      text += isEmpty ? 'content-length: 0\r\n' : `content-length: ${contentLength}\r\n`;
-    } else if (this.#minorVersion === 1) {
-      this.#framing = Framing.chunks;
-      text += 'transfer-encoding: chunked\r\n';
-    } else {
-      this.#framing = Framing.close;
-      isClosing = true;
-    }
+    const lengthLine = this.#body.begin(head, this.#isHead, this.#minorVersion, isAll);
     this.hasResponded = true;
-    this.#host.writer.text(text + this.#host.beginAnswer(this, isClosing));
+    const lastLines = this.#host.beginAnswer(this, head.isClosing || this.#body.endsConnection);
+    this.#host.writer.text(head.text + lengthLine + lastLines);
   }
 
   /** Returns whether the bytes have been copied. */
   #send(data: Uint8Array): boolean {
-    const { writer } = this.#host;
-    if (this.#framing === Framing.length) {
-      // More than was said would be taken for the beginning of the next answer.
-      if (data.length > this.#bytesLeft) {
-        this.#host.breakOff(this, CloseCode.failed);
-        return true;
-      }
-      this.#bytesLeft -= data.length;
-      return writer.bytes(data);
+    const body = this.#body;
+    if (body.isNone) return true;
+    if (body.takes(data)) return body.send(data);
+    this.#host.breakOff(this, CloseCode.failed);
+    return true;
+  }
+
+  /** All of the body has been given to the writer. */
+  #finish(): void {
+    if (this.#body.isShort) {
+      this.#host.breakOff(this, CloseCode.failed);
+      return;
     }
-    if (this.#framing === Framing.close) return writer.bytes(data);
-    writer.text(`${data.length.toString(16)}\r\n`);
-    const isCopied = writer.bytes(data);
-    writer.text('\r\n');
-    return isCopied;
+    this.#body.end(this.#trailers);
+    this.isAnswered = true;
+    this.#host.onAnswered(this);
   }
 }

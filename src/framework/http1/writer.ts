@@ -44,9 +44,14 @@ export class Writer implements TurnEnd {
     return this.#socket.writableLength + this.#filled - this.#sent;
   }
 
-  /** One byte for each character; room for `more` bytes is made behind. */
-  text(text: string, more = 0): void {
-    const at = this.#reserve(text.length, more);
+  /** The socket has more than it likes; 'drain' follows. */
+  get isBlocked(): boolean {
+    return this.#socket.writableNeedDrain;
+  }
+
+  /** One byte for each character. */
+  text(text: string): void {
+    const at = this.#reserve(text.length);
     this.#buffer.write(text, at, 'latin1');
     this.#filled = at + text.length;
   }
@@ -58,7 +63,7 @@ export class Writer implements TurnEnd {
       this.#pass(bytes);
       return false;
     }
-    const at = this.#reserve(length, 0);
+    const at = this.#reserve(length);
     this.#buffer.set(bytes, at);
     this.#filled = at + length;
     return true;
@@ -100,14 +105,13 @@ export class Writer implements TurnEnd {
     this.#filled = 0;
   }
 
-  /** Returns the place in the buffer where `bytes` go; where there is not room for `more` behind them, these go elsewhere. */
-  #reserve(bytes: number, more: number): number {
+  /** Returns the place in the buffer where `bytes` go. */
+  #reserve(bytes: number): number {
     if (!this.#isScheduled) {
       this.#isScheduled = true;
       atTurnEnd(this);
     }
-    const room = this.#buffer.length - this.#filled;
-    if (room < bytes || (room < bytes + more && more < noCopyBytes)) this.#nextBuffer(bytes);
+    if (this.#buffer.length - this.#filled < bytes) this.#nextBuffer(bytes);
     return this.#filled;
   }
 
@@ -130,7 +134,7 @@ export class Writer implements TurnEnd {
   /** All of a turn in one `writev`. */
   #pass(bytes: Uint8Array): void {
     if (this.#isClosed) return;
-    this.#reserve(0, 0);
+    this.#reserve(0);
     if (!this.#isCorked) {
       this.#isCorked = true;
       this.#socket.cork();
