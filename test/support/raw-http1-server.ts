@@ -1,5 +1,5 @@
 import { EventEmitter, once } from 'node:events';
-import { type AddressInfo, createServer, type Server } from 'node:net';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { Http1Connection } from '../../src/framework/http1/connection.js';
 import { Http1Counters } from '../../src/framework/http1/http1.counters.js';
 import { type Http1ConnectionOptions, http1ConnectionOptions } from '../../src/framework/http1/http1.options.js';
@@ -10,6 +10,8 @@ import type { Http1Handler } from '../../src/framework/http1/session.js';
 export interface RawServer extends AsyncDisposable {
   readonly port: number;
   readonly connections: Http1Connection[];
+  /** Of the connections. */
+  readonly sockets: Socket[];
   readonly counters: Http1Counters;
   /** What handlers and listeners threw. */
   readonly errors: unknown[];
@@ -25,6 +27,7 @@ export async function serve(
 ): Promise<RawServer> {
   const options = http1ConnectionOptions(changes);
   const connections: Http1Connection[] = [];
+  const sockets: Socket[] = [];
   const counters = new Http1Counters();
   const errors: unknown[] = [];
   let goneCount = 0;
@@ -45,9 +48,10 @@ export async function serve(
     ...parts,
   };
   const server = createServer({ allowHalfOpen: true }, (socket) => {
+    sockets.push(socket);
     connections.push(new Http1Connection(socket, options, handler, counters));
   });
-  return { port: await listen(server), connections, counters, errors, gone, [Symbol.asyncDispose]: dispose };
+  return { port: await listen(server), connections, sockets, counters, errors, gone, [Symbol.asyncDispose]: dispose };
 
   async function dispose(): Promise<void> {
     const closed = once(server, 'close');

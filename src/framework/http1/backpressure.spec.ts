@@ -204,6 +204,8 @@ describe('an answer that is not read', { timeout: 20_000 }, () => {
 
       await eventually('the answer has begun', () => streams.length === 1);
       expect(streams[0]?.isAnswered).toBe(false);
+      // The time limit for peers that take nothing looks whether this changes.
+      expect(server.sockets[0]?.writableLength).toBeLessThan(300_000);
       client.socket.resume();
 
       const { answers, rest } = readAnswers(await client.closed);
