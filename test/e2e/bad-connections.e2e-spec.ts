@@ -15,6 +15,10 @@ const bodyTimeoutMs = 700;
 const patienceMs = 10_000;
 
 const preface = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
+const unknownVersion = errorEnvelope(505, {
+  reason: 'HTTP_VERSION_NOT_SUPPORTED',
+  message: 'the version of HTTP is not supported (expected: 1.0, 1.1 or 2)',
+});
 let app: TrialApp;
 
 beforeAll(async () => {
@@ -91,10 +95,15 @@ describe('a connection', () => {
   it('that breaks the preface off at its last byte is refused as HTTP', async () => {
     const answer = await exchangeRaw(app.port, `${preface.slice(0, 23)}X`);
 
-    expect(answer).toMatch(/^HTTP\/1\.1 400 /);
-    expect(bodyOf(answer)).toEqual(
-      errorEnvelope(400, { reason: 'MALFORMED_REQUEST', message: 'the request is not valid HTTP' }),
-    );
+    expect(answer).toMatch(/^HTTP\/1\.1 505 /);
+    expect(bodyOf(answer)).toEqual(unknownVersion);
+  });
+
+  it('that names a version of HTTP that there is not is answered 505 and closed', async () => {
+    const answer = await exchangeRaw(app.port, 'GET / HTTP/9.9\r\n\r\n');
+
+    expect(answer).toMatch(/^HTTP\/1\.1 505 /);
+    expect(bodyOf(answer)).toEqual(unknownVersion);
   });
 
   it('that sends HTTP/2 frames nobody knows is ended with GOAWAY', async () => {
@@ -114,7 +123,6 @@ describe('a connection', () => {
 
   it.each([
     ['no bytes that mean anything', Buffer.from('\0\u0001\u0002\r\n\r\n')],
-    ['an unknown version', Buffer.from('GET / HTTP/9.9\r\n\r\n')],
     ['a header without a colon', Buffer.from('GET / HTTP/1.1\r\nhost: a\r\nbroken\r\n\r\n')],
     ['two lengths', Buffer.from('POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nx')],
     [

@@ -90,7 +90,7 @@ describe.each(['DELETE', 'QUERY', 'PROPFIND', 'BREW', 'post'])('the method %s on
 describe('a method unheard of', () => {
   it.each([
     ['that is no token', 'BR(W /trial/orders HTTP/1.1'],
-    ['with a target that is no path', 'BREW http://a/trial/orders HTTP/1.1'],
+    ['with a target that is no path', 'BREW trial/orders HTTP/1.1'],
     ['without an end', 'B'.repeat(70)],
   ])('%s is no request', async (_, line) => {
     const answer = await exchangeRaw(app.port, `${line}\r\nhost: a\r\n\r\n`);

@@ -1,4 +1,3 @@
-import http from 'node:http';
 import http2 from 'node:http2';
 import net, { type AddressInfo } from 'node:net';
 import type { DescService } from '@bufbuild/protobuf';
@@ -16,12 +15,14 @@ import { Client, credentials } from '@grpc/grpc-js';
 import { throwError } from 'rxjs';
 import { type HealthSource, Lifecycle, LiveValue } from '../../src/framework/core/index.js';
 import { type CorsRules, GrpcOptions, GrpcServer, GrpcStrategy, GrpcWeb } from '../../src/framework/grpc/index.js';
+import { Http1Connection, http1ConnectionOptions } from '../../src/framework/http1/index.js';
 import {
   Http2Connection,
   type Http2ConnectionHandler,
   type Http2ConnectionOptions,
   http2ConnectionOptions,
   Http2Counters,
+  Http2Headers,
 } from '../../src/framework/http2/index.js';
 import { HandlerSource, LimitOptions, RequestGate } from '../../src/framework/pipeline/index.js';
 
@@ -110,9 +111,19 @@ export async function startGrpcApp(init: GrpcAppInit): Promise<GrpcApp> {
     connections.add(connection);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const http1 = http.createServer((request, response) => {
-    if (web.handlesHttp1(request)) web.serveHttp1(request, response);
-    else response.writeHead(404).end();
+  const http1Connections = new Set<Http1Connection>();
+  const http1 = net.createServer((socket) => {
+    const connection: Http1Connection = new Http1Connection(socket, http1ConnectionOptions(), {
+      onRequest(stream, { method, path, fields }) {
+        const head = { method, path, headers: new Http2Headers(fields) };
+        if (web.handles(head)) web.serve(stream, head);
+        else stream.respondOnly([{ name: ':status', value: '404' }]);
+      },
+      onRefused: (stream, { status }) => stream.respondOnly([{ name: ':status', value: String(status) }]),
+      onUpgrade: () => false,
+      onClose: () => http1Connections.delete(connection),
+    });
+    http1Connections.add(connection);
   });
   await new Promise<void>((resolve) => http1.listen(0, '127.0.0.1', resolve));
   const addressOf = (of: net.Server): string => `127.0.0.1:${(of.address() as AddressInfo).port}`;
@@ -140,7 +151,7 @@ export async function startGrpcApp(init: GrpcAppInit): Promise<GrpcApp> {
       for (const session of raw) session.destroy();
       for (const connection of connections) connection.destroy();
       await app.close();
-      http1.closeAllConnections();
+      for (const connection of http1Connections) connection.destroy();
       await new Promise((resolve) => http1.close(resolve));
       await new Promise((resolve) => server.close(resolve));
       await new Promise((resolve) => setImmediate(resolve));

@@ -60,7 +60,7 @@ export class TestPort implements AsyncDisposable {
 
   private constructor(settings: PortSettings) {
     const handle = settings.handle ?? echo;
-    this.server = http.createServer({ connectionsCheckingInterval: 20 }, handle);
+    this.server = http.createServer();
     this.options = new LiveValue<ServerOptions>({
       ...new ServerOptions(),
       idleLingerMs: 100,

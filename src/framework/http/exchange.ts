@@ -1,4 +1,3 @@
-import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { RequestContext } from '../core/index.js';
 import type { Failure, RequestGate } from '../pipeline/index.js';
 
@@ -14,7 +13,7 @@ export interface Exchange {
 
 const exchangeKey = Symbol('rookery.exchange');
 
-/** Ties an exchange to Node's request object, which every layer of Fastify and Nest hands on. */
+/** Ties an exchange to the request object, which every layer of Fastify and Nest hands on. */
 export function keepExchange(raw: object, exchange: Exchange): void {
   (raw as { [exchangeKey]?: Exchange })[exchangeKey] = exchange;
 }
@@ -22,22 +21,4 @@ export function keepExchange(raw: object, exchange: Exchange): void {
 /** The exchange of a request, or `undefined` when it was refused before one was opened. */
 export function exchangeOf(raw: object): Exchange | undefined {
   return (raw as { [exchangeKey]?: Exchange })[exchangeKey];
-}
-
-/** The request that came last on a connection of HTTP/1.1. */
-export interface LatestRequest {
-  readonly request: FastifyRequest;
-  readonly reply: FastifyReply;
-}
-
-const latestKey = Symbol('rookery.latest');
-
-/** Remembers the request at work on a connection of HTTP/1.1; `undefined` when it is over, body and answer. */
-export function keepLatest(socket: object, latest: LatestRequest | undefined): void {
-  (socket as { [latestKey]?: LatestRequest | undefined })[latestKey] = latest;
-}
-
-/** The request that a connection of HTTP/1.1 is at, or was cut off in; `undefined` between two requests. */
-export function latestOn(socket: object): LatestRequest | undefined {
-  return (socket as { [latestKey]?: LatestRequest })[latestKey];
 }

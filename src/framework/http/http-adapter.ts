@@ -1,4 +1,3 @@
-import type { Socket } from 'node:net';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyContentTypeParser, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Live, RookeryError } from '../core/index.js';
@@ -16,7 +15,6 @@ import type { RestRequest } from './rest-request.js';
 import type { RestResponse } from './rest-response.js';
 import { RouteTable } from './route-table.js';
 import { securityHeaders } from './security-headers.js';
-import { WireRefusals } from './wire-refusals.js';
 
 /** What the adapter needs of the application around it. */
 export interface HttpAdapterInit {
@@ -44,7 +42,6 @@ export class HttpAdapter extends FastifyAdapter {
     const routes = new RouteTable();
     const headers = init.securityHeaders ? securityHeaders() : {};
     const { maxHeaderBytes } = limits;
-    const wire = new WireRefusals({ gate: init.gate, limits: init.limits, headers, routes });
     const open = (request: FastifyRequest, reply: FastifyReply): RookeryError | undefined => {
       void reply.headers(headers);
       return openExchange(init.gate, request, reply);
@@ -55,10 +52,8 @@ export class HttpAdapter extends FastifyAdapter {
       trustProxy: init.trustProxy,
       // The path is decoded by the router; longer parameters than the largest header block can hold cannot arrive.
       routerOptions: { maxParamLength: maxHeaderBytesBound },
-      // Node would refuse without `host` by an empty answer; `brokenRule()` sees to it.
-      http: { maxHeaderSize: maxHeaderBytes, connectionsCheckingInterval: 1000, requireHostHeader: false },
-      requestTimeout: limits.headersTimeoutMs + limits.bodyTimeoutMs,
-      clientErrorHandler: (error: Error, socket: Socket) => wire.onClientError(error, socket),
+      // Of Node's own server, which gets what somebody upgrades.
+      http: { maxHeaderSize: maxHeaderBytesBound },
       frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) => {
         // Refused by the router, before any hook: the exchange is opened here so that the request is counted and logged.
         open(request, reply);
@@ -69,11 +64,6 @@ export class HttpAdapter extends FastifyAdapter {
     this.#parser = jsonParser(init.limits);
     this.#open = open;
     const fastify = this.getInstance<FastifyInstance>();
-    const { server } = fastify;
-    server.headersTimeout = limits.headersTimeoutMs;
-    // Node would answer both by itself, with nothing in the answer. An expectation goes the way of every request.
-    server.on('checkExpectation', (request, response) => server.emit('request', request, response));
-    server.on('connect', wire.onConnect);
     this.#lane = new DirectLane({
       gate: init.gate,
       fastify,

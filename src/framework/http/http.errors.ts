@@ -94,6 +94,27 @@ export class TunnelNotOfferedError extends RookeryError {
   }
 }
 
+/** The request is in a version of HTTP/1 that there is not. Use HTTP/1.1 or HTTP/2. */
+export class HttpVersionNotSupportedError extends RookeryError {
+  static override readonly reason = 'HTTP_VERSION_NOT_SUPPORTED';
+  static override readonly status = Status.Unimplemented;
+  static override readonly httpStatus = 505;
+
+  constructor() {
+    super('the version of HTTP is not supported (expected: 1.0, 1.1 or 2)');
+  }
+}
+
+/** The request has a `transfer-encoding` other than `chunked`. */
+export class TransferCodingNotSupportedError extends RookeryError {
+  static override readonly reason = 'TRANSFER_CODING_NOT_SUPPORTED';
+  static override readonly status = Status.Unimplemented;
+
+  constructor() {
+    super('the transfer coding is not supported (expected: chunked)');
+  }
+}
+
 /** The header block is larger than `server.limits.maxHeaderBytes`. */
 export class HeadersTooLargeError extends RookeryError {
   static override readonly reason = 'HEADERS_TOO_LARGE';

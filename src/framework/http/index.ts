@@ -14,15 +14,17 @@ export { ErrorFilter } from './error.filter.js';
 export { registerHttpPlugins } from './http-plugins.js';
 export { type RestRequest } from './rest-request.js';
 export { RestRequests, type RestHandler, type RestRequestsInit } from './rest-requests.js';
+export type { Http1Facts, RestConnection, RestHead, RestStream } from './rest-stream.js';
 export { type RestResponse } from './rest-response.js';
 export { type Transport, transportOf } from './stream-socket.js';
 export { securityHeaders } from './security-headers.js';
-export { brokenRule, type RuledRequest } from './request-rules.js';
+export { brokenRule } from './request-rules.js';
 export { Raw } from './raw.decorator.js';
 export { type ApiDocsOptions, registerApiDocs } from './openapi/register-api-docs.js';
 export {
   ExpectationFailedError,
   HeadersTooLargeError,
+  HttpVersionNotSupportedError,
   MalformedBodyError,
   MalformedRequestError,
   MalformedRequestTimeoutError,
@@ -30,6 +32,7 @@ export {
   MethodNotAllowedError,
   RequestTimeoutError,
   RouteNotFoundError,
+  TransferCodingNotSupportedError,
   TunnelNotOfferedError,
   UnsupportedContentTypeError,
 } from './http.errors.js';

@@ -10,9 +10,9 @@ import {
   statusOfHttp,
 } from '../core/index.js';
 import { type RequestGate, toFailure } from '../pipeline/index.js';
-import { type Exchange, exchangeOf, keepExchange, keepLatest, latestOn } from './exchange.js';
+import { type Exchange, exchangeOf, keepExchange } from './exchange.js';
 import { MalformedRequestTimeoutError } from './http.errors.js';
-import { brokenRule } from './request-rules.js';
+import type { RestRequest } from './rest-request.js';
 
 // The paths of the probes are part of the contract (`health/`, `telemetry/`).
 const probePrefix = '/health/';
@@ -50,27 +50,23 @@ export function openExchange(
   });
   const exchange: Exchange = { context, gate, failure: undefined, isCut: false };
   keepExchange(request.raw, exchange);
-  const isHttp1 = request.raw.httpVersionMajor === 1;
-  if (isHttp1) keepLatest(request.raw.socket, { request, reply });
   void reply.header('x-request-id', context.requestId);
   // 'close' comes after the last byte as well as when the caller goes away.
   reply.raw.once('close', () => {
-    if (isHttp1) forget(request);
     endExchange(exchange, reply);
   });
   cutAtDeadline(exchange, reply);
-  const broken = brokenRule(request.raw);
+  const { refusal: broken } = request.raw as Partial<Pick<RestRequest, 'refusal'>>;
   if (broken !== undefined) {
     // Where the next request begins is not sure: a body may follow or not.
-    if (isHttp1) void reply.header('connection', 'close');
+    if (request.raw.httpVersionMajor === 1) void reply.header('connection', 'close');
     return broken;
   }
   if (timeout !== undefined && timeoutMs === undefined) return new MalformedRequestTimeoutError(String(timeout));
   return context.isProbe ? undefined : gate.refusal();
 }
 
-// Apart, so that it holds the headers only: Node's timer for the next request of an HTTP/1.1 connection keeps the context of
-// the request before, and with it whatever this function could see.
+// Apart, so that it holds the headers only.
 function headerOf(headers: FastifyRequest['headers']): (name: string) => string | undefined {
   return (name) => {
     const value = headers[name];
@@ -87,11 +83,6 @@ export function isProbe(url: string | undefined): boolean {
 function operationOf(method: string, url: string | undefined): string {
   if (url !== undefined) return `${method} ${url}`;
   return knownMethods.has(method) ? `${method} (no route)` : '(no route)';
-}
-
-// Kept where the body is still to come: its end, or what breaks it, is no new request.
-function forget({ raw }: FastifyRequest): void {
-  if (raw.complete && latestOn(raw.socket)?.request.raw === raw) keepLatest(raw.socket, undefined);
 }
 
 function cutAtDeadline(exchange: Exchange, reply: FastifyReply): void {

@@ -107,7 +107,11 @@ export class RestRequest extends Readable {
 
   get rawHeaders(): string[] {
     const { http1, headers } = this.#head;
-    return http1 === undefined ? flatHeaders(headers) : [...http1.rawHeaders];
+    const flat = flatHeaders(headers);
+    http1?.rawNames.forEach((name, at) => {
+      flat[2 * at] = name;
+    });
+    return flat;
   }
 
   /** Filled when the body has been read to its end. */

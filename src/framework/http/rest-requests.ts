@@ -10,7 +10,7 @@ import { RestRequest } from './rest-request.js';
 import { RestResponse } from './rest-response.js';
 import type { RestConnection, RestHead, RestStream } from './rest-stream.js';
 import { acceptsProblem } from './reply-failure.js';
-import { expectsContinue } from './request-rules.js';
+import { brokenRule, expectsContinue } from './request-rules.js';
 import type { FixedHeaders } from './security-headers.js';
 
 /** What requests are given to: Fastify's routing function. */
@@ -44,7 +44,7 @@ export class RestRequests {
   }
 
   /** @param refusal why the request is not to be served, where what it asked for is known all the same */
-  serve(stream: RestStream, head: RestHead, connection: RestConnection, refusal?: RookeryError): void {
+  serve(stream: RestStream, head: RestHead, connection: RestConnection, refusal = brokenRule(head)): void {
     if (head.method === 'CONNECT') {
       this.refuse(stream, head, new TunnelNotOfferedError());
       return;
@@ -55,11 +55,20 @@ export class RestRequests {
     if (!head.endStream) {
       // Nothing is read before somebody wants it.
       stream.pause();
-      work.limitBody(this.#init.limits.value.bodyTimeoutMs);
+      // The engine of HTTP/1.1 has this limit itself, as the connection depends on it.
+      if (head.http1 === undefined) work.limitBody(this.#init.limits.value.bodyTimeoutMs);
+      else keepWork(stream, work);
     }
     stream.listen(work);
     if (expectsContinue(head.headers.get('expect'))) response.writeContinue();
     this.#init.handle(request, response);
+  }
+
+  /** The rest of a request's body will not come. Returns whether it is one that was served here. */
+  fail(stream: RestStream, error: RookeryError): boolean {
+    const work = workOf(stream);
+    work?.onBroken(error);
+    return work !== undefined;
   }
 
   /** Answers a request that is not to reach any route; it counts and is logged like all others. */
@@ -78,7 +87,8 @@ export class RestRequests {
     context.deadline.onFire(() => stream.reset(ErrorCode.cancel));
     const { status, httpStatus, reason } = failure;
     const leave = (): void => gate.leave(context, { status, httpStatus, reason });
-    stream.listen({ onData: ignore, onEnd: ignore, onDrain: ignore, onClose: leave });
+    // As a request that was served ends: behind those before it on the connection.
+    stream.listen({ onData: ignore, onEnd: ignore, onDrain: ignore, onClose: () => process.nextTick(leave) });
     const asProblem = acceptsProblem(headers.get('accept'));
     const answer = asProblem ? problem(failure, context.requestId) : errorEnvelope(failure, context.requestId);
     const body = Buffer.from(JSON.stringify(answer));
@@ -107,6 +117,16 @@ function isMeasured({ endStream, http1, headers }: RestHead): boolean {
 
 function ignore(): void {
   // A refused request is not read.
+}
+
+const workKey = Symbol('rookery.work');
+
+function keepWork(stream: RestStream, work: RequestWork): void {
+  (stream as { [workKey]?: RequestWork })[workKey] = work;
+}
+
+function workOf(stream: RestStream): RequestWork | undefined {
+  return (stream as { [workKey]?: RequestWork })[workKey];
 }
 
 /** Ties a stream to its request and response. Due when the body takes too long. */

@@ -87,6 +87,15 @@ export class RestResponse extends RestResponseHeaders {
     return this;
   }
 
+  /** Node's own names, which middleware for Express asks by and hooks into. */
+  get _header(): boolean {
+    return this.headersSent;
+  }
+
+  _implicitHeader(): void {
+    this.writeHead(this.statusCode);
+  }
+
   flushHeaders(): void {
     if (!this.headersSent) this.writeHead(this.statusCode);
     this.#flush();

@@ -30,8 +30,8 @@ export interface RestStream
 export interface Http1Facts {
   /** 0 for HTTP/1.0. */
   readonly httpVersionMinor: 0 | 1;
-  /** Names, as they were sent, and values in turn. */
-  readonly rawHeaders: readonly string[];
+  /** Of the fields, as they were sent. */
+  readonly rawNames: readonly string[];
 }
 
 /** What a request says before its body. */

@@ -1,144 +1,166 @@
-import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
+import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
-import { brokenRule } from '../http/index.js';
+import type { Live } from '../core/index.js';
+import { brokenRule, type RestHead } from '../http/index.js';
+import {
+  Http1Connection,
+  Http1Counters,
+  type Http1ConnectionOptions,
+  type Http1Handler,
+  type Http1Refusal,
+  type Http1RequestHead,
+  type Http1Stream,
+} from '../http1/index.js';
+import { ErrorCode, Http2Headers } from '../http2/index.js';
+import type { LimitOptions } from '../pipeline/index.js';
 import type { Connection, ConnectionKeeper } from './connections.js';
+import type { GrpcWebStreams, HttpStreams } from './faces.js';
+import { http1ConnectionOptionsOf } from './http1-connection-options.js';
+import { refusalError } from './http1-refusals.js';
+import type { ServerOptions } from './server.options.js';
 
-// An empty line after a body, which old clients send, is not the beginning of a request (RFC 9112 section 2.2).
-const emptyLineBytes = 2;
+/** What becomes of HTTP/1.1 requests. */
+export interface Http1ConnectionsInit {
+  /** Gets the connections that become something else, if anybody listens for their upgrade. */
+  readonly server: Server;
+  readonly grpcWeb?: GrpcWebStreams;
+  readonly http: HttpStreams;
+  readonly options: Live<ServerOptions>;
+  readonly limits: Live<LimitOptions>;
+  readonly log: (message: string, fields: object) => void;
+}
+
+const goOn = [{ name: ':status', value: '100' }];
+const nothing: Http1RequestHead = {
+  method: '',
+  path: '',
+  authority: '',
+  httpVersionMinor: 1,
+  fields: [],
+  rawNames: [],
+  endStream: true,
+  expectsContinue: false,
+};
 
 const ignore = (): void => {};
 
-type ClientErrorListener = (error: Error, socket: Socket) => void;
+/** One HTTP/1.1 connection: tells each request to its face, and ends it without cutting one. */
+class Http1Keeper implements ConnectionKeeper, Http1Handler {
+  readonly #connection: Connection;
+  readonly #socket: Socket;
+  readonly #owner: Http1Connections;
+  readonly #init: Http1ConnectionsInit;
+  readonly #scheme: string;
+  readonly #engine: Http1Connection;
+  /** The request that gRPC-Web serves. */
+  #webId = 0;
 
-/** gRPC-Web as the port sees it on HTTP/1.1. */
-export interface GrpcWebRequests {
-  handlesHttp1(request: IncomingMessage): boolean;
-  serveHttp1(request: IncomingMessage, response: ServerResponse): void;
+  constructor(connection: Connection, socket: Socket, owner: Http1Connections, init: Http1ConnectionsInit) {
+    this.#connection = connection;
+    this.#socket = socket;
+    this.#owner = owner;
+    this.#init = init;
+    this.#scheme = socket instanceof TLSSocket ? 'https' : 'http';
+    this.#engine = new Http1Connection(socket, owner.connectionOptions, this, owner.counters);
+  }
+
+  announce(): void {
+    this.#engine.announce();
+  }
+
+  drainStep(nowMs: number, lingerMs: number): void {
+    if (!this.#engine.isInUse && nowMs - this.#engine.idleSinceMs >= lingerMs) this.#engine.destroy();
+  }
+
+  onRequest(stream: Http1Stream, http1: Http1RequestHead): void {
+    const { grpcWeb, http } = this.#init;
+    const head = this.#headOf(http1);
+    if (grpcWeb?.handles(head) === true && brokenRule(head) === undefined) {
+      this.#webId = stream.id;
+      if (http1.expectsContinue) stream.inform(goOn);
+      grpcWeb.serve(stream, head);
+    } else http.serve(stream, head, this.#socket);
+  }
+
+  onRefused(stream: Http1Stream, refusal: Http1Refusal, http1: Partial<Http1RequestHead>): void {
+    const { http, limits } = this.#init;
+    const error = refusalError(refusal, limits.value.maxHeaderBytes);
+    // Amid a call's messages there is nothing to be said: the call ends with its connection.
+    if (stream.id === this.#webId) stream.reset(ErrorCode.cancel);
+    else if (refusal.kind === 'host') http.serve(stream, this.#headOf({ ...nothing, ...http1 }), this.#socket, error);
+    // What breaks off before it is a request has no operation that it could be counted by.
+    else if (!http.fail(stream, error)) http.refuse(stream, this.#headOf({ ...nothing, ...http1, method: '' }), error);
+  }
+
+  onUpgrade(http1: Http1RequestHead, bytes: Buffer, socket: Socket): boolean {
+    return http1.method !== 'CONNECT' && this.#owner.handOver(this.#connection, socket, bytes);
+  }
+
+  // The faces answer their errors themselves: this is a defect.
+  onError(error: unknown): void {
+    this.#init.log('HTTP/1.1 request failed', { error: String(error) });
+  }
+
+  #headOf(http1: Http1RequestHead): RestHead {
+    const { method, path, authority, endStream } = http1;
+    return { method, scheme: this.#scheme, authority, path, headers: new Http2Headers(http1.fields), endStream, http1 };
+  }
 }
 
-/** Knows of one HTTP/1.1 connection whether it is in use, and ends it without cutting a request. */
-class Http1Connection implements ConnectionKeeper {
+/** A connection that has become something else: its protocol has no end that we know. */
+class HandedOver implements ConnectionKeeper {
   readonly #socket: Socket;
-  #openResponses = 0;
-  #latest: ServerResponse | undefined;
-  #markedAsLast: ServerResponse | undefined;
-  #idleSinceMs = performance.now();
-  #idleBytesRead = 0;
-  #isLeaving = false;
+  readonly #sinceMs = performance.now();
 
   constructor(socket: Socket) {
     this.#socket = socket;
   }
 
-  begin(response: ServerResponse): void {
-    this.#openResponses += 1;
-    // Pipelined behind an answer that was to be the last one: the connection may only end with this one.
-    if (this.#markedAsLast !== undefined && !this.#markedAsLast.headersSent) this.#markedAsLast.shouldKeepAlive = true;
-    this.#latest = response;
-    this.#markedAsLast = undefined;
-    if (this.#isLeaving) this.#markAsLast(response);
-    response.on('close', this.#onResponseClose);
-  }
-
   announce(): void {
-    this.#isLeaving = true;
-    if (this.#openResponses > 0 && this.#latest !== undefined) this.#markAsLast(this.#latest);
+    // Nothing to say it by.
   }
 
   drainStep(nowMs: number, lingerMs: number): void {
-    if (this.#isUpgraded) {
-      // Its own protocol has no end that we know: the client is told by FIN, then by the close.
-      this.#socket.end();
-      if (nowMs - this.#idleSinceMs >= lingerMs) this.#socket.destroy();
-      return;
-    }
-    const isInUse = this.#openResponses > 0 || this.#socket.bytesRead - this.#idleBytesRead > emptyLineBytes;
-    if (!isInUse && nowMs - this.#idleSinceMs >= lingerMs) this.#socket.destroy();
-  }
-
-  // Makes Node say `connection: close` and close after this answer. Too late once the headers are out.
-  #markAsLast(response: ServerResponse): void {
-    if (response.headersSent || !response.shouldKeepAlive) return;
-    response.shouldKeepAlive = false;
-    this.#markedAsLast = response;
-  }
-
-  // Node takes its parser off a socket that it has handed to an 'upgrade' or 'connect' listener.
-  get #isUpgraded(): boolean {
-    return (this.#socket as { parser?: unknown }).parser === null;
-  }
-
-  // Bound once per connection, since it is added once per request.
-  readonly #onResponseClose = (): void => {
-    this.#openResponses -= 1;
-    this.#rest();
-    const request = this.#latest?.req;
-    // An idle connection holds nothing of what it was asked.
-    if (this.#openResponses === 0) {
-      this.#latest = undefined;
-      this.#markedAsLast = undefined;
-    }
-    // Answered before its body was all there: the rest is read and thrown away, and is no new request.
-    if (request !== undefined && !request.complete) request.once('close', () => this.#rest());
-  };
-
-  #rest(): void {
-    this.#idleSinceMs = performance.now();
-    this.#idleBytesRead = this.#socket.bytesRead;
+    // The client is told by FIN, then by the close.
+    this.#socket.end();
+    if (nowMs - this.#sinceMs >= lingerMs) this.#socket.destroy();
   }
 }
 
-/** Node's own HTTP/1.1 server as the port sees it: it gets its connections from us and nothing else changes for it. */
+/** The HTTP/1.1 side of the port: one connection of our own engine for each socket. */
 export class Http1Connections {
-  readonly #server: Server;
-  readonly #serve: readonly ((socket: Socket) => void)[];
-  readonly #connections = new WeakMap<Socket, Http1Connection>();
-  // The latest call of gRPC-Web on each.
-  readonly #calls = new WeakMap<Socket, ServerResponse>();
+  /** Of all connections together, since the start. */
+  readonly counters = new Http1Counters();
+  /** For connections that come from now on. */
+  connectionOptions: Http1ConnectionOptions;
+  readonly #init: Http1ConnectionsInit;
+  #serveByNode: readonly ((socket: Socket) => void)[] = [];
   #isLeaving = false;
 
-  /**
-   * Takes the server's 'connection' listeners over: they are called for the connections given to `serve`.
-   *
-   * @param grpcWeb gets its requests before the application's own listeners, which then do not hear of them
-   */
-  constructor(server: Server, grpcWeb?: GrpcWebRequests) {
-    this.#server = server;
-    this.#serve = server.listeners('connection') as ((socket: Socket) => void)[];
-    server.removeAllListeners('connection');
-    const answer = server.listeners('request') as RequestListener[];
-    server.removeAllListeners('request');
-    server.on('request', (request, response) => {
-      this.#connections.get(request.socket)?.begin(response);
-      // What breaks the rules of HTTP is answered by the application, which knows them.
-      if (grpcWeb?.handlesHttp1(request) === true && brokenRule(request) === undefined) {
-        this.#calls.set(request.socket, response);
-        grpcWeb.serveHttp1(request, response);
-      } else for (const listener of answer) listener.call(server, request, response);
-    });
-    const refuse = server.listeners('clientError') as ClientErrorListener[];
-    // Without any, Node has an answer of its own.
-    if (refuse.length === 0) return;
-    server.removeAllListeners('clientError');
-    server.on('clientError', (error: Error, socket: Socket) =>
-      this.#afterCall(socket, () => {
-        for (const listener of refuse) listener.call(server, error, socket);
-      }),
-    );
+  constructor(init: Http1ConnectionsInit) {
+    this.#init = init;
+    this.connectionOptions = http1ConnectionOptionsOf(init.options.value, init.limits.value);
   }
 
+  /** Takes the server's 'connection' listeners over: they are called for upgrades only. */
+  attach(): void {
+    const { server } = this.#init;
+    this.#serveByNode = server.listeners('connection') as ((socket: Socket) => void)[];
+    server.removeAllListeners('connection');
+  }
+
+  /** Takes changed options over. */
+  applyOptions(): void {
+    this.connectionOptions = http1ConnectionOptionsOf(this.#init.options.value, this.#init.limits.value);
+  }
+
+  /** Serves a paused socket that has the first bytes of a request before it. */
   serve(connection: Connection, socket: Socket): void {
-    const keeper = new Http1Connection(socket);
-    this.#connections.set(socket, keeper);
+    const keeper = new Http1Keeper(connection, socket, this, this.#init);
     connection.become('http1', keeper);
     if (this.#isLeaving) keeper.announce();
-    for (const listener of this.#serve) listener.call(this.#server, socket);
-    // Node's parser takes records from the TLS layer itself, which hands on what it has even when the parser has been
-    // paused, as it is while an answer waits to be read; the next request is then lost (HPE_PAUSED, Node 24.21). Whoever
-    // listens for data has it go through the socket, which keeps to the pause.
-    if (socket instanceof TLSSocket) socket.on('data', ignore);
-    // Paused by the sniffer; Node waits for data and does not start it.
+    // Paused by the sniffer.
     socket.resume();
   }
 
@@ -147,12 +169,17 @@ export class Http1Connections {
     this.#isLeaving = true;
   }
 
-  // What cannot be parsed is refused by the application, which does not know of the call before it. Amid a call's request
-  // there is nothing to be said: the call ends with its connection.
-  #afterCall(socket: Socket, refuse: () => void): void {
-    const response = this.#calls.get(socket);
-    if (response === undefined || response.closed) refuse();
-    else if (response.req.complete) response.once('close', refuse);
-    else socket.destroy();
+  /** @internal Gives an upgrade to whoever listens for it on the server; false where nobody does. */
+  handOver(connection: Connection, socket: Socket, bytes: Buffer): boolean {
+    const { server } = this.#init;
+    if (server.listenerCount('upgrade') === 0) return false;
+    connection.become('http1', new HandedOver(socket));
+    socket.unshift(bytes);
+    for (const listener of this.#serveByNode) listener.call(server, socket);
+    // Node's parser takes records from the TLS layer itself, which hands on what it has even when the parser has been
+    // paused (HPE_PAUSED, Node 24.21). Whoever listens for data has it go through the socket, which keeps to the pause.
+    if (socket instanceof TLSSocket) socket.on('data', ignore);
+    socket.resume();
+    return true;
   }
 }

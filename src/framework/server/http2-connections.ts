@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { Live, RookeryError } from '../core/index.js';
+import type { Live } from '../core/index.js';
 import { HeadersTooLargeError, type Transport, transportOf } from '../http/index.js';
 import {
   Http2Connection,
@@ -11,31 +11,9 @@ import {
 } from '../http2/index.js';
 import type { LimitOptions } from '../pipeline/index.js';
 import type { Connection, ConnectionKeeper } from './connections.js';
+import type { GrpcStreams, GrpcWebStreams, HttpStreams } from './faces.js';
 import { connectionOptions } from './http2-connection-options.js';
 import type { ServerOptions } from './server.options.js';
-
-/** The gRPC face as the port sees it. */
-export interface GrpcStreams {
-  /** Whether a stream with this content type is a gRPC call; gRPC-Web is not. */
-  handles(contentType: string | undefined): boolean;
-  serve(stream: Http2Stream, head: Http2RequestHead): void;
-  /** Answers without serving, as the protocol has it. */
-  refuse(stream: Http2Stream, head: Http2RequestHead, error: RookeryError): void;
-}
-
-/** gRPC-Web as the port sees it. */
-export interface GrpcWebStreams {
-  handles(head: Http2RequestHead): boolean;
-  serve(stream: Http2Stream, head: Http2RequestHead): void;
-  /** Answers a call without serving, as the protocol has it. */
-  refuse(stream: Http2Stream, head: Http2RequestHead, error: RookeryError): void;
-}
-
-/** The HTTP face as the port sees it; it gets what is not gRPC. */
-export interface HttpStreams {
-  serve(stream: Http2Stream, head: Http2RequestHead, transport: Transport): void;
-  refuse(stream: Http2Stream, head: Http2RequestHead, error: RookeryError): void;
-}
 
 /** What becomes of HTTP/2 requests. */
 export interface Http2ConnectionsInit {

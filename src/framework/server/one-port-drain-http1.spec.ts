@@ -112,7 +112,8 @@ describe('OnePort.drain on HTTP/1.1', () => {
 
     const drained = port.test.port.drain(4000);
     await client.write(get('/held') + get('/held'));
-    await port.holds(3);
+    await until('all have come', () => port.held[0]?.socket?.bytesRead === 3 * get('/held').length);
+    // One is served after the other: each is held as the one before it is released.
     port.release();
 
     expect(await drained).toBe(true);

@@ -17,8 +17,7 @@ describe('OnePort on HTTP/1.1', () => {
   });
 
   it('keeps the connection for the next request and closes it when it stays away', async () => {
-    await using port = await TestPort.open({ options: { keepAliveTimeoutMs: 50 } });
-    port.server.keepAliveTimeoutBuffer = 0;
+    await using port = await TestPort.open({ options: { keepAliveTimeoutMs: 100 } });
     const client = await RawClient.connect(port.number);
 
     await client.write(request);
@@ -27,7 +26,7 @@ describe('OnePort on HTTP/1.1', () => {
     await client.hears('200 OK', 2);
     await client.closed;
 
-    expect(client.heard.match(/Keep-Alive: timeout=/g)).toHaveLength(2);
+    expect(client.heard.match(/connection: keep-alive/g)).toHaveLength(2);
   });
 
   it('hands an upgrade to the listeners of the HTTP/1.1 server', async () => {

@@ -5,8 +5,9 @@ import { TLSSocket } from 'node:tls';
 import type { Live, Metric } from '../core/index.js';
 import type { LimitOptions } from '../pipeline/index.js';
 import { type Connection, type ConnectionStats, ConnectionTable } from './connections.js';
-import { type GrpcWebRequests, Http1Connections } from './http1-connections.js';
-import { type GrpcStreams, type GrpcWebStreams, Http2Connections, type HttpStreams } from './http2-connections.js';
+import type { GrpcStreams, GrpcWebStreams, HttpStreams } from './faces.js';
+import { Http1Connections } from './http1-connections.js';
+import { Http2Connections } from './http2-connections.js';
 import { namesOtherProtocol, type Protocol, sniff, type SniffFailure } from './preface.js';
 import { portMetrics } from './port-metrics.js';
 import type { ServerOptions } from './server.options.js';
@@ -15,13 +16,13 @@ import type { TlsFilesTiming } from './tls-files.js';
 
 /** What the port stands between. */
 export interface OnePortInit {
-  /** Nest's own HTTP/1.1 server. It listens itself; its option `connectionsCheckingInterval` is its maker's. */
+  /** Nest's own HTTP/1.1 server. It listens itself; of its connections it gets those that somebody has it upgrade. */
   readonly server: http.Server;
   readonly options: Live<ServerOptions>;
   readonly limits: Live<LimitOptions>;
   readonly grpc: GrpcStreams;
-  readonly grpcWeb?: GrpcWebRequests & GrpcWebStreams;
-  /** Gets what is not gRPC on HTTP/2. */
+  readonly grpcWeb?: GrpcWebStreams;
+  /** Gets what is not gRPC. */
   readonly http: HttpStreams;
   readonly log: (message: string, fields: object) => void;
   /** How quickly changed certificates are noticed. */
@@ -61,8 +62,8 @@ const ignore = (): void => {};
 export class OnePort {
   readonly #init: OnePortInit;
   readonly #table = new ConnectionTable();
+  readonly #http1: Http1Connections;
   readonly #http2: Http2Connections;
-  #http1: Http1Connections | undefined;
   #tls: TlsConnections | undefined;
   #unsubscribe: (() => void)[] = [];
   #draining: Promise<boolean> | undefined;
@@ -70,6 +71,7 @@ export class OnePort {
 
   constructor(init: OnePortInit) {
     this.#init = init;
+    this.#http1 = new Http1Connections(init);
     this.#http2 = new Http2Connections(init);
   }
 
@@ -90,7 +92,7 @@ export class OnePort {
         ...(this.#init.tlsTiming !== undefined && { timing: this.#init.tlsTiming }),
       });
     }
-    this.#http1 = new Http1Connections(server, this.#init.grpcWeb);
+    this.#http1.attach();
     server.on('connection', (socket: Socket) => this.#accept(socket));
     this.#applyOptions();
     this.#unsubscribe = [options.subscribe(() => this.#applyOptions()), limits.subscribe(() => this.#applyOptions())];
@@ -104,7 +106,7 @@ export class OnePort {
 
   /** What the port counts, for operators. */
   metrics(): readonly Metric[] {
-    return portMetrics(this.stats(), this.#http2.counters);
+    return portMetrics(this.stats(), this.#http1.counters, this.#http2.counters);
   }
 
   /**
@@ -114,7 +116,7 @@ export class OnePort {
   announceDrain(): void {
     if (this.#isAnnounced) return;
     this.#isAnnounced = true;
-    this.#http1?.announce();
+    this.#http1.announce();
     this.#table.forEach(({ keeper }) => keeper?.announce());
   }
 
@@ -161,7 +163,7 @@ export class OnePort {
       this.#refuseCleartext(connection, outcome, seen);
     } else if (outcome === 'http2') this.#http2.serve(connection, socket);
     else if ((isSecure && socket.alpnProtocol === 'h2') || namesOtherProtocol(seen)) this.#table.refuse(connection);
-    else this.#http1?.serve(connection, socket);
+    else this.#http1.serve(connection, socket);
   }
 
   // A person with the wrong scheme in the address gets a sentence; anything else gets nothing.
@@ -172,14 +174,10 @@ export class OnePort {
   }
 
   #applyOptions(): void {
-    const { server, options, limits } = this.#init;
+    const { server, options } = this.#init;
+    this.#http1.applyOptions();
     this.#http2.applyOptions();
     server.maxConnections = options.value.maxConnections;
-    server.keepAliveTimeout = options.value.keepAliveTimeoutMs;
-    // Not in Node's types; read for each connection as it comes.
-    (server as { maxHeaderSize?: number }).maxHeaderSize = limits.value.maxHeaderBytes;
-    server.headersTimeout = limits.value.headersTimeoutMs;
-    server.requestTimeout = limits.value.headersTimeoutMs + limits.value.bodyTimeoutMs;
   }
 
   #drain(graceMs: number, lingerMs: number): Promise<boolean> {

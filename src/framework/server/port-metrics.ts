@@ -1,15 +1,20 @@
 import type { Metric, MetricSample } from '../core/index.js';
+import type { Http1Counters } from '../http1/index.js';
 import type { Http2Counters } from '../http2/index.js';
 import type { ConnectionStats } from './connections.js';
 
-/** Figures of the port: connections by state, HTTP/2 streams, and what clients were cut off for. */
-export function portMetrics(stats: ConnectionStats, http2: Readonly<Http2Counters>): readonly Metric[] {
-  const { silent, handshaking, http1, http2: open, streams, accepted, refused } = stats;
+/** Figures of the port: connections by state, requests, HTTP/2 streams, and what clients were cut off for. */
+export function portMetrics(
+  stats: ConnectionStats,
+  http1: Readonly<Http1Counters>,
+  http2: Readonly<Http2Counters>,
+): readonly Metric[] {
+  const { silent, handshaking, http1: open1, http2: open2, streams, accepted, refused } = stats;
   return [
     gauge(
       'rookery_connections',
       'Connections open now, by state.',
-      by('state', { silent, handshaking, http1, http2: open }),
+      by('state', { silent, handshaking, http1: open1, http2: open2 }),
     ),
     counter('rookery_connections_accepted_total', 'Connections that ever came.', accepted),
     counter(
@@ -18,8 +23,41 @@ export function portMetrics(stats: ConnectionStats, http2: Readonly<Http2Counter
       refused,
     ),
     gauge('rookery_http2_streams', 'HTTP/2 streams open now.', [{ value: streams }]),
+    ...http1Metrics(http1),
     ...streamMetrics(http2),
     ...connectionMetrics(http2),
+  ];
+}
+
+function http1Metrics(http1: Readonly<Http1Counters>): Metric[] {
+  const { idleTimeouts: idle, stalled, unreadBodies: unread_body } = http1;
+  const refused = Object.fromEntries(
+    Object.entries(http1.refused).map(([kind, count]) => [kind.replaceAll('-', '_'), count]),
+  );
+  return [
+    counter('rookery_http1_requests_total', 'HTTP/1.1 requests begun.', http1.requests),
+    counter(
+      'rookery_http1_requests_refused_total',
+      'HTTP/1.1 requests refused before any handler, by why.',
+      by('reason', refused),
+    ),
+    counter(
+      'rookery_http1_requests_aborted_total',
+      'HTTP/1.1 requests whose caller left before the answer was out.',
+      http1.aborted,
+    ),
+    counter('rookery_http1_answers_broken_total', 'HTTP/1.1 answers that were broken off.', http1.reset),
+    counter('rookery_http1_upgrades_total', 'HTTP/1.1 connections handed to another protocol.', http1.upgrades),
+    counter(
+      'rookery_http1_connections_retired_total',
+      'HTTP/1.1 connections closed because nothing was asked on them.',
+      by('reason', { idle }),
+    ),
+    counter(
+      'rookery_http1_connections_cut_total',
+      'HTTP/1.1 connections cut off, by what for.',
+      by('reason', { stalled, unread_body }),
+    ),
   ];
 }
 

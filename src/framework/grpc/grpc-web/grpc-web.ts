@@ -1,11 +1,9 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type Live, Status } from '../../core/index.js';
 import { Http2Headers } from '../../http2/index.js';
 import type { RequestGate } from '../../pipeline/index.js';
 import type { GrpcServer } from '../grpc-server.js';
 import type { RequestHead, ServerStream } from '../server-stream.js';
 import { allowReading, type CorsRules, preflightAnswer } from './cors.js';
-import { http1Head, Http1ServerStream } from './http1-stream.js';
 import { isWebType, type WebFormat, webFormat } from './web-format.js';
 import { GrpcWebStream } from './web-stream.js';
 
@@ -37,27 +35,13 @@ export class GrpcWeb {
     this.#cors = cors;
   }
 
-  /** Whether a request on HTTP/2 is a gRPC-Web call, or a preflight of one. */
+  /** Whether a request is a gRPC-Web call, or a preflight of one. */
   handles({ method, path, headers }: RequestHead): boolean {
     if (method !== 'OPTIONS') return isWebType(headers.get('content-type'));
     return (
       headers.get('access-control-request-method') !== undefined &&
       this.#isPreflight(path, headers.get('access-control-request-headers'))
     );
-  }
-
-  /** The same of a request on HTTP/1.1. */
-  handlesHttp1({ method, url = '', headers }: IncomingMessage): boolean {
-    if (method !== 'OPTIONS') return isWebType(headers['content-type']);
-    return (
-      headers['access-control-request-method'] !== undefined &&
-      this.#isPreflight(url, headers['access-control-request-headers'])
-    );
-  }
-
-  /** Serves a request of Node's HTTP/1.1 server for which `handlesHttp1` holds. */
-  serveHttp1(request: IncomingMessage, response: ServerResponse): void {
-    this.serve(new Http1ServerStream(request, response), http1Head(request));
   }
 
   /** Serves a request for which `handles` holds. */

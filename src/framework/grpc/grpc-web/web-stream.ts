@@ -1,4 +1,4 @@
-import { fieldsOf, type Http2Fields } from '../../http2/index.js';
+import { ErrorCode, fieldsOf, type Http2Fields } from '../../http2/index.js';
 import { MalformedMessageError } from '../grpc.errors.js';
 import type { OutgoingFields, ServerStream, StreamListener } from '../server-stream.js';
 import { Base64Reader, encodeBase64, MalformedBase64Error } from './base64.js';
@@ -17,6 +17,9 @@ export class GrpcWebStream implements ServerStream {
   readonly #inner: ServerStream;
   readonly #format: WebFormat;
   readonly #complete: (headers: OutgoingFields) => void;
+  // Headers wait for the end of the turn: if the whole answer is there by then, its length is known, and HTTP/1.1 needs no
+  // chunks for it.
+  #waiting: OutgoingFields | undefined;
 
   /** @param complete adds what every answer carries besides */
   constructor(inner: ServerStream, format: WebFormat, complete: (headers: OutgoingFields) => void) {
@@ -48,7 +51,8 @@ export class GrpcWebStream implements ServerStream {
   }
 
   respond(fields: Http2Fields): void {
-    this.#inner.respond(this.#headers(fields));
+    this.#waiting = this.#headers(fields);
+    setImmediate(sendWaiting, this);
   }
 
   respondOnly(fields: Http2Fields): void {
@@ -56,17 +60,38 @@ export class GrpcWebStream implements ServerStream {
   }
 
   write(data: Uint8Array): boolean {
+    this.#flush();
     return this.#inner.write(this.#body(data));
   }
 
   end(trailers: Http2Fields = [], data?: Uint8Array): boolean {
     const frame = trailerFrame(trailers);
-    this.#inner.end(undefined, this.#body(data === undefined ? frame : Buffer.concat([data, frame])));
+    const body = this.#body(data === undefined ? frame : Buffer.concat([data, frame]));
+    this.#waiting?.push({ name: 'content-length', value: String(body.length) });
+    this.#flush();
+    this.#inner.end(undefined, body);
     return true;
   }
 
   reset(code: number): void {
     this.#inner.reset(code);
+  }
+
+  /** @internal The turn is over. */
+  sendWaiting(): void {
+    try {
+      this.#flush();
+    } catch {
+      // Fields that cannot be sent; who gave them has gone on.
+      this.#inner.reset(ErrorCode.internalError);
+    }
+  }
+
+  #flush(): void {
+    const headers = this.#waiting;
+    if (headers === undefined) return;
+    this.#waiting = undefined;
+    this.#inner.respond(headers);
   }
 
   #headers(fields: Http2Fields): OutgoingFields {
@@ -80,6 +105,10 @@ export class GrpcWebStream implements ServerStream {
   #body(data: Uint8Array): Uint8Array {
     return this.#format.isAnswerText ? encodeBase64(data) : data;
   }
+}
+
+function sendWaiting(stream: GrpcWebStream): void {
+  stream.sendWaiting();
 }
 
 /** Takes the base64 off a request body. */

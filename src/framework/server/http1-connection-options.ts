@@ -1,0 +1,16 @@
+import { type Http1ConnectionOptions, http1ConnectionOptions } from '../http1/index.js';
+import type { LimitOptions } from '../pipeline/index.js';
+import type { ServerOptions } from './server.options.js';
+
+/** What the engine is told of the service's options. */
+export function http1ConnectionOptionsOf(options: ServerOptions, limits: LimitOptions): Http1ConnectionOptions {
+  const { maxHeaderBytes, headersTimeoutMs, bodyTimeoutMs } = limits;
+  const { keepAliveTimeoutMs } = options;
+  return http1ConnectionOptions({
+    maxHeaderBytes,
+    headersTimeoutMs,
+    // The engine counts from the first byte of the headers.
+    bodyTimeoutMs: headersTimeoutMs + bodyTimeoutMs,
+    keepAliveTimeoutMs,
+  });
+}

@@ -1,0 +1,27 @@
+import type { RookeryError } from '../core/index.js';
+import {
+  HeadersTooLargeError,
+  HttpVersionNotSupportedError,
+  MalformedRequestError,
+  RequestTimeoutError,
+  TransferCodingNotSupportedError,
+} from '../http/index.js';
+import type { Http1Refusal } from '../http1/index.js';
+
+/** What a caller is told of a request that the HTTP/1.1 engine has refused. */
+export function refusalError({ kind, message }: Http1Refusal, maxHeaderBytes: number): RookeryError {
+  switch (kind) {
+    case 'headers-too-large':
+      return new HeadersTooLargeError(maxHeaderBytes);
+    case 'timeout':
+      return new RequestTimeoutError();
+    case 'version':
+      return new HttpVersionNotSupportedError();
+    case 'transfer-coding':
+      return new TransferCodingNotSupportedError();
+    case 'host':
+      return new MalformedRequestError(message);
+    default:
+      return new MalformedRequestError();
+  }
+}
