@@ -18,7 +18,7 @@ import {
   Sse,
   StreamableFile,
 } from '@nestjs/common';
-import { type AbstractHttpAdapter, HttpAdapterHost } from '@nestjs/core';
+import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Public } from 'rookery/auth';
 import { type RequestEnd, requestEndChannel } from 'rookery/core';
@@ -89,7 +89,7 @@ class StreamsController {
 /** Leaves multipart bodies to the handlers, as packages for uploads do. */
 @Module({ controllers: [StreamsController] })
 class StreamsModule implements OnModuleInit {
-  constructor(private readonly host: HttpAdapterHost<AbstractHttpAdapter>) {}
+  constructor(private readonly host: HttpAdapterHost) {}
 
   onModuleInit(): void {
     const fastify = this.host.httpAdapter.getInstance<FastifyInstance>();

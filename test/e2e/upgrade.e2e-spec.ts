@@ -110,7 +110,7 @@ describe('a WebSocket on the port', () => {
     await connection.sees('101 Switching');
     await stopping.close();
 
-    await connection.closed;
+    expect((await connection.closed).toString('latin1')).toMatch(/^HTTP\/1\.1 101 /);
   });
 });
 
@@ -132,6 +132,8 @@ describe('a WebSocket on the port over TLS', () => {
     await eventually('it talks', () => heard.includes('/secret hello'));
     socket.destroy();
     await app.close();
+
+    expect(heard).toMatch(/^HTTP\/1\.1 101 /);
   });
 });
 

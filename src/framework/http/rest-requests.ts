@@ -51,7 +51,7 @@ export class RestRequests {
     }
     const request = new RestRequest(stream, head, connection, refusal);
     const response = new RestResponse(stream, request);
-    const work = new RequestWork(request, response, isMeasured(head));
+    const work = new RequestWork(request, response, isMeasuredBody(head));
     if (!head.endStream) {
       // Nothing is read before somebody wants it.
       stream.pause();
@@ -111,7 +111,7 @@ export class RestRequests {
 }
 
 // How long the body is, is known before, or its end is marked.
-function isMeasured({ endStream, http1, headers }: RestHead): boolean {
+function isMeasuredBody({ endStream, http1, headers }: RestHead): boolean {
   return endStream || http1 !== undefined || headers.get('content-length') !== undefined;
 }
 
