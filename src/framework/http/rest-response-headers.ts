@@ -102,7 +102,12 @@ export class RestResponseHeaders extends Stream {
 
   /** What goes out: status, `given` over what was set before, date. */
   protected takeFields(given: GivenHeaders | undefined): HeaderField[] {
-    const fields = [statusField(this.statusCode)];
+    const status = statusField(this.statusCode);
+    const fields = [
+      this.isHttp1 && this.statusMessage !== ''
+        ? { name: ':status', value: `${status.value} ${this.statusMessage}` }
+        : status,
+    ];
     let hasDate = !this.sendDate;
     const add = (name: string, value: unknown): void => {
       if (name === 'date') hasDate = true;

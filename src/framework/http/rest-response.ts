@@ -39,6 +39,8 @@ export class RestResponse extends RestResponseHeaders {
   #trailers: HeaderField[] | undefined;
   /** Made by `writeHead`, and not sent yet because there may be no body. */
   #waiting: HeaderField[] | undefined;
+  /** It ends with nothing written and no length said. */
+  #isEmpty = false;
   #onDrained: ((error?: Error | null) => void)[] = [];
 
   constructor(stream: RestStream, request: RestRequest) {
@@ -181,7 +183,10 @@ export class RestResponse extends RestResponseHeaders {
     if (!this.headersSent && bytes.length > 0 && !this.hasHeader('content-length') && this.#trailers === undefined) {
       if (!hasNoBody(this.statusCode)) this.setHeader('content-length', bytes.length);
     }
-    if (!this.headersSent) this.writeHead(this.statusCode);
+    if (!this.headersSent) {
+      this.#isEmpty = bytes.length === 0 && !this.hasHeader('content-length');
+      this.writeHead(this.statusCode);
+    }
     this.writableEnded = true;
     const isAll =
       this.#isBodiless() || (this.#waiting !== undefined && bytes.length === 0 && this.#trailers === undefined);
@@ -250,7 +255,7 @@ export class RestResponse extends RestResponseHeaders {
 
   /** Whether the headers may turn out to be the whole answer, which is then one frame. */
   #mayBeAll(): boolean {
-    return this.bodyBytesLeft === 0 || this.#isBodiless();
+    return this.#isEmpty || this.bodyBytesLeft === 0 || this.#isBodiless();
   }
 
   #isBodiless(): boolean {

@@ -64,14 +64,19 @@ function lineOf(known: OutgoingName, { name, value }: Http1Field): string {
 }
 
 const digits = /^\d{1,15}$/;
+// The reason phrase that belongs to the status is added, unless another one is given: RFC 9112 section 4.
+const interimStatus = /^1(?:0[02-9]|[1-9]\d)(?: [\t\x20-\x7e\x80-\xff]*)?$/;
+const finalStatus = /^[2-9]\d\d(?: [\t\x20-\x7e\x80-\xff]*)?$/;
 const statusLines = new Map<string, string>();
 
 function statusLine(field: Http1Field | undefined, opening: number): string {
   const value = field?.name === ':status' ? field.value : '';
-  const expected = opening === Opening.interim ? /^1(?:0[02-9]|[1-9]\d)$/ : /^[2-9]\d\d$/;
+  const expected = opening === Opening.interim ? interimStatus : finalStatus;
   if (!expected.test(value)) {
     throw new Http1HeaderError(`first field: ${field?.name ?? 'none'} (expected: :status matching ${expected.source})`);
   }
+  // Whoever has a reason of its own may have many.
+  if (value.length > 3) return `HTTP/1.1 ${value}\r\n`;
   let line = statusLines.get(value);
   if (line === undefined) {
     line = `HTTP/1.1 ${value} ${STATUS_CODES[value] ?? ''}\r\n`;
@@ -94,7 +99,7 @@ export class AnswerHead {
   /** @throws Http1HeaderError  HTTP/1.1 cannot carry them */
   set(fields: readonly Http1Field[], opening: number): this {
     let text = opening === Opening.trailers ? '' : statusLine(fields[0], opening);
-    this.status = opening === Opening.trailers ? 0 : Number(fields[0]?.value);
+    this.status = opening === Opening.trailers ? 0 : Number(fields[0]?.value.slice(0, 3));
     this.contentLength = unknownLength;
     this.isClosing = false;
     this.isInChunks = false;

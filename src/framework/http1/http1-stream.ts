@@ -52,7 +52,7 @@ export interface Http1Stream {
 
   /** Sends an interim answer; `:status` 100 or from 102 to 199 comes first. To HTTP/1.0 nothing is sent. */
   inform(fields: Http1Fields): void;
-  /** Sends the response headers; `:status` comes first. */
+  /** Sends the response headers; `:status` comes first, with a reason phrase of its own behind it if there is to be one. */
   respond(fields: Http1Fields): void;
   /** Sends the response headers as the whole answer. */
   respondOnly(fields: Http1Fields): void;
