@@ -10,6 +10,7 @@ import { DirectRoute } from './direct-route.js';
 import type { DirectSlot } from './direct-slot.js';
 import { DirectWork } from './direct-work.js';
 import { childLoggerFactory, type HookCounts, isBare, partsOf } from './fastify-parts.js';
+import { NullRecord } from './null-record.js';
 import { RouteTree } from './route-tree.js';
 
 /** What of Nest's adapter takes part in each request. */
@@ -55,11 +56,6 @@ export interface LaneOpening {
   readonly middlewareMark: symbol;
   readonly compressionMinBytes: number | undefined;
 }
-
-const noQuery = Object.freeze(Object.create(null) as object);
-
-class Query {}
-Object.setPrototypeOf(Query.prototype, noQuery);
 
 // What listens there wants to hear of every handler's beginning and end.
 const handlerChannel = tracingChannel('fastify.request.handler');
@@ -127,7 +123,8 @@ export class DirectLane {
     // The router's own way to read a query.
     const routed = queryAt < 0 ? undefined : this.#init.fastify.findRoute({ method, url });
     if (queryAt >= 0 && routed === null) return false;
-    const query = routed === undefined ? new Query() : (routed as unknown as { searchParams: object }).searchParams;
+    const query =
+      routed === undefined ? new NullRecord() : (routed as unknown as { searchParams: object }).searchParams;
     const request = route.requestOf(raw, found.params, query);
     const reply = route.replyOf(response, request);
     new DirectWork(route, this.#init.gate, request, reply, this.#init.isBehindProxy).start(limitBytes);

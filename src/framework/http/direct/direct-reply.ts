@@ -25,9 +25,16 @@ export function directReplyClass(
   fixed: FixedHeaders,
   first: FastifyReply,
 ): DirectReplyClass {
+  // By the hook of @fastify/compress; it is the same for all requests of a route.
+  const { compress } = first as { compress?: unknown };
   class Direct extends (Base as new (...args: unknown[]) => object) {
     [ownHeaders]: Record<string, unknown> | undefined = undefined;
     [ownContext]: RequestContext | undefined = undefined;
+
+    constructor(...args: unknown[]) {
+      super(...args);
+      if (compress !== undefined) (this as { compress?: unknown }).compress = compress;
+    }
 
     get [keys.headers](): Record<string, unknown> {
       this[ownHeaders] ??= { ...fixed, 'x-request-id': this[ownContext]?.requestId };
@@ -38,9 +45,6 @@ export function directReplyClass(
       this[ownHeaders] = headers;
     }
   }
-  // By the hook of @fastify/compress; it is the same for all requests of a route.
-  const { compress } = first as { compress?: unknown };
-  if (compress !== undefined) Object.defineProperty(Direct.prototype, 'compress', { value: compress, writable: true });
   return Direct as unknown as DirectReplyClass;
 }
 

@@ -1,3 +1,5 @@
+import { NullRecord } from './null-record.js';
+
 /** A route that was found, with the values of its parameters. */
 export interface RouteMatch<T> {
   readonly target: T;
@@ -18,12 +20,6 @@ class Node<T> {
   /** Something else may match below, such as a wildcard or a regular expression. */
   isUnsure = false;
 }
-
-// Of the prototype that Fastify's router gives to the parameters of a path.
-class Params {
-  [name: string]: string;
-}
-Object.setPrototypeOf(Params.prototype, null);
 
 const wholeParam = /^:[A-Za-z_][\w]*$/;
 const plainSegment = /^[^:*%#?;()]*$/;
@@ -75,7 +71,7 @@ export class RouteTree<T> {
     const values: string[] = [];
     const leaf = walk(root, path, 1, values);
     if (leaf === undefined || leaf === 'unsure' || leaf.target === undefined) return undefined;
-    const params = new Params();
+    const params = new NullRecord();
     const { names } = leaf;
     for (let at = 0; at < names.length; at += 1) params[names[at] as string] = values[at] as string;
     return { target: leaf.target, params };
