@@ -41,6 +41,11 @@ export function headersRecord(fields: Fields): IncomingHttpHeaders {
   return record;
 }
 
+/** One of these, without the others; of `set-cookie` the first line. */
+export function headerOf(fields: Pick<Http2Headers, 'first' | 'get'>, name: string): string | undefined {
+  return singleValued.has(name) || name === 'set-cookie' ? fields.first(name) : fields.get(name);
+}
+
 /** All lines of each name. */
 export function distinctHeaders(fields: Fields): Record<string, string[]> {
   const record: Record<string, string[]> = Object.create(null) as Record<string, string[]>;

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import type { RookeryError } from '../core/index.js';
 import { Http2Headers } from '../http2/index.js';
-import { distinctHeaders, flatHeaders, headersRecord } from './headers-record.js';
+import { distinctHeaders, flatHeaders, headerOf, headersRecord } from './headers-record.js';
 import type { RestConnection, RestHead, RestStream } from './rest-stream.js';
 import { StreamSocket, type Transport } from './stream-socket.js';
 
@@ -91,9 +91,14 @@ export class RestRequest extends Readable {
     return this.#headers;
   }
 
-  /** One header, lines of one name joined; without the record of all of them. */
+  /** One of `headers`, without making the record of all of them. */
   field(name: string): string | undefined {
-    return this.#head.headers.get(name);
+    if (this.#headers === undefined) {
+      const value = headerOf(this.#head.headers, name);
+      return value === undefined && name === 'host' && this.#head.http1 === undefined ? this.authority : value;
+    }
+    const value = this.#headers[name];
+    return Array.isArray(value) ? value[0] : value;
   }
 
   /** Address of the other end. */

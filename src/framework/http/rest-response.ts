@@ -200,17 +200,18 @@ export class RestResponse extends RestResponseHeaders {
   }
 
   /**
-   * Sends the whole answer at once.
+   * Sends the whole answer at once; nothing of what was set before goes out.
    *
-   * @param fields all but the date, status first; nothing of what was set before goes out
+   * @param fixed status and what is the same in each answer; always the same list
+   * @param fields the others, but for the date
    * @returns whether the bytes have been copied: they may be used again
    */
-  answer(fields: HeaderField[], bytes: Uint8Array): boolean {
+  answer(fixed: readonly HeaderField[], fields: HeaderField[], bytes: Uint8Array): boolean {
     this.headersSent = true;
     this.writableEnded = true;
     if (this.sendDate) fields.push(dateField());
     if (this.isHttp1 && !this.shouldKeepAlive) fields.push(closeField);
-    this.stream.respond(fields);
+    this.stream.respondWith(fixed, fields);
     return this.stream.end(undefined, bytes);
   }
 

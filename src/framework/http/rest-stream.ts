@@ -15,6 +15,7 @@ export interface RestStream
     | 'resume'
     | 'inform'
     | 'respond'
+    | 'respondWith'
     | 'respondOnly'
     | 'write'
     | 'end'

@@ -98,12 +98,28 @@ export class AnswerHead {
 
   /** @throws Http1HeaderError  HTTP/1.1 cannot carry them */
   set(fields: readonly Http1Field[], opening: number): this {
-    let text = opening === Opening.trailers ? '' : statusLine(fields[0], opening);
+    this.text = opening === Opening.trailers ? '' : statusLine(fields[0], opening);
     this.status = opening === Opening.trailers ? 0 : Number(fields[0]?.value.slice(0, 3));
     this.contentLength = unknownLength;
     this.isClosing = false;
     this.isInChunks = false;
-    for (let i = opening === Opening.trailers ? 0 : 1; i < fields.length; i += 1) {
+    return this.add(fields, opening, opening === Opening.trailers ? 0 : 1);
+  }
+
+  /** Begins as `base` does. */
+  copy(base: AnswerHead): this {
+    this.text = base.text;
+    this.status = base.status;
+    this.contentLength = base.contentLength;
+    this.isClosing = base.isClosing;
+    this.isInChunks = base.isInChunks;
+    return this;
+  }
+
+  /** @throws Http1HeaderError  HTTP/1.1 cannot carry them */
+  add(fields: readonly Http1Field[], opening: number, from: number): this {
+    let { text } = this;
+    for (let i = from; i < fields.length; i += 1) {
       const field = fields[i] as Http1Field;
       const known = outgoingName(field.name);
       if (known.kind === Kind.plain) text += lineOf(known, field);
@@ -168,4 +184,22 @@ export function answerHead(fields: Http1Fields, opening: number): AnswerHead {
     throw new Http1HeaderError('fields: bytes of unknown origin (expected: what precompute has made for this place)');
   }
   return known;
+}
+
+const fixedHeads = new WeakMap<readonly Http1Field[], AnswerHead>();
+
+/**
+ * What `fixed`, which is put together once, and `fields` behind it come to. To be used before the next call.
+ *
+ * @throws Http1HeaderError  HTTP/1.1 cannot carry them
+ */
+export function answerHeadWith(fixed: readonly Http1Field[], fields: readonly Http1Field[]): AnswerHead {
+  let base = fixedHeads.get(fixed);
+  if (base === undefined) {
+    base = new AnswerHead().set(fixed, Opening.final);
+    // In one piece, or it would be put together again for each answer.
+    base.text = Buffer.from(base.text, 'latin1').toString('latin1');
+    fixedHeads.set(fixed, base);
+  }
+  return scratch.copy(base).add(fields, Opening.final, 0);
 }

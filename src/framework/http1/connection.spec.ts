@@ -231,7 +231,24 @@ describe('Http1Connection', () => {
     ]);
   });
 
+  it('sends fields that are always the same in front of those of one answer', async () => {
+    const fixed = fields(200, { 'x-a': 'b' });
+    await using server = await serve((stream, head) => {
+      stream.respondWith(fixed, named({ 'content-length': '2', 'x-path': head.path }));
+      stream.end(undefined, Buffer.from('ok'));
+    });
+
+    const { answers } = readAnswers(await exchange(server.port, get('/1'), get('/2', last)));
+
+    expect(answers).toEqual([
+      plain(200, 'ok', { 'x-a': 'b', 'x-path': '/1' }),
+      final(200, 'ok', { 'x-a': 'b', 'x-path': '/2' }),
+    ]);
+  });
+
   it.each<[string, (stream: Http1Stream) => void]>([
+    ['a bad value behind what is always the same', (stream) => stream.respondWith(fields(200), named({ 'x-a': '\n' }))],
+    ['a bad value in what is always the same', (stream) => stream.respondWith(fields(200, { 'x-a': '\n' }), [])],
     ['a value with a line end', (stream) => stream.respond(fields(200, { 'x-a': 'b\r\nc: d' }))],
     ['a value that is not Latin-1', (stream) => stream.respond(fields(200, { 'x-a': '☃' }))],
     ['a name that is no token', (stream) => stream.respond(fields(200, { 'x a': 'b' }))],

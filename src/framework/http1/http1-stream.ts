@@ -38,6 +38,8 @@ export interface Http1Stream {
   /** Address of the other end. */
   readonly peerAddress: string;
   readonly peerPort: number;
+  /** Room for the fields of one head. HTTP/1.1 has no way to say it. */
+  readonly maxFieldsBytes: number;
   /** Trailers of the request, once `onEnd` has been called: name in lower case, value, name, value … */
   readonly trailers: readonly string[] | undefined;
   readonly isClosed: boolean;
@@ -54,6 +56,14 @@ export interface Http1Stream {
   inform(fields: Http1Fields): void;
   /** Sends the response headers; `:status` comes first, with a reason phrase of its own behind it if there is to be one. */
   respond(fields: Http1Fields): void;
+  /**
+   * The same, for answers of which much never changes.
+   *
+   * @param fixed `:status` and what is always the same: one list for all such answers, which must not be changed; what
+   *   it comes to is remembered
+   * @param fields those of this answer alone
+   */
+  respondWith(fixed: readonly Http1Field[], fields: readonly Http1Field[]): void;
   /** Sends the response headers as the whole answer. */
   respondOnly(fields: Http1Fields): void;
   /**

@@ -1,7 +1,7 @@
 import { AnswerBody } from './answer-body.js';
-import { type AnswerHead, answerHead, Opening } from './answer-head.js';
+import { type AnswerHead, answerHead, answerHeadWith, Opening } from './answer-head.js';
 import { Http1HeaderError } from './http1.errors.js';
-import type { Http1Fields, Http1Stream, Http1StreamListener } from './http1-stream.js';
+import type { Http1Field, Http1Fields, Http1Stream, Http1StreamListener } from './http1-stream.js';
 import type { Writer } from './writer.js';
 
 /** Why a stream is gone, for `onClose`. */
@@ -32,6 +32,7 @@ export interface StreamHost {
 
 export class Stream implements Http1Stream {
   readonly id: number;
+  readonly maxFieldsBytes: number = Number.POSITIVE_INFINITY;
   trailers: readonly string[] | undefined;
   isClosed = false;
   isAnswered = false;
@@ -100,6 +101,10 @@ export class Stream implements Http1Stream {
 
   respond(fields: Http1Fields): void {
     if (!this.isClosed && !this.hasResponded) this.#begin(answerHead(fields, Opening.final), false);
+  }
+
+  respondWith(fixed: readonly Http1Field[], fields: readonly Http1Field[]): void {
+    if (!this.isClosed && !this.hasResponded) this.#begin(answerHeadWith(fixed, fields), false);
   }
 
   respondOnly(fields: Http1Fields): void {

@@ -335,6 +335,41 @@ describe('Http2Connection', () => {
     expect(client.of(FrameType.headers, 1)).toHaveLength(1);
   });
 
+  it('sends fields that are always the same in front of those of one answer', async () => {
+    const fixed = [...ok, { name: 'x-a', value: 'b' }];
+    await using server = await serve((stream) => {
+      stream.respondWith(fixed, [{ name: 'x-id', value: String(stream.id) }]);
+      stream.end();
+    });
+    const client = await RawClient.connect(server.port);
+    for (const id of [1, 3, 5, 7]) client.send(client.headers(id, requestFields()));
+    await client.body(7);
+
+    expect(client.of(FrameType.headers).map((frame) => client.decode(frame))).toEqual(
+      ['1', '3', '5', '7'].map((id) => ({ ':status': '200', 'x-a': 'b', 'x-id': id })),
+    );
+  });
+
+  it.each([
+    ['what is always the same', [...ok, { name: 'x-a', value: '\n' }], []],
+    ['the rest', ok, [{ name: 'X', value: 'b' }]],
+  ])('refuses %s where HTTP/2 cannot carry it, each time', async (_what, fixed, fields) => {
+    const failures: unknown[] = [];
+    await using server = await serve((stream) => {
+      try {
+        stream.respondWith(fixed, fields);
+      } catch (error) {
+        failures.push(error);
+        stream.respondOnly(ok);
+      }
+    });
+    const client = await RawClient.connect(server.port);
+    for (const id of [1, 3]) client.send(client.headers(id, requestFields()));
+    await client.body(3);
+
+    expect(failures).toEqual([expect.any(Http2HeaderError), expect.any(Http2HeaderError)]);
+  });
+
   it('obeys a smaller header table before a precomputed block', async () => {
     const block = precompute([...ok, { name: 'x-a', value: 'b' }]);
     await using server = await serve((stream) => stream.respondOnly(block));

@@ -27,6 +27,13 @@ export class Http2Headers {
     return found;
   }
 
+  /** The first line of a name alone. */
+  first(name: string): string | undefined {
+    const flat = this.#flat;
+    for (let i = 0; i < flat.length; i += 2) if (flat[i] === name) return flat[i + 1];
+    return undefined;
+  }
+
   /** Calls `visit` for each field line, in order. */
   forEach(visit: (name: string, value: string) => void): void {
     const flat = this.#flat;

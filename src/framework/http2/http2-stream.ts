@@ -48,6 +48,14 @@ export interface Http2Stream {
   inform(fields: Http2Fields): void;
   /** Sends the response headers; `:status` comes first. */
   respond(fields: Http2Fields): void;
+  /**
+   * The same, for answers of which much never changes.
+   *
+   * @param fixed `:status` and what is always the same: one list for all such answers, which must not be changed; what
+   *   was found out about it is remembered
+   * @param fields those of this answer alone
+   */
+  respondWith(fixed: readonly HeaderField[], fields: readonly HeaderField[]): void;
   /** Sends the response headers as the whole answer. */
   respondOnly(fields: Http2Fields): void;
   /**

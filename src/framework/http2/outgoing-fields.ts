@@ -15,7 +15,26 @@ export const Opening = { final: 0, interim: 1, trailers: 2 } as const;
  */
 export function checkOutgoing(fields: readonly HeaderField[], opening: number): void {
   if (opening !== Opening.trailers) checkStatus(fields[0], opening === Opening.interim ? interimStatus : finalStatus);
-  for (let i = opening === Opening.trailers ? 0 : 1; i < fields.length; i += 1) {
+  checkFields(fields, opening === Opening.trailers ? 0 : 1);
+}
+
+const checked = new WeakSet<readonly HeaderField[]>();
+
+/**
+ * The same for response headers in two parts, of which the first is looked at once.
+ *
+ * @throws Http2HeaderError
+ */
+export function checkOutgoingWith(fixed: readonly HeaderField[], fields: readonly HeaderField[]): void {
+  if (!checked.has(fixed)) {
+    checkOutgoing(fixed, Opening.final);
+    checked.add(fixed);
+  }
+  checkFields(fields, 0);
+}
+
+function checkFields(fields: readonly HeaderField[], from: number): void {
+  for (let i = from; i < fields.length; i += 1) {
     const field = fields[i] as HeaderField;
     const kind = fieldKind(field.name);
     if (kind === FieldKind.malformed || (kind >= FieldKind.method && kind <= FieldKind.connectionSpecific)) {

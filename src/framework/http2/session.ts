@@ -3,7 +3,7 @@ import { ErrorCode } from './error-code.js';
 import { checkIncrement, ReceiveWindow } from './flow-control.js';
 import { defaultWindowBytes, Flag, frameHeaderBytes, FrameType, largestStreamId, largestWindowBytes } from './frame.js';
 import { FrameWriter } from './frame-writer.js';
-import { HpackDecoder, HpackEncoder } from './hpack/index.js';
+import { type HeaderField, HpackDecoder, HpackEncoder } from './hpack/index.js';
 import { judgeField } from './field-rules.js';
 import type { Http2Counters } from './http2.counters.js';
 import { fieldOverheadBytes, listBytes } from './fields-of.js';
@@ -119,6 +119,24 @@ export class Session implements StreamHost {
     const start = writer.reserve(frameHeaderBytes + room) + frameHeaderBytes;
     const { buffer } = writer;
     const end = isBlock ? encoder.appendPrecomputed(fields, buffer, start) : encoder.encode(fields, buffer, start);
+    return this.#commitFields(streamId, buffer, start, end, endStream);
+  }
+
+  sendFieldsWith(stream: Stream, fixed: readonly HeaderField[], fields: readonly HeaderField[]): boolean {
+    const { encoder, writer } = this;
+    const room = encoder.maxEncodedBytes(fields) + encoder.maxFixedBytes(fixed);
+    const mostListBytes = room + (fixed.length + fields.length) * fieldOverheadBytes;
+    if (mostListBytes > this.peer.maxHeaderListBytes && !this.#isReadByPeer(stream, [...fixed, ...fields]))
+      return false;
+    this.limits.progress += 1;
+    const start = writer.reserve(frameHeaderBytes + room) + frameHeaderBytes;
+    const { buffer } = writer;
+    const end = encoder.encodeMore(fields, buffer, encoder.encodeFixed(fixed, buffer, start));
+    return this.#commitFields(stream.id, buffer, start, end, false);
+  }
+
+  #commitFields(streamId: number, buffer: Buffer, start: number, end: number, endStream: boolean): boolean {
+    const { writer } = this;
     if (end - start <= this.peer.maxFrameBytes) {
       const flags = endStream ? Flag.endHeaders | Flag.endStream : Flag.endHeaders;
       writer.commit(end - start, FrameType.headers, flags, streamId);

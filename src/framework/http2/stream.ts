@@ -4,7 +4,8 @@ import { ReceiveWindow } from './flow-control.js';
 import { Http2HeaderError } from './http2.errors.js';
 import type { Http2Headers } from './http2-headers.js';
 import type { Http2Fields, Http2Stream, Http2StreamListener } from './http2-stream.js';
-import { checkOutgoing, Opening } from './outgoing-fields.js';
+import type { HeaderField } from './hpack/index.js';
+import { checkOutgoing, checkOutgoingWith, Opening } from './outgoing-fields.js';
 import { coarseNow } from './ticker.js';
 
 /** What a stream needs of its connection. */
@@ -16,6 +17,8 @@ export interface StreamHost {
   readonly maxFieldsBytes: number;
   /** A HEADERS frame, with CONTINUATION frames where it takes them. False: the peer would not read it, and the stream is gone. */
   sendFields(stream: Stream, fields: Http2Fields, endStream: boolean): boolean;
+  /** The same, those of `fixed` first. */
+  sendFieldsWith(stream: Stream, fixed: readonly HeaderField[], fields: readonly HeaderField[]): boolean;
   /** Sends all of it at once, or returns false. */
   sendData(stream: Stream, data: Uint8Array, endStream: boolean): boolean;
   /** Whether what `sendData` sent last has been copied. */
@@ -125,6 +128,13 @@ export class Stream implements Http2Stream {
     if (this.isClosed || this.#hasResponded) return;
     this.#hasResponded = true;
     this.#host.sendFields(this, fields, false);
+  }
+
+  respondWith(fixed: readonly HeaderField[], fields: readonly HeaderField[]): void {
+    checkOutgoingWith(fixed, fields);
+    if (this.isClosed || this.#hasResponded) return;
+    this.#hasResponded = true;
+    this.#host.sendFieldsWith(this, fixed, fields);
   }
 
   respondOnly(fields: Http2Fields): void {

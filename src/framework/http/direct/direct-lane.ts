@@ -10,6 +10,7 @@ import { DirectRoute } from './direct-route.js';
 import type { DirectSlot } from './direct-slot.js';
 import { DirectWork } from './direct-work.js';
 import { childLoggerFactory, type HookCounts, isBare, partsOf } from './fastify-parts.js';
+import { FixedHeads } from './fixed-heads.js';
 import { NullRecord } from './null-record.js';
 import { RouteTree } from './route-tree.js';
 
@@ -70,11 +71,15 @@ export class DirectLane {
   readonly #init: DirectLaneInit;
   readonly #tree = new RouteTree<DirectSlot>();
   readonly #loggerFactory: unknown;
+  readonly #headers: FixedHeaders;
+  readonly #heads: FixedHeads;
   #opening: LaneOpening | undefined;
   #isClosing = false;
 
   constructor(init: DirectLaneInit) {
     this.#init = init;
+    this.#headers = { ...init.headers, vary: 'Origin' };
+    this.#heads = new FixedHeads(this.#headers);
     this.#loggerFactory = childLoggerFactory(init.fastify);
     init.fastify.addHook('preClose', (done) => {
       this.#isClosing = true;
@@ -96,13 +101,14 @@ export class DirectLane {
   learn(slot: DirectSlot, request: FastifyRequest, reply: FastifyReply): void {
     if (this.#opening === undefined) return;
     slot.isKnown = true;
-    const { fastify, headers, parser, limits } = this.#init;
+    const { fastify, parser, limits } = this.#init;
     const { hooks, compressionMinBytes } = this.#opening;
     const parts = partsOf(request, reply);
     if (parts === undefined || parts.context.server !== fastify || 'cors' in parts.context.config) return;
     if (!isBare(parts.context, hooks, this.#loggerFactory)) return;
     slot.route = new DirectRoute(slot.handler, parts, reply, {
-      headers: { ...headers, vary: 'Origin' },
+      headers: this.#headers,
+      heads: this.#heads,
       parser,
       maxBodyBytes: () => limits.value.maxBodyBytes,
       compressionMinBytes,

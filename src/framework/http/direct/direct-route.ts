@@ -1,16 +1,18 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { HeaderField } from '../../http2/index.js';
 import { isProbe } from '../request-hooks.js';
-import { statusField } from '../rest-fields.js';
 import type { RouteHandler } from '../route-handler.js';
 import type { FixedHeaders } from '../security-headers.js';
 import { type DirectReply, type DirectReplyClass, directReplyClass } from './direct-reply.js';
+import type { FixedHeads } from './fixed-heads.js';
 import type { FastifyParts, ReplyKeys, RouteContext } from './fastify-parts.js';
 
 /** What holds for all routes of an application. */
 export interface DirectInit {
   /** Of every answer. */
   readonly headers: FixedHeaders;
+  /** The same, as answers begin with them. */
+  readonly heads: FixedHeads;
   /** The one parser for bodies that Fastify would choose. */
   readonly parser: unknown;
   /** How long a body that it reads may be at the moment, in bytes. */
@@ -22,7 +24,6 @@ export interface DirectInit {
 // Other methods with a body are left to Fastify.
 const withBody: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH', 'DELETE']);
 const jsonType = /^application\/json(; ?charset=utf-8)?$/i;
-const jsonAnswer: HeaderField = { name: 'content-type', value: 'application/json; charset=utf-8' };
 
 /** A route as it is served past Fastify: all that can be said before a request comes. */
 export class DirectRoute {
@@ -36,8 +37,7 @@ export class DirectRoute {
   readonly #parser: unknown;
   readonly #Reply: DirectReplyClass;
   readonly #log: unknown;
-  readonly #fixed: readonly HeaderField[];
-  readonly #heads = new Map<number, readonly HeaderField[]>();
+  readonly #heads: FixedHeads;
   readonly #maxBytes: () => number;
   readonly #types = new Set<string>();
 
@@ -55,7 +55,7 @@ export class DirectRoute {
     this.#maxBytes = init.maxBodyBytes;
     this.#Reply = directReplyClass(context.Reply, keys, init.headers, reply);
     this.#log = log;
-    this.#fixed = Object.entries(init.headers).map(([name, value]) => ({ name, value }));
+    this.#heads = init.heads;
   }
 
   /** How long a body of this type may be, in bytes; `undefined`: Fastify has to look at it. */
@@ -73,14 +73,9 @@ export class DirectRoute {
     return new this.#Reply(raw, request, this.#log);
   }
 
-  /** What an answer in JSON begins with. To be copied. */
+  /** What an answer in JSON begins with. */
   head(status: number): readonly HeaderField[] {
-    let head = this.#heads.get(status);
-    if (head === undefined) {
-      head = [statusField(status), jsonAnswer, ...this.#fixed];
-      this.#heads.set(status, head);
-    }
-    return head;
+    return this.#heads.of(status);
   }
 
   #learnType(contentType: string): boolean {

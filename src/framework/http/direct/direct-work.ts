@@ -126,12 +126,11 @@ export class DirectWork implements Exchange, DeadlineWatcher, BodyTaker, Respons
       void this.#reply.type('application/json; charset=utf-8').send(text);
       return true;
     }
-    const fields = this.#route.head(status).slice();
-    fields.push(
+    const fields = [
       { name: 'x-request-id', value: this.context.requestId },
       { name: 'content-length', value: String(bytes.length) },
-    );
-    if (this.#response.answer(fields, bytes)) release(bytes);
+    ];
+    if (this.#response.answer(this.#route.head(status), fields, bytes)) release(bytes);
     return true;
   }
 
@@ -172,14 +171,8 @@ function handle(work: DirectWork): void {
   work.handle();
 }
 
-// Apart, so that it holds the headers only.
 function headerOf(raw: RestRequest): (name: string) => string | undefined {
-  return (name) => {
-    // Asked for each request; lines of it are joined in any case.
-    if (name === 'x-request-id') return raw.field(name);
-    const value = raw.headers[name];
-    return Array.isArray(value) ? value[0] : value;
-  };
+  return (name) => raw.field(name);
 }
 
 function hasBody(status: number): boolean {

@@ -150,6 +150,34 @@ describe('HpackEncoder', () => {
   });
 });
 
+describe('a list that is always the same', () => {
+  const fixed = [
+    { name: ':status', value: '201' },
+    { name: 'x-a', value: 'b' },
+  ];
+  const head = (encoder: HpackEncoder): string => target.toString('hex', 0, encoder.encodeFixed(fixed, target, 0));
+
+  it('comes to what its fields come to each time, and to the same octets from then on', () => {
+    const [one, other] = [plain(), plain()];
+    const blocks = [head(one), head(one), head(one), head(one)];
+
+    expect(blocks).toEqual(blocks.map(() => encode(other, [':status', '201'], ['x-a', 'b'])));
+    expect(blocks[2]).toBe(blocks[3]);
+  });
+
+  it('is written anew when something else has entered the table', () => {
+    const encoder = plain();
+    for (let round = 0; round < 4; round += 1) head(encoder);
+    const before = head(encoder);
+    for (let round = 0; round < 2; round += 1) encode(encoder, ['x-c', 'd']);
+    const decoder = new HpackDecoder({ maxTableBytes: 4096, maxListBytes: 4096 });
+    const after = head(encoder);
+
+    expect(after).not.toBe(before);
+    expect(() => decode(decoder, after)).toThrow('no table entry');
+  });
+});
+
 describe('precompute', () => {
   const fields = [
     { name: ':status', value: '200' },

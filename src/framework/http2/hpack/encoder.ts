@@ -24,6 +24,18 @@ export interface HpackEncoderOptions {
 /** Size updates that can stand at the beginning of a block. */
 const maxUpdatesBytes = 2 * maxIntegerBytes;
 
+/** What a list that never changes came to the last time. */
+interface FixedList {
+  /** The table's next serial number, behind the list. */
+  readonly serial: number;
+  /** `undefined` while it is not sure that it will be the same the next time. */
+  readonly octets: Buffer | undefined;
+  readonly maxBytes: number;
+}
+
+/** An application answers with few statuses; a connection keeps no more than these. */
+const maxFixedLists = 4;
+
 /**
  * The header compression of one direction of one connection, sending side. Blocks must be sent in the order in which
  * they were encoded, each whole.
@@ -36,6 +48,7 @@ export class HpackEncoder {
   /** The lowest and the last size since the last block, when they are still to be sent. */
   #lowestBytes: number;
   #nextBytes: number;
+  readonly #fixed = new Map<readonly HeaderField[], FixedList>();
 
   constructor({ maxTableBytes, indexing = new RepeatedFields(), huffman = true }: HpackEncoderOptions) {
     this.#maxTableBytes = maxTableBytes;
@@ -54,6 +67,7 @@ export class HpackEncoder {
 
   /** Lets go of what the next blocks may do without. */
   rest(): void {
+    this.#fixed.clear();
     this.#indexing.rest?.();
   }
 
@@ -66,7 +80,39 @@ export class HpackEncoder {
 
   /** Writes a header block, for which `target` must have `maxEncodedBytes`, and returns the offset behind it. */
   encode(fields: readonly HeaderField[], target: Buffer, offset: number): number {
-    let at = this.#writeSizeUpdates(target, offset);
+    return this.encodeMore(fields, target, this.#writeSizeUpdates(target, offset));
+  }
+
+  /** Octets that `encodeFixed()` takes at most. */
+  maxFixedBytes(fields: readonly HeaderField[]): number {
+    return this.#fixed.get(fields)?.maxBytes ?? this.maxEncodedBytes(fields);
+  }
+
+  /**
+   * Begins a block as `encode()` does, with a list that is sent often and never changes; `encodeMore()` goes on. As long
+   * as nothing enters the table, the list comes to the same octets.
+   */
+  encodeFixed(fields: readonly HeaderField[], target: Buffer, offset: number): number {
+    const start = this.#writeSizeUpdates(target, offset);
+    const { nextSerial } = this.#table;
+    const known = this.#fixed.get(fields);
+    if (known?.serial === nextSerial && known.octets !== undefined) {
+      target.set(known.octets, start);
+      return start + known.octets.length;
+    }
+    const end = this.encodeMore(fields, target, start);
+    // What repeats enters the table the second time: not before it has come twice to the same is it so for good.
+    const isSteady = known?.serial === nextSerial && this.#table.nextSerial === nextSerial;
+    const octets = isSteady ? Buffer.from(target.subarray(start, end)) : undefined;
+    if (known === undefined && this.#fixed.size >= maxFixedLists) this.#fixed.clear();
+    const maxBytes = known?.maxBytes ?? this.maxEncodedBytes(fields);
+    this.#fixed.set(fields, { serial: this.#table.nextSerial, octets, maxBytes });
+    return end;
+  }
+
+  /** Goes on with a block. */
+  encodeMore(fields: readonly HeaderField[], target: Buffer, offset: number): number {
+    let at = offset;
     for (let position = 0; position < fields.length; position += 1) {
       const { name, value } = fields[position] as HeaderField;
       at = this.#writeField(target, at, name, value);
@@ -88,6 +134,8 @@ export class HpackEncoder {
   #writeSizeUpdates(target: Buffer, offset: number): number {
     const table = this.#table;
     if (this.#nextBytes === table.maxBytes && this.#lowestBytes === table.maxBytes) return offset;
+    // Entries may leave the table by it.
+    this.#fixed.clear();
     let at = offset;
     if (this.#lowestBytes < this.#nextBytes && this.#lowestBytes < table.maxBytes) {
       table.resize(this.#lowestBytes);

@@ -73,6 +73,37 @@ describe('any lists of fields', () => {
     );
   });
 
+  it('come back the same where some of them are always the same list', () => {
+    const fixed = fc.array(fc.array(fc.record({ name: names, value: values }), { maxLength: 6 }), {
+      minLength: 1,
+      maxLength: 6,
+    });
+    const blocks = fc.array(
+      fc.record({ at: fc.nat(5), fields: lists, sizes: fc.array(fc.nat(6000), { maxLength: 1 }), rests: fc.boolean() }),
+      { maxLength: 30 },
+    );
+    fc.assert(
+      fc.property(fixed, blocks, policies, (heads, series, indexing) => {
+        const encoder = new HpackEncoder({ maxTableBytes: 4096, ...(indexing && { indexing }) });
+        const decoder = new HpackDecoder({ maxTableBytes: 6000, maxListBytes: 1e6 });
+
+        for (const { at, fields, sizes, rests } of series) {
+          for (const size of sizes) encoder.setMaxTableBytes(size);
+          if (rests) encoder.rest();
+          const head = heads[at % heads.length] as HeaderField[];
+          const more = at === 5 ? fields : [];
+          const target = Buffer.alloc(encoder.maxFixedBytes(head) + encoder.maxEncodedBytes(more));
+          const decoded: HeaderField[] = [];
+          const end = encoder.encodeMore(more, target, encoder.encodeFixed(head, target, 0));
+
+          expect(decoder.decode(target, 0, end, (name, value) => decoded.push({ name, value }))).toBe('ok');
+          expect(decoded).toEqual([...head, ...more]);
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
   it('leave the same table behind whether they were too large or not', () => {
     fc.assert(
       fc.property(fc.array(lists, { maxLength: 6 }), fc.nat(1500), (series, maxListBytes) => {
