@@ -13,6 +13,7 @@ const servers: TestNacosOptions[] = [
   { version: '3.1', hasAuth: true, isCompatible: false },
   { version: '2.3', hasAuth: true },
 ];
+const emptyUser = { username: '', password: '' };
 const waiting = { timeout: 30_000, interval: 20 };
 
 describe.skipIf(isSkipped('nacos')).each(servers)('a service with Nacos $version', (options) => {
@@ -53,7 +54,11 @@ describe.skipIf(isSkipped('nacos')).each(servers)('a service with Nacos $version
     return names.map((name) => `test-${number}-${name}`);
   };
 
-  async function start(dataIds: string[], set: Record<string, unknown> = {}): Promise<TestService> {
+  async function start(
+    dataIds: string[],
+    set: Record<string, unknown> = {},
+    user: TestNacos['user'] = nacos.user,
+  ): Promise<TestService> {
     const service = await startTestService(AppModule, {
       set: {
         'nacos.address': nacos.address,
@@ -63,8 +68,8 @@ describe.skipIf(isSkipped('nacos')).each(servers)('a service with Nacos $version
         ...set,
       },
       env: {
-        ROOKERY_NACOS__USERNAME: nacos.user?.username ?? '',
-        ROOKERY_NACOS__PASSWORD: nacos.user?.password ?? '',
+        ROOKERY_NACOS__USERNAME: user?.username ?? '',
+        ROOKERY_NACOS__PASSWORD: user?.password ?? '',
       },
     });
     services.push(service);
@@ -193,7 +198,8 @@ describe.skipIf(isSkipped('nacos')).each(servers)('a service with Nacos $version
     await nacos.close();
     await vi.waitFor(() => expect(config.failures).toHaveLength(1), waiting);
     expect(await usersOnPage(service)).toBe(2);
-    const without = await start([dataId], { 'nacos.required': false, 'nacos.snapshot.enabled': false });
+    // The server that comes back asks for no login, and 3.1 has no user that could.
+    const without = await start([dataId], { 'nacos.required': false, 'nacos.snapshot.enabled': false }, emptyUser);
     expect(await usersOnPage(without)).toBe(3);
 
     nacos = await startNacos({ version, port });

@@ -167,6 +167,24 @@ describe('FileWatch', () => {
     expect(store.failures).toEqual([]);
   });
 
+  it('tries again what a subscriber refused', async () => {
+    await writeFile(file(), 's: { n: 1 }');
+    const { store, live } = await started({ pollMs: 50 });
+    let isBusy = true;
+    live.subscribe({
+      prepare: () => {
+        if (isBusy) throw new Error('busy');
+      },
+    });
+
+    await writeFile(file(), 's: { n: 2 }');
+    await vi.waitFor(() => expect(store.failures[0]?.message).toBe('s: refused: busy'), waiting);
+    isBusy = false;
+    await vi.waitFor(() => expect(live.value.n).toBe(2), waiting);
+
+    expect(store.failures).toEqual([]);
+  });
+
   it('goes on as before when the folder goes away, and finds it again by its poll', async () => {
     await writeFile(file(), 's: { n: 1 }');
     const { store, live } = await started({ pollMs: 50, settleMs: 10 });

@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { ConfigFiles } from './config-files.js';
 import { ConfigError } from './config.errors.js';
 import type { ConfigStore } from './config-store.js';
+import type { ConfigLayer } from './layer.js';
 
 /** Where the files are and how they are looked at. */
 export interface FileWatchOptions {
@@ -36,6 +37,8 @@ export class FileWatch {
   #timer: NodeJS.Timeout | undefined;
   #texts: readonly (string | undefined)[] = [];
   #applied: readonly (string | undefined)[] | undefined;
+  /** What was read and kept out. */
+  #refused: readonly ConfigLayer[] | undefined;
   #rounds = 0;
   #isGone = false;
   #isLooking = false;
@@ -89,7 +92,8 @@ export class FileWatch {
     const { directory, pollMs, settleMs } = this.#options;
     await this.#watchAgain();
     const texts = await this.#files.texts();
-    if (this.#isClosed || (isDeepStrictEqual(texts, this.#applied) && !this.#isGone)) return pollMs;
+    if (this.#isClosed) return pollMs;
+    if (isDeepStrictEqual(texts, this.#applied) && !this.#isGone) return this.#retry(pollMs);
     this.#rounds = isDeepStrictEqual(texts, this.#texts) ? this.#rounds + 1 : 0;
     this.#texts = texts;
     if (this.#rounds < this.#roundsFor(texts)) return settleMs;
@@ -110,17 +114,35 @@ export class FileWatch {
 
   async #apply(texts: readonly (string | undefined)[]): Promise<void> {
     this.#rounds = 0;
-    // What is wrong stays wrong until it is edited: told once, not with every look.
     this.#applied = texts;
     this.#isGone = false;
+    this.#refused = undefined;
     try {
       const layers = await this.#files.read();
       // Changed between the two reads: the next look sees it.
-      if (!isDeepStrictEqual(await this.#files.texts(), texts)) this.#applied = undefined;
-      else this.#store.apply(layers, { source });
+      if (!isDeepStrictEqual(await this.#files.texts(), texts)) {
+        this.#applied = undefined;
+        return;
+      }
+      this.#refused = layers;
+      this.#store.apply(layers, { source });
+      this.#refused = undefined;
     } catch (error) {
       this.#store.fail(source, error);
     }
+  }
+
+  // What can be read and was kept out may be right when another source has changed, or a subscriber takes it now. The store
+  // says once what is wrong with it.
+  #retry(pollMs: number): number {
+    if (this.#refused === undefined) return pollMs;
+    try {
+      this.#store.apply(this.#refused, { source });
+      this.#refused = undefined;
+    } catch {
+      // The store has told why.
+    }
+    return pollMs;
   }
 
   // A directory made anew is another one; one that was not there may have come.

@@ -130,7 +130,7 @@ const snapshotOf = async (): Promise<unknown[]> =>
 const failure = (work: Promise<unknown>): Promise<string[]> =>
   work.then(
     () => [],
-    (error: ConfigError) => error.problems.map(({ message }) => message),
+    (error: unknown) => (error as ConfigError).problems.map(({ message }) => message),
   );
 
 describe('a start with a centre', () => {

@@ -59,8 +59,7 @@ export class RemoteSource {
   #leave: (() => void) | undefined;
   #isClosed = false;
 
-  /** Belongs to the store from now on, and closes with it. */
-  constructor({ driver, store, start, snapshot }: RemoteSourceInit) {
+  private constructor({ driver, store, start, snapshot }: RemoteSourceInit) {
     this.#driver = driver;
     this.#store = store;
     this.#start = start;
@@ -70,8 +69,13 @@ export class RemoteSource {
     this.#keeper = snapshot && new SnapshotKeeper(snapshot, (problem) => this.#log?.warn(problem));
     if (start.failure !== undefined) store.fail(driver.name, this.#worded(start.failure));
     if (!start.isReachable) this.#outage = this.#failure();
-    RemoteSource.#sources.set(store, this);
-    store.onClose(() => this.close());
+  }
+
+  /** Makes a source that belongs to its store, and closes with it. */
+  static attach(init: RemoteSourceInit): void {
+    const source = new RemoteSource(init);
+    RemoteSource.#sources.set(init.store, source);
+    init.store.onClose(() => source.close());
   }
 
   /** The centre that this store is filled from, if there is one. */

@@ -58,7 +58,7 @@ export async function storeWith(
     fallBackAfterMs: { connect: fallBack.connectTimeoutMs, answer: fallBack.answerTimeoutMs },
   });
   const store = new ConfigStore(env, [...layers, ...start.layers], environment);
-  new RemoteSource({ driver, store, start, snapshot: isFollowed ? snapshot : undefined });
+  RemoteSource.attach({ driver, store, start, snapshot: isFollowed ? snapshot : undefined });
   return store;
 }
 

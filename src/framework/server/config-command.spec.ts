@@ -1,7 +1,8 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { FakeNacos } from '../../../test/support/fake-nacos.js';
 import { runConfigCommand } from './config-command.js';
 
 let directory = '';
@@ -51,6 +52,61 @@ describe('rookery config print', () => {
       expect(out).toContain(line);
     }
     expect(out.join('\n')).not.toContain('hunter');
+  });
+});
+
+describe('rookery config print with Nacos', () => {
+  let fake: FakeNacos;
+
+  beforeEach(async () => {
+    fake = await FakeNacos.start();
+  });
+  afterEach(() => fake.close());
+
+  const settings = (): Record<string, string> => ({
+    ROOKERY_NACOS__ADDRESS: fake.server.address,
+    ROOKERY_NACOS__GRPC_PORT: String(fake.grpcPort),
+    ROOKERY_NACOS__SNAPSHOT__DIRECTORY: join(directory, 'snapshot'),
+    ROOKERY_NACOS__PASSWORD: 'hunter2',
+    ROOKERY_NACOS__USERNAME: 'nacos',
+  });
+
+  it('shows the values of the data ids, and leaves nothing behind', async () => {
+    fake.login = () => ({ status: 200, body: { accessToken: 't', tokenTtl: 18_000 } });
+    fake.contents.set('application.yaml', 'log: { level: warn }\nmine: { password: hunter3 }');
+
+    const { code, out, err } = await run(['config', 'print'], settings());
+
+    expect([code, err]).toEqual([0, []]);
+    for (const line of [
+      'log.level = "warn"  # nacos:DEFAULT_GROUP/application.yaml:1',
+      'mine.password = ***  # nacos:DEFAULT_GROUP/application.yaml:2',
+      'nacos.password = ***  # ROOKERY_NACOS__PASSWORD',
+      'nacos.group = "DEFAULT_GROUP"  # default',
+    ]) {
+      expect(out).toContain(line);
+    }
+    expect(out.join('\n')).not.toContain('hunter');
+    expect(await readdir(directory)).toEqual([]);
+    await vi.waitFor(() => expect(fake.streams.size).toBe(0));
+  });
+
+  it('warns where Nacos cannot be reached, and shows the rest', async () => {
+    const environment = settings();
+    await fake.close();
+
+    const { code, out, err } = await run(['config', 'print'], environment);
+
+    expect(code).toBe(0);
+    expect(out).toContain('log.level = "info"  # default');
+    expect(err).toEqual([expect.stringMatching(/^warning: nacos: .*; files and environment alone serve$/)]);
+  });
+
+  it('is not asked by check', async () => {
+    fake.contents.set('application.yaml', 'log: { level: loud }');
+
+    expect(await run(['config', 'check'], settings())).toEqual({ code: 0, out: [], err: [] });
+    expect(fake.taken).toEqual([]);
   });
 });
 

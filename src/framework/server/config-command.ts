@@ -51,7 +51,9 @@ export async function runConfigCommand(argv: readonly string[], surroundings: Co
   try {
     store = await load(command, surroundings.environment);
     bind(store);
-    for (const { source, message } of store.failures) err(`warning: ${source}: ${message}`);
+    for (const { source, message } of store.failures) {
+      err(`warning: ${message.startsWith(`${source}:`) ? '' : `${source}: `}${message}`);
+    }
     if (action === 'print')
       for (const { path, value, source } of store.effective()) out(`${path} = ${value}  # ${source}`);
     // Without the application's classes everything of its own would be unknown.
