@@ -1,9 +1,12 @@
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { FakeNacos } from '../../../test/support/fake-nacos.js';
 import { ConfigError } from './config.errors.js';
+import type { ConfigStore } from './config-store.js';
 import { loadConfig } from './load-config.js';
+import { SnapshotStore } from './snapshot-store.js';
 
 let root = '';
 beforeAll(async () => {
@@ -97,5 +100,72 @@ describe('loadConfig', () => {
       'the configuration is not valid:\n  ROOKERY_ENV: "/" (expected: letters, digits, - and _)',
     );
     expect((failure as ConfigError).exitCode).toBe(1);
+  });
+
+  describe('with Nacos', () => {
+    const stores: ConfigStore[] = [];
+    let fake: FakeNacos | undefined;
+
+    afterEach(async () => {
+      for (const store of stores.splice(0)) await store.close();
+      await fake?.close();
+    });
+
+    async function load(environment: Record<string, string>, yaml = ''): Promise<ConfigStore> {
+      const directory = await folder({ 'application.yaml': yaml });
+      const nacos = { ROOKERY_NACOS__SNAPSHOT__DIRECTORY: join(directory, 'snapshot'), ...environment };
+      const store = await loadConfig({ directory, environment: nacos, argv: [] });
+      stores.push(store);
+      return store;
+    }
+
+    it('asks the servers that files, environment and their references name, for the rest of the values', async () => {
+      fake = await FakeNacos.start();
+      fake.contents.set('orders.yaml', 'database: { host: db-7 }');
+      const store = await load(
+        { ROOKERY_NACOS__GRPC_PORT: String(fake.grpcPort), NACOS: fake.server.address },
+        'url: "x://${database.host}"\nnacos: { address: "${NACOS}", dataIds: orders.yaml }',
+      );
+
+      expect([store.get('url'), store.sourceOf('database.host')]).toEqual([
+        'x://db-7',
+        'nacos:DEFAULT_GROUP/orders.yaml:1',
+      ]);
+    });
+
+    it.each([
+      ['user without password', { ROOKERY_NACOS__USERNAME: 'u' }, 'username, password: one of them is missing'],
+      ['an address with a scheme', { ROOKERY_NACOS__ADDRESS: 'http://u:hunter2@n' }, 'an address cannot be read'],
+      ['a file that is not there', { ROOKERY_NACOS__TLS__CA_FILE: '/nope' }, 'nacos.tls.caFile: "/nope" (expected'],
+      ['a setting that does not exist', { ROOKERY_NACOS__ADRESS: 'n' }, 'unknown key (did you mean "address"?'],
+    ])('refuses %s', async (_, environment, message) => {
+      const tls = 'ROOKERY_NACOS__TLS__CA_FILE' in environment ? { ROOKERY_NACOS__TLS__ENABLED: 'true' } : {};
+      const problems = await complaints(load({ ROOKERY_NACOS__ADDRESS: 'n:1', ...tls, ...environment }));
+
+      expect(problems).toEqual([expect.stringContaining(message)]);
+      expect(problems.join()).not.toContain('hunter2');
+    });
+
+    it('waits for nobody who takes no connection where there is a snapshot', async () => {
+      // For documentation (RFC 5737): no route leads there, or packets for it vanish.
+      const address = '192.0.2.1:8848';
+      const directory = await folder({});
+      const contents = [{ dataId: 'a.yaml', group: 'DEFAULT_GROUP', content: 'a: 1' }];
+      const namespace = JSON.stringify(['nacos', [address], '', ['DEFAULT_GROUP/a.yaml']]);
+      await new SnapshotStore({ file: join(directory, 'nacos.snapshot'), namespace }).write(contents);
+      const startedAt = performance.now();
+
+      const store = await load({
+        ROOKERY_NACOS__ADDRESS: address,
+        ROOKERY_NACOS__DATA_IDS: 'a.yaml',
+        ROOKERY_NACOS__SNAPSHOT__DIRECTORY: directory,
+        ROOKERY_NACOS__FALL_BACK__ANSWER_TIMEOUT_MS: '60000',
+        ROOKERY_NACOS__START_TIMEOUT_MS: '60000',
+      });
+
+      // 0.1 s by the settings, and a busy machine.
+      expect(performance.now() - startedAt).toBeLessThan(1500);
+      expect([store.get('a'), store.failures.length]).toEqual([1, 1]);
+    });
   });
 });

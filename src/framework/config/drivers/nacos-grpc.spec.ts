@@ -103,6 +103,99 @@ describe('NacosGrpcDriver', () => {
     expect(events.contents).toEqual([['x: 2', 'x: 2', 'x: 2']]);
   });
 
+  it('tells of the contents as soon as it has them where reading failed, all of them, even if there are none', async () => {
+    let isDown = true;
+    fake.answerWith = ({ type }) =>
+      isDown && type === 'ConfigQueryRequest' ? { resultCode: 500, errorCode: 500 } : undefined;
+    const driver = newDriver('a', 'b');
+    await expect(driver.read(soon())).rejects.toMatchObject({ reason: 'NACOS_REQUEST_FAILED' });
+    const events = heard();
+    driver.watch(events);
+
+    isDown = false;
+    await eventually('the contents', () => events.contents.length === 1);
+
+    expect(events.contents).toEqual([['(none)', '(none)']]);
+  });
+
+  it('says once that the connection is lost, after a moment, and that it is back, with what was missed', async () => {
+    fake.contents.set('a', 'a: 1');
+    const driver = newDriver('a');
+    await driver.read(soon());
+    const events = heard();
+    driver.watch(events);
+    await fake.came('ConfigBatchListenRequest');
+
+    fake.endStreams(0);
+    await eventually('another connection', () => fake.setups === 2);
+    expect(events.failures).toEqual([]);
+    fake.answerWith = ({ type }) =>
+      type === 'ServerCheckRequest' ? { resultCode: 500, errorCode: 300, message: 'starting' } : undefined;
+    fake.endStreams(0);
+    await eventually('the failure', () => events.failures.length === 1);
+    const checks = fake.count('ServerCheckRequest');
+    await fake.came('ServerCheckRequest', checks + 5);
+    fake.contents.set('a', 'a: 2');
+    fake.answerWith = () => undefined;
+    await eventually('the change', () => events.contents.length === 1);
+
+    expect(events).toMatchObject({ contents: [['a: 2']], failures: [expect.any(String)], recoveries: 1 });
+  });
+
+  it('reads again what could not be read after a push, says so when it fails again, and when it does not', async () => {
+    fake.contents.set('a', 'a: 1');
+    const driver = newDriver('a');
+    await driver.read(soon());
+    const events = heard();
+    driver.watch(events);
+    await fake.came('ConfigBatchListenRequest');
+    let refused = 0;
+    fake.answerWith = ({ type }) => {
+      if (type !== 'ConfigQueryRequest') return undefined;
+      refused += 1;
+      return { resultCode: 500, errorCode: 403, message: 'no right' };
+    };
+
+    fake.change('a', 'a: 2');
+    await eventually('the failure', () => events.failures.length > 0);
+    expect(refused).toBeGreaterThan(1);
+    fake.answerWith = () => undefined;
+    await eventually('the recovery', () => events.recoveries === 1);
+    await eventually('the change', () => events.contents.length === 1);
+
+    expect(events.contents).toEqual([['a: 2']]);
+    expect(events.failures).toEqual([expect.stringContaining('ConfigQueryRequest')]);
+  });
+
+  it('ends at the last of many changes, and in fewer calls', async () => {
+    fake.contents.set('a', 'a: 0');
+    const driver = newDriver('a');
+    await driver.read(soon());
+    const events = heard();
+    driver.watch(events);
+    await fake.came('ConfigBatchListenRequest');
+
+    for (let number = 1; number <= 500; number += 1) fake.change('a', `a: ${number}`);
+    await eventually('the last', () => events.contents.at(-1)?.[0] === 'a: 500');
+
+    expect(events.contents.length).toBeLessThan(100);
+  });
+
+  it('tells nothing after it was closed, which may be done twice and while it reads', async () => {
+    fake.answerWith = ({ type }) => (type === 'ConfigQueryRequest' ? 'never' : undefined);
+    const driver = newDriver('a');
+    const reading = expect(driver.read(soon())).rejects.toMatchObject({ reason: 'NACOS_CLOSED' });
+    await fake.came('ConfigQueryRequest');
+    const events = heard();
+
+    await driver.close();
+    await driver.close();
+    driver.watch(events);
+
+    await reading;
+    expect(events).toMatchObject({ contents: [], failures: [] });
+  });
+
   it('says why there is no connection when the time of the start is over', async () => {
     await fake.close();
 
