@@ -82,7 +82,7 @@ export function askHttp(server: NacosServer, question: HttpQuestion, signal: Abo
 }
 
 /** For Node's TLS. */
-export function certificatesOf({ ca, cert, key, serverName }: NacosTls): object {
+function certificatesOf({ ca, cert, key, serverName }: NacosTls): object {
   return {
     ...(ca !== undefined && { ca }),
     ...(cert !== undefined && { cert }),
