@@ -6,6 +6,43 @@ export interface RemoteContent {
   readonly type?: string;
   /** `undefined` for a data id that does not exist (any more); an empty layer then. */
   readonly content: string | undefined;
+  /** Of an encrypted one (`cipher-…`): the key of its content, itself encrypted. */
+  readonly encryptedDataKey?: string;
+}
+
+/** A document as somebody asked for it. */
+export interface ConfigDocument {
+  readonly content: string;
+  /** Of the content as the centre has it, in hexadecimal. */
+  readonly md5: string;
+  readonly type?: string;
+  readonly encryptedDataKey?: string;
+}
+
+/** How to write a document. */
+export interface ConfigWriteOptions {
+  readonly type?: string;
+  readonly encryptedDataKey?: string;
+  /** Write only where the content still has this md5. */
+  readonly casMd5?: string;
+  /** Ends the wait. */
+  readonly signal?: AbortSignal;
+}
+
+/** Reading and writing single documents, for tools and tests. */
+export interface ConfigAccess {
+  /** @returns `undefined` when there is none */
+  get(key: ConfigKey, signal?: AbortSignal): Promise<ConfigDocument | undefined>;
+  /** @returns the md5 of what was written */
+  publish(key: ConfigKey, content: string, options: ConfigWriteOptions): Promise<string>;
+  /** One that is not there is no error. */
+  remove(key: ConfigKey, signal?: AbortSignal): Promise<void>;
+}
+
+/** Which document. */
+export interface ConfigKey {
+  readonly dataId: string;
+  readonly group: string;
 }
 
 /** What a driver tells while it watches. */
@@ -46,6 +83,10 @@ export interface ConfigDriver {
    * as soon as they can be had, even if there are none. Called once.
    */
   watch(events: ConfigDriverEvents): void;
+  /** Makes contents ready for use that come from elsewhere, such as from a snapshot. */
+  prepare?(contents: readonly RemoteContent[]): Promise<void>;
+  /** Single documents, also such as are not watched; not every centre can be written to. */
+  readonly access?: ConfigAccess;
   /** Leaves nothing behind, within 1 s. May be called twice, also while `read()` waits. */
   close(): Promise<void>;
 }

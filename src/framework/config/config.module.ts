@@ -14,6 +14,7 @@ import { configToken, injectedConfigs } from './config.decorator.js';
 import { ConfigOptions } from './config.options.js';
 import { ConfigServiceMirror } from './config-service-mirror.js';
 import { ConfigStore } from './config-store.js';
+import { NacosConfig } from './nacos-config.js';
 import { NacosConfigOptions } from './nacos-config.options.js';
 import type { ConfigTree } from './layer.js';
 import { sectionOf } from './section.js';
@@ -78,6 +79,7 @@ export class RookeryConfigModule implements OnModuleInit, OnApplicationBootstrap
       providers: [
         { provide: ConfigStore, useValue: store },
         { provide: LOADED_TREE, useValue: loaded },
+        { provide: NacosConfig, useValue: new NacosConfig(store) },
         {
           provide: ConfigCentre,
           inject: [
@@ -89,7 +91,7 @@ export class RookeryConfigModule implements OnModuleInit, OnApplicationBootstrap
         },
         ...providers,
       ],
-      exports: [ConfigStore, ...providers.map(({ provide }) => provide)],
+      exports: [ConfigStore, NacosConfig, ...providers.map(({ provide }) => provide)],
     };
   }
 

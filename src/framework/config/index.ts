@@ -18,7 +18,16 @@ export type { PrintableChange } from './config-diff.js';
 export type { EffectiveValue } from './effective-values.js';
 export type { ConfigFailure, ConfigVersion } from './config-history.js';
 export { type ChangeListener, type ConfigCheckpoint, ConfigStore } from './config-store.js';
-export type { ConfigDriver, ConfigDriverEvents, ConfigEndpoint, RemoteContent } from './config.driver.js';
+export type {
+  ConfigAccess,
+  ConfigDocument,
+  ConfigDriver,
+  ConfigDriverEvents,
+  ConfigEndpoint,
+  ConfigKey,
+  ConfigWriteOptions,
+  RemoteContent,
+} from './config.driver.js';
 export {
   NacosConfigOptions,
   NacosFallBackOptions,
@@ -29,6 +38,21 @@ export { NacosGrpcDriver, type NacosGrpcDriverInit } from './drivers/nacos-grpc.
 export type { DataId } from './data-id.js';
 export { ConfigOptions, ProbationOptions } from './config.options.js';
 export { type ConfigChanged, configChangeChannel, type ConfigFailed, configFailureChannel } from './config.channels.js';
+export { AesConfigCipher, type AesConfigCipherOptions } from './aes-config-cipher.js';
+export {
+  type ConfigCipher,
+  ConfigCipherError,
+  type ConfigDecryptor,
+  type EncryptedDocument,
+  type Sealed,
+} from './config-cipher.js';
+export {
+  NacosConfig,
+  type NacosDocument,
+  type NacosDocumentOptions,
+  type NacosPublishOptions,
+} from './nacos-config.js';
+export { NacosCasError, NacosError } from '../nacos/index.js';
 export { type LiveOf, type Section, sectionOf } from './section.js';
 export type { ConfigLayer, ConfigTree, LayerKind } from './layer.js';
 export { FileWatch, type FileWatchOptions } from './file-watch.js';

@@ -1,4 +1,5 @@
 import { ConfigFiles, problemsIn } from './config-files.js';
+import type { ConfigDecryptor } from './config-cipher.js';
 import { ConfigError } from './config.errors.js';
 import { ConfigStore } from './config-store.js';
 import { withCentre } from './with-centre.js';
@@ -20,6 +21,8 @@ export interface LoadConfigInit {
    * `look` reads it once, does without where it cannot be reached, and writes nothing; `ignore` does not ask it.
    */
   readonly centre?: 'follow' | 'look' | 'ignore';
+  /** Makes plain text of the data ids that begin with `cipher-`; without one, such a data id is an error. */
+  readonly decryptor?: ConfigDecryptor;
 }
 
 /**
@@ -45,7 +48,7 @@ export async function loadConfig(sources: LoadConfigInit = {}): Promise<ConfigSt
   const layers = results.flatMap((result) => (result.status === 'fulfilled' ? result.value : []));
   const { centre = 'follow' } = sources;
   if (centre === 'ignore') return new ConfigStore(env, layers, environment);
-  return withCentre({ env, layers, environment, isFollowed: centre === 'follow' });
+  return withCentre({ env, layers, environment, isFollowed: centre === 'follow', decryptor: sources.decryptor });
 }
 
 function environmentNameOf(environment: Environment): string {

@@ -2,6 +2,7 @@ import type { RemoteContent } from './config.driver.js';
 import { ConfigError, type ConfigProblem } from './config.errors.js';
 import { problemsIn } from './config-files.js';
 import { nameOfContent } from './data-id.js';
+import { plainText } from './decryption.js';
 import type { ConfigLayer } from './layer.js';
 import { documentLayer, formatOf } from './text-formats.js';
 
@@ -35,7 +36,7 @@ export function remoteLayers(
 
 function layerOf(driver: string, remote: RemoteContent, before: readonly ConfigLayer[]): ConfigLayer {
   const name = nameOfContent(driver, remote);
-  const text = remote.content ?? '';
+  const text = plainText(name, remote) ?? '';
   if (text.trim() === '') {
     const last = before.find((layer) => layer.name === name);
     if (last !== undefined && Object.keys(last.tree).length > 0) {

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { ConfigDriver, RemoteContent } from './config.driver.js';
+import type { ConfigAccess, ConfigDriver, RemoteContent } from './config.driver.js';
 import type { ConfigStore } from './config-store.js';
 import { nameOfContent } from './data-id.js';
 import { remoteLayers } from './remote-layers.js';
@@ -81,6 +81,11 @@ export class RemoteSource {
   /** The centre that this store is filled from, if there is one. */
   static of(store: ConfigStore): RemoteSource | undefined {
     return RemoteSource.#sources.get(store);
+  }
+
+  /** Single documents of the centre. */
+  get access(): ConfigAccess | undefined {
+    return this.#driver.access;
   }
 
   /** How things stand. */

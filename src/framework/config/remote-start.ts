@@ -105,6 +105,7 @@ async function readSnapshot({
 }: RemoteStartOptions): Promise<Pick<RemoteStart, 'snapshot' | 'snapshotProblem'>> {
   try {
     const found = await store?.read();
+    if (found !== undefined) await driver.prepare?.(found.contents);
     const snapshot = found && { ...found, layers: remoteLayers(driver.name, found.contents) };
     return { snapshot, snapshotProblem: undefined };
   } catch (error) {

@@ -1,8 +1,10 @@
 import { join } from 'node:path';
 import { readSection } from './binding.js';
 import type { ConfigDriver } from './config.driver.js';
+import type { ConfigDecryptor } from './config-cipher.js';
 import { ConfigError } from './config.errors.js';
 import { ConfigStore } from './config-store.js';
+import { DecryptingDriver } from './decrypting-driver.js';
 import { type ConfigLayer, mergeLayers } from './layer.js';
 import { NacosConfigOptions } from './nacos-config.options.js';
 import { nacosDriver } from './nacos-driver.js';
@@ -22,6 +24,7 @@ export interface WithCentreInit {
   readonly environment: Environment;
   /** Otherwise it is read once, if it can be, and nothing is written. */
   readonly isFollowed: boolean;
+  readonly decryptor: ConfigDecryptor | undefined;
 }
 
 /**
@@ -33,7 +36,7 @@ export async function withCentre(init: WithCentreInit): Promise<ConfigStore> {
   const { env, layers, environment } = init;
   const options = centreOptions(layers, environment);
   if (options.address.length === 0) return new ConfigStore(env, layers, environment);
-  const driver = await nacosDriver(options, env);
+  const driver = new DecryptingDriver(await nacosDriver(options, env), init.decryptor);
   try {
     return await storeWith(driver, options, init);
   } catch (error) {

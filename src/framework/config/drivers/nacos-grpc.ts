@@ -8,8 +8,15 @@ import {
   NacosTimeoutError,
   NacosUnavailableError,
 } from '../../nacos/index.js';
-import type { ConfigDriver, ConfigDriverEvents, ConfigEndpoint, RemoteContent } from '../config.driver.js';
+import type {
+  ConfigAccess,
+  ConfigDriver,
+  ConfigDriverEvents,
+  ConfigEndpoint,
+  RemoteContent,
+} from '../config.driver.js';
 import type { DataId } from '../data-id.js';
+import { nacosGrpcAccess } from './nacos-grpc-access.js';
 
 // Pushes of one moment come one by one, each followed by a query of its own: whatever arrives within this time of each other
 // is one change, and so is what is being asked for; but nobody waits longer than that for the next.
@@ -88,6 +95,10 @@ export class NacosGrpcDriver implements ConfigDriver {
     else if (!this.#isComplete) void this.#readAgain();
   }
 
+  get access(): ConfigAccess {
+    return nacosGrpcAccess(this.#client);
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true;
     for (const timer of [this.#gathering, this.#outage, this.#reread]) clearTimeout(timer);
@@ -104,7 +115,11 @@ export class NacosGrpcDriver implements ConfigDriver {
     return this.#dataIds.map(({ dataId, group, format }, index) => {
       const value = this.#values[index];
       const type = format ?? value?.contentType;
-      return { dataId, group, ...(type !== undefined && { type }), content: value?.content };
+      const key = value?.encryptedDataKey;
+      return {
+        ...{ dataId, group, ...(type !== undefined && { type }), content: value?.content },
+        ...(key !== undefined && { encryptedDataKey: key }),
+      };
     });
   }
 

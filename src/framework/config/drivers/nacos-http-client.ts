@@ -43,6 +43,8 @@ export class NacosHttpClient {
   readonly #transport: NacosHttpTransport;
   readonly #client: PackageClient;
   readonly #documents = new Map<string, HttpDocument>();
+  /** Of what is being published: the package has no room for them. */
+  readonly #dataKeys = new Map<string, string>();
   /** What is asked for by `get()`, by the same name: a failure of the watch is told as such, one of a caller only to him. */
   readonly #watched = new Set<string>();
 
@@ -78,17 +80,33 @@ export class NacosHttpClient {
    * @throws what the transport throws
    */
   async get(dataId: string, group: string): Promise<HttpDocument | undefined> {
+    checkKey(dataId, group);
     const content = await unwrapped(this.#client.getConfig(dataId, group));
     this.#unlessClosed();
     return content === null ? undefined : this.#documents.get(nameOf(dataId, group));
   }
 
-  async publish(dataId: string, group: string, content: string, type: string | undefined): Promise<void> {
-    await unwrapped(this.#client.publishSingle(dataId, group, content, type === undefined ? {} : { type }));
+  /** @throws NacosOptionError the content is empty, which servers refuse, or the key is not of the characters they allow */
+  async publish(
+    dataId: string,
+    group: string,
+    content: string,
+    { type, encryptedDataKey }: { readonly type?: string | undefined; readonly encryptedDataKey?: string | undefined },
+  ): Promise<void> {
+    if (content.trim() === '') throw new NacosOptionError(`content of ${dataId}: empty (expected: some)`);
+    checkKey(dataId, group);
+    const name = nameOf(dataId, group);
+    if (encryptedDataKey !== undefined) this.#dataKeys.set(name, encryptedDataKey);
+    try {
+      await unwrapped(this.#client.publishSingle(dataId, group, content, type === undefined ? {} : { type }));
+    } finally {
+      this.#dataKeys.delete(name);
+    }
     this.#unlessClosed();
   }
 
   async remove(dataId: string, group: string): Promise<void> {
+    checkKey(dataId, group);
     await unwrapped(this.#client.remove(dataId, group));
     this.#unlessClosed();
   }
@@ -118,7 +136,7 @@ export class NacosHttpClient {
     try {
       return path === documentPath && method === 'GET'
         ? await this.#get(form)
-        : await this.#change({ path, method, form: form.toString() });
+        : await this.#change({ path, method, form: this.#withDataKey(form).toString() });
     } catch (error) {
       if (this.#transport.isClosed) return nothing;
       if (method === 'GET' && this.#watched.has(nameIn(form))) this.#transport.failed(error as Error);
@@ -152,6 +170,12 @@ export class NacosHttpClient {
     // The package takes every 200 for a success.
     if (body.trim() === 'false') throw new NacosOptionError(`nacos: ${step.method} ${step.path}: not done`);
     return { status, data: body, headers: {} };
+  }
+
+  #withDataKey(form: URLSearchParams): URLSearchParams {
+    const key = this.#dataKeys.get(nameIn(form));
+    if (key !== undefined) form.set('encryptedDataKey', key);
+    return form;
   }
 
   #unlessClosed(): void {
@@ -230,6 +254,14 @@ function formOf(data: Readonly<Record<string, unknown>>): URLSearchParams {
 
 function withoutEmpty(form: URLSearchParams): URLSearchParams {
   return formOf(Object.fromEntries(form));
+}
+
+// The package would throw them as assertions.
+function checkKey(dataId: string, group: string): void {
+  for (const [name, value] of Object.entries({ dataId, group })) {
+    if (!/^[\w.:-]{1,256}$/.test(value))
+      throw new NacosOptionError(`${name}: ${value} (expected: 1 to 256 of A-Z a-z 0-9 _ . : -)`);
+  }
 }
 
 function nameIn(form: URLSearchParams): string {

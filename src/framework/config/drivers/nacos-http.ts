@@ -7,8 +7,15 @@ import {
   pause,
   unlessAborted,
 } from '../../nacos/index.js';
-import type { ConfigDriver, ConfigDriverEvents, ConfigEndpoint, RemoteContent } from '../config.driver.js';
+import type {
+  ConfigAccess,
+  ConfigDriver,
+  ConfigDriverEvents,
+  ConfigEndpoint,
+  RemoteContent,
+} from '../config.driver.js';
 import type { DataId } from '../data-id.js';
+import { nacosHttpAccess } from './nacos-http-access.js';
 import { NacosHttpClient } from './nacos-http-client.js';
 import type { HttpDocument } from './nacos-http-transport.js';
 
@@ -80,6 +87,10 @@ export class NacosHttpDriver implements ConfigDriver {
       (client) => this.#subscribe(client),
       (error: unknown) => events.onFailure(error as Error),
     );
+  }
+
+  get access(): ConfigAccess {
+    return nacosHttpAccess(this.#client);
   }
 
   async close(): Promise<void> {
@@ -156,7 +167,11 @@ export class NacosHttpDriver implements ConfigDriver {
     return this.#dataIds.map(({ dataId, group, format }, index) => {
       const document = this.#documents[index];
       const type = format ?? document?.type;
-      return { dataId, group, ...(type !== undefined && { type }), content: document?.content };
+      const key = document?.encryptedDataKey;
+      return {
+        ...{ dataId, group, ...(type !== undefined && { type }), content: document?.content },
+        ...(key !== undefined && { encryptedDataKey: key }),
+      };
     });
   }
 }
