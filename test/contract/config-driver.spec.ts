@@ -14,6 +14,7 @@ import { nacosTimeoutMs, startNacos, type TestNacos, type TestNacosOptions } fro
 import { isSkipped } from '../support/peers.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 import { configDriverContract, type DriverChanges, soon, type Told, told } from './config-driver.contract.js';
+import { nacosConfigContract } from './nacos-config.contract.js';
 
 type Transport = 'grpc' | 'http';
 
@@ -87,6 +88,7 @@ describe.skipIf(isSkipped('nacos')).each(cases)('Nacos $title', ({ server, trans
   describe.each(transports)('over %s', (transport) => {
     const hasAuth = server.hasAuth === true;
     configDriverContract({ open: openBy(transport), admin, address: () => nacos.address, hasAuth });
+    nacosConfigContract({ transport, admin, address: () => nacos.address, user: () => nacos.user });
   });
 
   describe.each(transports)('in a process of its own, over %s', (transport) => {
