@@ -97,7 +97,11 @@ describe('DecryptingDriver', () => {
   ])(
     'says which data id cannot be decrypted, but nothing that the decryptor may have quoted: %s',
     async (thrown, said) => {
-      const decryptor = { decrypt: () => Promise.reject(thrown as Error) };
+      const decryptor = {
+        decrypt() {
+          throw thrown;
+        },
+      };
       const contents = await new DecryptingDriver(new FakeDriver([sealed('a: 1'), plain]), decryptor).read(signal);
 
       expect(() => trees(contents)).toThrow(
@@ -120,7 +124,7 @@ describe('DecryptingDriver', () => {
   });
 
   it('decrypts each content once', async () => {
-    const decrypt = vi.fn((document: Parameters<ConfigDecryptor['decrypt']>[0]) => cipher.decrypt(document));
+    const decrypt = vi.fn<ConfigDecryptor['decrypt']>((document) => cipher.decrypt(document));
     const first = sealed('a: 1');
     const driver = new DecryptingDriver(new FakeDriver([first]), { decrypt });
 

@@ -96,7 +96,8 @@ export class NacosConfig {
   }
 
   #key(dataId: string, group: string | undefined): { dataId: string; group: string } {
-    return { dataId, group: group ?? String(this.#store.get('nacos.group') ?? defaultGroup) };
+    const configured = this.#store.get('nacos.group');
+    return { dataId, group: group ?? (typeof configured === 'string' ? configured : defaultGroup) };
   }
 }
 

@@ -24,7 +24,7 @@ export interface WithCentreInit {
   readonly environment: Environment;
   /** Otherwise it is read once, if it can be, and nothing is written. */
   readonly isFollowed: boolean;
-  readonly decryptor: ConfigDecryptor | undefined;
+  readonly decryptor?: ConfigDecryptor | undefined;
 }
 
 /**
