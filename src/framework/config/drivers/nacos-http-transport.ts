@@ -19,8 +19,8 @@ import { isNothingThere, refusalOf } from './nacos-http-answer.js';
 // The server answers when something has changed, and else a little before this time.
 const longPollMs = 30_000;
 const longPollGraceMs = 10_000;
-// What was published together becomes visible within some ms; so long the next look waits.
-const gatherMs = 20;
+// What was published together becomes visible within some 10 ms; so long the next look waits.
+const gatherMs = 40;
 const minBackoffMs = 200;
 const maxBackoffMs = 10_000;
 // "There is something else" without anything else there, so often in a row, is a server that does not agree with itself.
