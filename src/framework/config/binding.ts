@@ -51,7 +51,9 @@ class SectionReader {
       prepared = this.#prepare(prepared, instantiate(options, prepared), prefix) as ConfigTree;
     } while (this.#hasGrown);
     const value = instantiate(options, prepared);
-    const errors = validateSync(value, { forbidUnknownValues: true, whitelist: false });
+    // A class without any rule is one that class-validator does not know; without any property it needs none.
+    const isEmpty = OptionsShape.of(options).properties.size === 0;
+    const errors = isEmpty ? [] : validateSync(value, { forbidUnknownValues: true, whitelist: false });
     const problems = [...this.#problems, ...problemsOf(errors, prefix, this.merged.origins)];
     return { value: freeze(value), problems };
   }

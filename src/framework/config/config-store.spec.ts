@@ -127,6 +127,13 @@ function complaints(work: () => unknown): string[] {
 }
 
 describe('ConfigStore.bind', () => {
+  it('takes a class without properties, which knows no key', () => {
+    class Empty {}
+
+    expect(store('').bind('empty', Empty).value).toBeInstanceOf(Empty);
+    expect(() => store('empty: { key: 1 }').bind('empty', Empty)).toThrow('empty.key');
+  });
+
   it('gives an instance with defaults where nothing is set', () => {
     const { value } = store('').bind('server', ServerOptions);
 
