@@ -33,6 +33,7 @@ describe.skipIf(isSkipped('grpcurl'))('grpcurl with reflection', () => {
     expect(stdout.toString().trim().split('\n')).toEqual([
       'chat.service.v1.ChatService',
       'file.service.v1.FileService',
+      'greeting.service.v1.GreetingService',
       'grpc.health.v1.Health',
       'grpc.reflection.v1.ServerReflection',
       'grpc.reflection.v1alpha.ServerReflection',

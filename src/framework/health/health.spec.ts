@@ -201,6 +201,9 @@ describe('/health', () => {
     options.publish(Object.assign(new HealthOptions(), { cacheMs: 60_000 }));
     await state.check('ready');
     await state.check('ready');
+    expect(checks).toBe(2);
+    options.publish(Object.assign(new HealthOptions(), { cacheMs: 0 }));
+    await state.check('ready');
     expect(checks).toBe(3);
   });
 

@@ -13,7 +13,7 @@ interface Entry {
   readonly probe: Probe;
   readonly result: Promise<ProbeResult>;
   /** On the clock of `performance.now()`; never while it runs, so that there is one check at a time. */
-  staleAtMs: number;
+  endedAtMs: number;
 }
 
 /**
@@ -39,11 +39,13 @@ export class ProbeRunner {
 
   #result(probe: Probe): Promise<ProbeResult> {
     const present = this.#entries.get(probe.name);
-    if (present?.probe === probe && performance.now() < present.staleAtMs) return present.result;
-    const entry: Entry = { probe, result: this.#check(probe), staleAtMs: Number.POSITIVE_INFINITY };
+    if (present?.probe === probe && performance.now() < present.endedAtMs + this.#options.value.cacheMs) {
+      return present.result;
+    }
+    const entry: Entry = { probe, result: this.#check(probe), endedAtMs: Number.POSITIVE_INFINITY };
     this.#entries.set(probe.name, entry);
     void entry.result.then(() => {
-      entry.staleAtMs = performance.now() + this.#options.value.cacheMs;
+      entry.endedAtMs = performance.now();
     });
     return entry.result;
   }
