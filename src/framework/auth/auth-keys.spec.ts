@@ -133,6 +133,18 @@ describe('AuthKeys', () => {
     keys.close();
   });
 
+  it('takes over another previous key file', () => {
+    const live = new LiveValue(optionsWith({ secret }));
+    const keys = new AuthKeys(live, identity);
+
+    live.publish(optionsWith({ secret, previousPublicKeyFile: files.publicPem }));
+    const { previous } = keys.value;
+    keys.close();
+
+    expect(previous).toEqual([{ key: expect.anything() as unknown, algorithms: ['ES256'] }]);
+    expect((previous[0]?.key as KeyObject).equals(ec.publicKey)).toBe(true);
+  });
+
   it('changes nothing when another subscriber refuses', () => {
     const live = new LiveValue(optionsWith({ secret }));
     const keys = new AuthKeys(live, identity);

@@ -19,6 +19,7 @@ import { LogEntrySchema, LogService, UploadSummarySchema } from '../../gen/log/s
 import { UserService } from '../../gen/user/service/v1/user_pb.js';
 import { RookeryError, Status } from '../core/index.js';
 import { GrpcService, Rpc } from './rpc.decorator.js';
+import { GrpcOptions } from './grpc.options.js';
 
 const { watchUsers } = UserService.method;
 const text = 'x'.repeat(1024);
@@ -158,6 +159,19 @@ describe('a reader that is slower than the service', () => {
 
     expect(failure).toMatchObject({ code: Status.ResourceExhausted, reason: 'SLOW_READER' });
     expect(produced.count).toBeLessThan(1000);
+  });
+
+  it('is let go by the bounds of the moment at which its call came', async () => {
+    await using app = await startGrpcApp({ controllers: [ObservableUsers] });
+    const reasons = [];
+    for (const bound of [{ maxQueuedMessages: 50 }, { maxQueuedBytes: 10_000 }]) {
+      app.options.publish(Object.assign(new GrpcOptions(), bound));
+      produced.count = 0;
+      reasons.push(await failureOf(collect(serverStream(app.client, watchUsers, {}))), produced.count < 1000);
+    }
+
+    const refused = expect.objectContaining({ reason: 'SLOW_READER' }) as unknown;
+    expect(reasons).toEqual([refused, true, refused, true]);
   });
 
   it('ends a generator that waits for it by going away', async () => {

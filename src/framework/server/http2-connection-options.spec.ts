@@ -1,13 +1,34 @@
+import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { http2ConnectionOptions } from '../http2/index.js';
 import { LimitOptions } from '../pipeline/index.js';
 import { connectionOptions } from './http2-connection-options.js';
-import { Http2Options } from './http2.options.js';
+import { Http2Options, Http2RateOptions } from './http2.options.js';
 
 describe('connectionOptions', () => {
-  it('leaves the rates of the engine as they are where nobody changes them', () => {
-    const rates = (options: object): unknown[] => Object.entries(options).filter(([name]) => name.endsWith('Rate'));
+  const plain = connectionOptions(new Http2Options(), new LimitOptions());
+  const names = Object.keys(new Http2Options()).filter((name) => name !== 'rates');
 
-    expect(rates(connectionOptions(new Http2Options(), new LimitOptions()))).toEqual(rates(http2ConnectionOptions()));
+  it('is made of every option of server.http2, so that a change reaches the next connection', () => {
+    const ignored = names.filter((name) => {
+      const before = Reflect.get(new Http2Options(), name) as number;
+      const changed = Object.assign(new Http2Options(), { [name]: before + 1 });
+      return isDeepStrictEqual(connectionOptions(changed, new LimitOptions()), plain);
+    });
+
+    expect(names.length).toBeGreaterThan(10);
+    expect(ignored).toEqual([]);
+  });
+
+  it('is made of every option of server.http2.rates', () => {
+    const rates = Object.keys(new Http2RateOptions());
+    const ignored = rates.filter((name) => {
+      const before = Reflect.get(new Http2RateOptions(), name) as number;
+      const changed = Object.assign(new Http2RateOptions(), { [name]: before + 1 });
+      const options = Object.assign(new Http2Options(), { rates: changed });
+      return isDeepStrictEqual(connectionOptions(options, new LimitOptions()), plain);
+    });
+
+    expect(rates.length).toBeGreaterThan(10);
+    expect(ignored).toEqual([]);
   });
 });

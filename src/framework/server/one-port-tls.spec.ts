@@ -183,6 +183,20 @@ describe('OnePort on TLS', () => {
     client.socket.destroy();
   });
 
+  it('serves cleartext, or no longer, as the options say when the connection comes', async () => {
+    await using port = await open({});
+    const answers = [];
+    for (const allowCleartext of [false, true, false]) {
+      port.options.publish({ ...port.options.value, tls: { ...port.options.value.tls, allowCleartext } });
+      const client = await RawClient.connect(port.number);
+      await client.write('GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n');
+      await client.closed;
+      answers.push(client.heard.split('\r\n', 1)[0]);
+    }
+
+    expect(answers).toEqual(['HTTP/1.1 400 Bad Request', 'HTTP/1.1 200 OK', 'HTTP/1.1 400 Bad Request']);
+  });
+
   it('closes a connection that stops in the handshake, and one that stops after it', async () => {
     await using port = await open({ tls: { handshakeTimeoutMs: 100 }, limits: { firstByteTimeoutMs: 100 } });
     const half = await RawClient.connect(port.number);

@@ -1,4 +1,4 @@
-import { constant, Deadline, Lifecycle, RequestContext, runInContext } from 'rookery/core';
+import { Deadline, Lifecycle, LiveValue, RequestContext, runInContext } from 'rookery/core';
 import { ValidationError } from 'rookery/pipeline';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { JoinResponse_Kind as Kind } from '../../gen/chat/service/v1/chat_pb.js';
@@ -58,14 +58,16 @@ class Client {
 
 describe('ChatService', () => {
   const config = { ...new ChatConfig(), queueSize: 4, maxMembers: 4, maxMembersPerRoom: 3 };
+  const live = new LiveValue<ChatConfig>(config);
   let lifecycle: Lifecycle;
   let rooms: ChatRooms;
   let chat: ChatService;
 
   beforeEach(() => {
     lifecycle = new Lifecycle();
-    rooms = new ChatRooms(lifecycle, constant(config));
-    chat = new ChatService(rooms, constant(config));
+    live.publish(config);
+    rooms = new ChatRooms(lifecycle, live);
+    chat = new ChatService(rooms, live);
   });
   afterEach(() => rooms.onModuleDestroy());
 
@@ -122,6 +124,18 @@ describe('ChatService', () => {
       'MESSAGE ann: 6',
       'MESSAGE ann: 7',
     ]);
+  });
+
+  it('keeps as many events for a new member as the configuration says now', async () => {
+    live.publish({ ...config, queueSize: 8 });
+    const slow = await joined('slow', 'tea');
+    const ann = await joined('ann', 'tea');
+    for (let index = 0; index < 10; index += 1) {
+      ann.send('', `${index}`);
+      await ann.next();
+    }
+
+    expect(await slow.next()).toBe('MISSED 3');
   });
 
   it.each([
@@ -211,6 +225,23 @@ describe('ChatService', () => {
 
       await vi.advanceTimersByTimeAsync(400);
       expect(await busy.rest()).toEqual([]);
+      expect(rooms.size).toBe(0);
+    });
+
+    it('ends calls by the times that the configuration says now', async () => {
+      const quiet = await joined('quiet', 'tea');
+      live.publish({ ...config, drainQuietMs: 2000, drainLimitMs: 1000 });
+      lifecycle.advance('draining');
+
+      await vi.advanceTimersByTimeAsync(900);
+      expect(rooms.size).toBe(1);
+      await vi.advanceTimersByTimeAsync(200);
+      expect(await quiet.rest()).toEqual([]);
+      const other = await joined('other', 'tea');
+      live.publish({ ...config, drainQuietMs: 100, drainLimitMs: 60_000 });
+      await vi.advanceTimersByTimeAsync(200);
+
+      expect(await other.rest()).toEqual([]);
       expect(rooms.size).toBe(0);
     });
 
