@@ -142,7 +142,8 @@ describe('AuthKeys', () => {
     keys.close();
 
     expect(previous).toEqual([{ key: expect.anything() as unknown, algorithms: ['ES256'] }]);
-    expect((previous[0]?.key as KeyObject).equals(ec.publicKey)).toBe(true);
+    const [first] = previous;
+    expect(first !== undefined && ec.publicKey.equals(first.key as KeyObject)).toBe(true);
   });
 
   it('changes nothing when another subscriber refuses', () => {
