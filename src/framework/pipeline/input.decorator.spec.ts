@@ -1,10 +1,11 @@
 import 'reflect-metadata';
 import { create } from '@bufbuild/protobuf';
 import { WireType } from '@bufbuild/protobuf/wire';
-import type { ArgumentMetadata, ExecutionContext, ParamData } from '@nestjs/common';
+import { type ArgumentMetadata, type ExecutionContext, Logger, type ParamData } from '@nestjs/common';
 import { ROUTE_ARGS_METADATA } from '@nestjs/common/constants.js';
+import { Transform } from 'class-transformer';
 import { Allow } from 'class-validator';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { CreateUserRequestSchema } from '../../gen/user/service/v1/user_pb.js';
 import { LiveValue, metadataKeys } from '../core/index.js';
 import { Input, InputPipe } from './input.decorator.js';
@@ -48,5 +49,23 @@ describe('InputPipe', () => {
     policy.publish({ unknownFields: 'refuse' });
     await expect(transformed(pipe, message)).rejects.toThrow('#99 is not a known field');
     await expect(transformed(new InputPipe(), message)).rejects.toThrow('#99 is not a known field');
+  });
+
+  it('makes the functions of a class before the first request, and says then what is missing', () => {
+    const pipe = new InputPipe();
+    const metadata = (metatype: unknown): ArgumentMetadata => ({ type: 'custom', metatype: metatype as never });
+    using log = vi.spyOn(Logger.prototype, 'log').mockReturnValue();
+    class Odd {
+      @Transform(({ value }) => value as unknown)
+      @Allow()
+      name!: string;
+    }
+
+    pipe.extractor(function odd() {}, metadata(Odd), true);
+
+    expect(log).toHaveBeenCalledWith(expect.stringContaining('Odd is checked by class-validator'));
+    expect(() => pipe.extractor(function bare() {}, metadata(Object), false)).toThrow(
+      '@Input() on bare: the parameter',
+    );
   });
 });

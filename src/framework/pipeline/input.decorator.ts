@@ -48,7 +48,10 @@ function readerOf(handler: object, metadata: ArgumentMetadata): InputReader {
   return reader;
 }
 
-/** Reads and checks what `@Input()` stands for. One reader per handler, made on its first request. */
+/**
+ * Reads and checks what `@Input()` stands for. One reader per handler, made at start; on its first request where Nest's
+ * own closure serves.
+ */
 @Injectable()
 export class InputPipe implements PipeTransform<unknown, unknown> {
   readonly #policy: Live<MessagePolicy> | undefined;
@@ -68,11 +71,12 @@ export class InputPipe implements PipeTransform<unknown, unknown> {
    * What the parameter's factory and `transform` do for one handler, in one step.
    *
    * @returns reads the input out of the request, or the message or the stream of messages
+   * @throws Error  the parameter has no class
    */
   extractor(handler: object, metadata: ArgumentMetadata, isRpc: boolean): (source: unknown) => unknown {
-    let reader: InputReader | undefined;
-    if (!isRpc) return (request) => (reader ??= readerOf(handler, metadata)).fromHttp(request as HttpInput);
-    return (message) => this.#read(message, (reader ??= readerOf(handler, metadata)));
+    const reader = readerOf(handler, metadata);
+    if (!isRpc) return (request) => reader.fromHttp(request as HttpInput);
+    return (message) => this.#read(message, reader);
   }
 
   #read(message: unknown, reader: InputReader): unknown {
