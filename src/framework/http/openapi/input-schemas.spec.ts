@@ -13,6 +13,7 @@ import {
 import { Type as Made } from 'class-transformer';
 import {
   ArrayMaxSize,
+  IsArray,
   IsDefined,
   IsIn,
   IsInt,
@@ -30,6 +31,7 @@ import {
 import { describe, expect, it, vi } from 'vitest';
 import { InputSchemas } from './input-schemas.js';
 import { hasImplicitPresence, MessageSchemas } from './message-schemas.js';
+import type { Schema } from './schema.js';
 import { SchemaRegistry } from './schema-registry.js';
 
 type FieldInit = MessageInitShape<typeof FieldDescriptorProtoSchema>;
@@ -200,6 +202,50 @@ describe('InputSchemas', () => {
       properties: { ownerName: { type: 'string', minLength: 3 } },
       required: ['ownerName'],
       additionalProperties: false,
+    });
+  });
+
+  it('tells an array of arrays from an array', () => {
+    class Leaf {
+      @IsInt()
+      readonly size!: number;
+    }
+    class Grid {
+      @IsArray()
+      @IsArray({ each: true })
+      @ValidateNested({ each: true })
+      @Made(() => Leaf)
+      readonly ruled!: Leaf[][];
+
+      @ArrayMaxSize(2)
+      @ArrayMaxSize(3, { each: true })
+      @ValidateNested({ each: true })
+      @Made(() => Leaf)
+      readonly bounded!: Leaf[][];
+
+      @ValidateNested({ each: true })
+      @Made(() => Leaf)
+      readonly written!: Leaf[][];
+
+      @ValidateNested({ each: true })
+      @Made(() => Leaf)
+      readonly row!: Leaf[];
+
+      @IsArray({ each: true })
+      readonly plain!: unknown[][];
+    }
+    const shared = new SchemaRegistry();
+    const written: Schema = { type: 'array', items: { type: 'array', items: { type: 'object' } } };
+    const authored: Schema = { properties: { written } };
+    const inputs = new InputSchemas(shared, new MessageSchemas(shared), (dto) => (dto === Grid ? authored : undefined));
+    const leaf: Schema = { $ref: '#/components/schemas/Leaf' };
+
+    expect(inputs.object(Grid, undefined).properties).toEqual({
+      ruled: { type: 'array', items: { type: 'array', items: leaf } },
+      bounded: { type: 'array', maxItems: 2, items: { type: 'array', maxItems: 3, items: leaf } },
+      written: { type: 'array', items: { type: 'array', items: leaf } },
+      row: { type: 'array', items: leaf },
+      plain: { type: 'array', items: { type: 'array', items: {} } },
     });
   });
 

@@ -56,7 +56,7 @@ export class InputSchemas {
         continue;
       }
       const property: Property = { dto, name, rules, field };
-      const schema = withAuthored(this.#property(property), authored?.[name]);
+      const schema = withAuthored(this.#property(property, authored?.[name]), authored?.[name]);
       const preset = field !== undefined && hasImplicitPresence(field) ? undefined : defaults[name];
       if (isRequired(property, preset)) required.push(field?.jsonName ?? name);
       properties[field?.jsonName ?? name] =
@@ -71,9 +71,10 @@ export class InputSchemas {
     return Object.fromEntries((oneof?.fields ?? []).map((field) => [field.jsonName, this.#messages.field(field)]));
   }
 
-  #property(property: Property): Schema {
+  #property(property: Property, authored: Schema | undefined): Schema {
     const { rules, field } = property;
-    const base = this.#nested(property) ?? (field === undefined ? designSchema(property) : this.#messages.field(field));
+    const base =
+      this.#nested(property, authored) ?? (field === undefined ? designSchema(property) : this.#messages.field(field));
     const enumeration = field?.enum;
     if (enumeration !== undefined && field?.fieldKind !== 'map') return enumSchema(base, enumeration, rules);
     if (field !== undefined && (base.format === 'byte' || (field.message !== undefined && base.$ref === undefined))) {
@@ -84,10 +85,10 @@ export class InputSchemas {
     for (const rule of rules.toSorted((a, b) => Number(isTypeRule(b)) - Number(isTypeRule(a)))) {
       if (isCheck(rule)) schema = apply(schema, rule);
     }
-    return schema.type === 'array' && schema.items === undefined ? { ...schema, items: {} } : schema;
+    return withItems(schema);
   }
 
-  #nested(property: Property): Schema | undefined {
+  #nested(property: Property, authored: Schema | undefined): Schema | undefined {
     const { dto, name, rules, field } = property;
     if (!rules.some((rule) => rule.type === 'nestedValidation')) return undefined;
     if (field !== undefined && (field.message === undefined || isWellKnown(field.message))) return undefined;
@@ -96,8 +97,20 @@ export class InputSchemas {
     if (element === undefined) return undefined;
     const schema = this.ref(element, field?.message);
     if (field?.fieldKind === 'map') return { type: 'object', additionalProperties: schema };
-    return isArray ? { type: 'array', items: schema } : schema;
+    if (!isArray) return schema;
+    return { type: 'array', items: isArrayOfArrays(rules, authored) ? { type: 'array', items: schema } : schema };
   }
+}
+
+// class-validator takes an array of arrays for an array, and the compiler leaves no trace of either: a rule for each
+// element says which it is (`@IsArray({ each: true })`, `@ArrayMaxSize(3, { each: true })`), or the author.
+function isArrayOfArrays(rules: readonly Rule[], authored: Schema | undefined): boolean {
+  if (authored?.items?.type === 'array') return true;
+  return rules.some((rule) => rule.each === true && isCheck(rule) && schemaOf(rule).type === 'array');
+}
+
+function withItems(schema: Schema): Schema {
+  return schema.type === 'array' ? { ...schema, items: withItems(schema.items ?? {}) } : schema;
 }
 
 function rulesOf(dto: DtoClass): readonly Rule[] {
