@@ -172,6 +172,24 @@ describe('OnePort on TLS', () => {
     expect(port.port.stats()).toMatchObject({ accepted: 2, refused: 2 });
   });
 
+  it('says in the log that cleartext was refused, once for the many, and counts each', async () => {
+    await using port = await open();
+    for (let i = 0; i < 3; i += 1) {
+      const client = await RawClient.connect(port.number);
+      await client.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n');
+      await client.closed;
+    }
+
+    expect(port.logs).toEqual([
+      {
+        message: 'cleartext refused: the port expects TLS',
+        fields: { peer: '127.0.0.1', protocol: 'http1', connections: 1 },
+      },
+    ]);
+    const metric = port.port.metrics().find(({ name }) => name === 'rookery_connections_cleartext_refused_total');
+    expect(metric?.samples).toEqual([{ value: 3 }]);
+  });
+
   it('serves cleartext beside TLS where it is allowed', async () => {
     await using port = await open({ tls: { allowCleartext: true } });
     const client = await RawClient.connect(port.number);

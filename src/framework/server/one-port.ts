@@ -4,6 +4,7 @@ import { setImmediate as afterSockets, setTimeout as delay } from 'node:timers/p
 import { TLSSocket } from 'node:tls';
 import type { Live, Metric } from '../core/index.js';
 import type { LimitOptions } from '../pipeline/index.js';
+import { CleartextRefusals } from './cleartext-refusals.js';
 import { type Connection, type ConnectionStats, ConnectionTable } from './connections.js';
 import type { GrpcStreams, GrpcWebStreams, HttpStreams } from './faces.js';
 import { Http1Connections } from './http1-connections.js';
@@ -41,9 +42,6 @@ const acceptQuietTurns = 5;
 // A socket that is destroyed reports its close within a turn or two of the event loop.
 const destroyTimeMs = 1000;
 
-const cleartextRefusal =
-  'HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-type: text/plain\r\ncontent-length: 29\r\n\r\nthis port expects TLS (https)';
-
 const ignore = (): void => {};
 
 /**
@@ -64,6 +62,7 @@ export class OnePort {
   readonly #table = new ConnectionTable();
   readonly #http1: Http1Connections;
   readonly #http2: Http2Connections;
+  readonly #cleartext: CleartextRefusals;
   #tls: TlsConnections | undefined;
   #unsubscribe: (() => void)[] = [];
   #draining: Promise<boolean> | undefined;
@@ -73,6 +72,7 @@ export class OnePort {
     this.#init = init;
     this.#http1 = new Http1Connections(init);
     this.#http2 = new Http2Connections(init);
+    this.#cleartext = new CleartextRefusals(init.log);
   }
 
   /**
@@ -106,7 +106,7 @@ export class OnePort {
 
   /** What the port counts, for operators. */
   metrics(): readonly Metric[] {
-    return portMetrics(this.stats(), this.#http1.counters, this.#http2.counters);
+    return portMetrics(this.stats(), this.#http1.counters, this.#http2.counters, this.#cleartext.total);
   }
 
   /**
@@ -160,17 +160,11 @@ export class OnePort {
       if (this.#tls === undefined || isSecure) this.#table.refuse(connection);
       else this.#tls.accept(connection);
     } else if (!isSecure && this.#tls !== undefined && !this.#init.options.value.tls.allowCleartext) {
-      this.#refuseCleartext(connection, outcome, seen);
+      this.#cleartext.answer(connection, outcome, seen);
+      this.#table.refuse(connection);
     } else if (outcome === 'http2') this.#http2.serve(connection, socket);
     else if ((isSecure && socket.alpnProtocol === 'h2') || namesOtherProtocol(seen)) this.#table.refuse(connection);
     else this.#http1.serve(connection, socket);
-  }
-
-  // A person with the wrong scheme in the address gets a sentence; anything else gets nothing.
-  #refuseCleartext(connection: Connection, protocol: 'http1' | 'http2', seen: Buffer): void {
-    if (protocol === 'http1' && /^[A-Z]{3,7} /.test(seen.toString('latin1', 0, 8)))
-      connection.socket.write(cleartextRefusal);
-    this.#table.refuse(connection);
   }
 
   #applyOptions(): void {

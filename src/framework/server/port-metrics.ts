@@ -8,6 +8,7 @@ export function portMetrics(
   stats: ConnectionStats,
   http1: Readonly<Http1Counters>,
   http2: Readonly<Http2Counters>,
+  cleartextRefused: number,
 ): readonly Metric[] {
   const { silent, handshaking, http1: open1, http2: open2, streams, accepted, refused } = stats;
   return [
@@ -21,6 +22,11 @@ export function portMetrics(
       'rookery_connections_refused_total',
       'Connections closed without service: silent, or a protocol that is not served.',
       refused,
+    ),
+    counter(
+      'rookery_connections_cleartext_refused_total',
+      'Those of them that spoke cleartext where TLS is asked for.',
+      cleartextRefused,
     ),
     gauge('rookery_http2_streams', 'HTTP/2 streams open now.', [{ value: streams }]),
     ...http1Metrics(http1),
