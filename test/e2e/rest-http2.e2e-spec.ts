@@ -100,6 +100,26 @@ describe('a file over HTTP/2', () => {
     expect([head.status, head.headers['content-length'], head.bytes.length]).toEqual([200, String(sample.length), 0]);
     expect([same.status, same.bytes.length]).toEqual([304, 0]);
   });
+
+  it('has no part that is not there, and all of it where the part makes no sense', async () => {
+    connection = await Http2Caller.connect(app.url);
+    const { length } = await readFile(join(app.files, 'sample.bin'));
+    const file = { ':path': '/api/v1/files/sample.bin', 'accept-encoding': 'gzip, br' };
+    const head = { ...file, ':method': 'HEAD' };
+
+    const behind = await connection.request({ ...file, range: `bytes=${length}-` });
+    const behindHead = await connection.request({ ...head, range: `bytes=${length}-` });
+    const senseless = await connection.request({ ...file, range: 'bytes=9-1' });
+    const part = await connection.request({ ...file, range: 'bytes=-7' });
+    const partHead = await connection.request({ ...head, range: 'bytes=-7' });
+
+    expect([behind.status, behind.headers['content-range']]).toEqual([416, `bytes */${length}`]);
+    // RFC 9110 section 14.2: a range is for GET alone.
+    expect([behindHead.status, behindHead.bytes.length]).toEqual([200, 0]);
+    expect([senseless.status, senseless.bytes.length]).toEqual([200, length]);
+    expect([part.status, part.bytes.length, part.headers['content-encoding']]).toEqual([206, 7, undefined]);
+    expect([partHead.status, partHead.bytes.length]).toEqual([200, 0]);
+  });
 });
 
 describe('a stream over HTTP/2', () => {

@@ -7,7 +7,7 @@ export interface Exchange {
   readonly gate: RequestGate;
   /** Set when an error was answered. */
   failure: Failure | undefined;
-  /** The deadline passed before the answer was out; the rest of it was not sent. */
+  /** The deadline passed, or the handler failed, before the answer was out; the rest of it was not sent. */
   isCut: boolean;
 }
 

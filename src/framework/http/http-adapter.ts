@@ -1,3 +1,4 @@
+import { StreamableFile } from '@nestjs/common';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyContentTypeParser, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Live, RookeryError } from '../core/index.js';
@@ -15,6 +16,7 @@ import type { RestRequest } from './rest-request.js';
 import type { RestResponse } from './rest-response.js';
 import { RouteTable } from './route-table.js';
 import { securityHeaders } from './security-headers.js';
+import { watchSource } from './source-failure.js';
 
 /** What the adapter needs of the application around it. */
 export interface HttpAdapterInit {
@@ -103,6 +105,12 @@ export class HttpAdapter extends FastifyAdapter {
   /** Makes the paths of RPCs known: what is sent there and is no call is refused as such. */
   addRpcs(isRpc: (path: string) => boolean): void {
     this.#routes.addRpcs(isRpc);
+  }
+
+  override reply(...args: Parameters<FastifyAdapter['reply']>): ReturnType<FastifyAdapter['reply']> {
+    const [response, body] = args as [object, unknown];
+    if (body instanceof StreamableFile && 'raw' in response) watchSource(response as FastifyReply, body.getStream());
+    return super.reply(...args);
   }
 
   override setErrorHandler(): FastifyInstance {

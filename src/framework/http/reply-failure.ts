@@ -15,7 +15,9 @@ export function replyFailure(request: FastifyRequest, reply: FastifyReply, error
   }
   if (reply.sent || reply.raw.headersSent) {
     // The answer is already on its way: all that is left is to make sure the caller does not take it for whole.
-    if (!reply.raw.writableEnded) reply.raw.destroy();
+    if (reply.raw.writableEnded) return;
+    if (exchange !== undefined) exchange.isCut = true;
+    reply.raw.destroy();
     return;
   }
   // Fastify closes the connection after a body that no parser took; HTTP/2 has no such header, and Node warns of it.

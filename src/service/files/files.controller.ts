@@ -50,7 +50,7 @@ export class FilesController {
   ): Promise<StreamableFile | undefined> {
     const file = await this.#files.open(name);
     try {
-      const { status, headers, start, end } = answerFor(file, request.headers);
+      const { status, headers, start, end } = answerFor(file, conditionsOf(request));
       reply.status(status).headers(headers);
       // Byte positions and the entity tag are those of the file: what is sent must not be compressed on its way.
       request.headers['x-no-compression'] = 'true';
@@ -67,4 +67,9 @@ export class FilesController {
       throw error;
     }
   }
+}
+
+// A range is for GET alone: RFC 9110 section 14.2.
+function conditionsOf({ method, headers }: FastifyRequest): FastifyRequest['headers'] {
+  return method === 'GET' ? headers : { ...headers, range: undefined };
 }

@@ -349,13 +349,13 @@ describe('encode', () => {
     ['a message', (init: Init) => Object.assign(create(three('Nested')), init)],
   ])('refuses a case that a oneof does not have, and says which it has (%s)', (_what, make) => {
     const codec = codecOf(three('Nested'));
-    const init = make({ choice: { case: 'nobody', value: 1 } } as Init);
+    const init = make({ choice: { case: 'nobody', value: 1 } });
 
     expect(() => codec.encode(init)).toThrow(
       'choice: cannot encode oneof allkinds.three.Nested.choice: case "nobody" (expected: chosen, number)',
     );
-    expect(codec.encode(make({ choice: { case: undefined } } as Init))).toHaveLength(0);
-    expect(codec.encode(make({ choice: { case: null } } as unknown as Init))).toHaveLength(0);
+    expect(codec.encode(make({ choice: { case: undefined } }))).toHaveLength(0);
+    expect(codec.encode(make({ choice: { case: null } }))).toHaveLength(0);
   });
 
   it.each<[path: string, type: string, init: object, what: string]>([
@@ -385,7 +385,7 @@ describe('encode', () => {
       { nested: { 1: {}, 7: { scalars: { fInt32: 'x' } } } },
       'invalid int32: NaN',
     ],
-    ['children[0]', 'Nested', create(three('Nested'), { children: [{ text: 'x' }] } as Init), ''],
+    ['children[0]', 'Nested', create(three('Nested'), { children: [{ text: 'x' }] }), ''],
   ])('says where the wrong value stands: %s', (path, type, init, what) => {
     // The last: a list of a message holds messages, not what `create` makes such of.
     if (what === '') (init as { children: unknown[] }).children[0] = { text: 'x' };

@@ -106,7 +106,7 @@ export class InputSchemas {
 // element says which it is (`@IsArray({ each: true })`, `@ArrayMaxSize(3, { each: true })`), or the author.
 function isArrayOfArrays(rules: readonly Rule[], authored: Schema | undefined): boolean {
   if (authored?.items?.type === 'array') return true;
-  return rules.some((rule) => rule.each === true && isCheck(rule) && schemaOf(rule).type === 'array');
+  return rules.some((rule) => rule.each && isCheck(rule) && schemaOf(rule).type === 'array');
 }
 
 function withItems(schema: Schema): Schema {
