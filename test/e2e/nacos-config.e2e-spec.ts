@@ -132,7 +132,7 @@ describe('a service with Nacos', () => {
     const { streams } = fake;
     fake.contents.set(dataId, 'paging: { maxPageSize: 0 }');
 
-    await expect(start(fake)).rejects.toThrow(`paging.maxPageSize: 0 (expected: not less than 1; from nacos:`);
+    await expect(start(fake)).rejects.toThrow(`paging.maxPageSize: a number (expected: not less than 1; from nacos:`);
 
     await vi.waitFor(() => expect(streams.size).toBe(0), waiting);
   });

@@ -397,7 +397,7 @@ describe('ConfigStore.replace', () => {
     limits.subscribe(() => (told += 1));
 
     expect(complaints(() => present.replace(remote('server: { port: no }\nlimits: { ratio: 2 }')))).toEqual([
-      'server.port: "no" (expected: integer number; from data-id:1)',
+      'server.port: a text (expected: integer number; from data-id:1)',
     ]);
 
     expect([server.value, limits.value]).toEqual(before);

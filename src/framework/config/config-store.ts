@@ -226,8 +226,9 @@ export class ConfigStore {
       this.#history.succeed(centre);
       return this.#version;
     } catch (error) {
-      this.fail(centre, error);
-      throw error;
+      const placed = error instanceof ConfigError ? error.during(source === centre ? undefined : source) : error;
+      this.fail(centre, placed);
+      throw placed;
     } finally {
       this.#phase = 'idle';
     }

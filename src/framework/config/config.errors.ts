@@ -25,4 +25,19 @@ export class ConfigError extends Error {
   static of(source: string, message: string): ConfigError {
     return new ConfigError([{ path: '', message: `${source}: ${message}`, source }]);
   }
+
+  /** The same, where what has no place of its own, such as a value that is missing, is told with the change that brought it. */
+  during(change: string | undefined): ConfigError {
+    if (change === undefined || this.problems.every(({ message }) => hasPlace(message, change))) return this;
+    const placed = ({ path, message, source }: ConfigProblem): ConfigProblem => ({
+      path,
+      message: hasPlace(message, change) ? message : `${message} (change of ${change})`,
+      source,
+    });
+    return new ConfigError(this.problems.map(placed));
+  }
+}
+
+function hasPlace(message: string, change: string): boolean {
+  return change.split(', ').some((each) => message.includes(each));
 }

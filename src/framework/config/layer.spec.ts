@@ -39,7 +39,7 @@ describe('mergeLayers', () => {
 
     expect(tree).toEqual({ a: '4', b: '3', c: 2, d: 1 });
     expect(originOf(origins, 'b')).toEqual({ source: 'environment', isText: true, isVerbatim: true });
-    expect(originOf(origins, 'c')).toEqual({ source: 'nacos', isText: false, isVerbatim: false });
+    expect(originOf(origins, 'c')).toEqual({ source: 'nacos', isText: false, isVerbatim: false, isRemote: true });
   });
 
   it('tells the place of a value, of an item, and of what is not there by its nearest holder', () => {

@@ -26,6 +26,8 @@ export interface Origin {
   readonly isText: boolean;
   /** What it says is taken as it is, without looking for references. */
   readonly isVerbatim: boolean;
+  /** It comes from a centre: somebody's slip there is not to be in the log of every process. */
+  readonly isRemote?: true;
 }
 
 /** All layers merged. */
@@ -92,7 +94,8 @@ function mergeInto(
   origins: Map<string, Origin>,
 ): void {
   const isVerbatim = layer.kind === 'environment' || layer.kind === 'arguments';
-  const nature = { isText: isVerbatim || layer.isText === true, isVerbatim };
+  const isText = isVerbatim || layer.isText === true;
+  const nature = { isText, isVerbatim, ...(layer.kind === 'remote' && ({ isRemote: true } as const)) };
   for (const [key, value] of Object.entries(from)) {
     if (isRefusedKey(key)) continue;
     const path = joinPath(at, key);

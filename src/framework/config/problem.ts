@@ -9,6 +9,8 @@ type Origins = ReadonlyMap<string, Origin>;
 // What carries a name like this is masked although its class forgot to mark it.
 const secretName = /secret|password|passwd|passphrase|token$|apikey|api_key|privatekey$|credential/i;
 const longestShown = 64;
+// Shorter ones are in limits and words by chance.
+const shortestQuoted = 6;
 
 /** Whether the value of `property` must not be printed: it is marked, or its name says what it is. */
 export function isSecretProperty(options: OptionsClass | undefined, property: string): boolean {
@@ -41,14 +43,18 @@ function ruleProblem(error: ValidationError, path: string, origins: Origins): Co
   const typeRules = rules.filter(([rule]) => /^is[A-Z]/.test(rule) && rule !== 'isDefined');
   const chosen = typeRules.length > 0 ? typeRules : rules;
   let expectation = chosen.map(([rule, message]) => expectationOf(rule, message, error.property)).join(', ');
+  const isRemote = originOf(origins, path)?.isRemote === true;
   // A rule of one's own may quote the value.
-  if (isSecret && isScalar(error.value)) expectation = expectation.replaceAll(String(error.value) || '***', '***');
-  return problem(
-    path,
-    isSecret && isPresent(error.value) ? '***' : shown(error.value),
-    `expected: ${expectation}`,
-    origins,
-  );
+  if (isScalar(error.value) && (isSecret || (isRemote && String(error.value).length >= shortestQuoted)))
+    expectation = expectation.replaceAll(String(error.value) || '***', '***');
+  const what = isRemote ? kindOf(error.value) : shown(error.value);
+  return problem(path, isSecret && isPresent(error.value) ? '***' : what, `expected: ${expectation}`, origins);
+}
+
+// What came from a centre may be a password in the wrong line: its place is told, and no value.
+function kindOf(value: unknown): string {
+  if (typeof value === 'string') return value === '' ? 'an empty text' : 'a text';
+  return isScalar(value) ? `a ${typeof value}` : shown(value);
 }
 
 // "port must be an integer number" tells what was expected after its verb.

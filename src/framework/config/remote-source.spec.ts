@@ -247,7 +247,7 @@ describe('a start with a centre', () => {
     const store = await load(new FakeDriver({ 'a.yaml': 'paging: { size: 5000 }' }));
     const wrong = await failure((async () => store.bind('paging', Paging))());
 
-    expect(wrong).toEqual(['paging.size: 5000 (expected: not greater than 1000; from nacos:G/a.yaml:1)']);
+    expect(wrong).toEqual(['paging.size: a number (expected: not greater than 1000; from nacos:G/a.yaml:1)']);
     expect(sourceOf(store).fallBack(new Error('size'))).toBe(true);
     expect(store.bind('paging', Paging).value.size).toBe(5);
     expect(messages(store)).toEqual([expect.stringMatching(/^size; the snapshot of .* serves$/)]);
@@ -293,7 +293,7 @@ describe('a change in the centre', () => {
   it.each([
     ['cannot be read', 'paging: { size: [', /^nacos:G\/a.yaml:1: wrong indentation/],
     ['has the wrong shape', '- secret-1', /^nacos:G\/a.yaml:1: not a mapping/],
-    ['is out of range', 'paging: { size: 5000 }', /^paging.size: 5000 .*from nacos:G\/a.yaml:1\)$/],
+    ['is out of range', 'paging: { size: 5000 }', /^paging.size: a number .*from nacos:G\/a.yaml:1\)$/],
     ['is too large', `a: ${'x'.repeat(1_048_576)}`, /^nacos:G\/a.yaml: 1048579 bytes \(expected: at most 1048576\)$/],
     ['is gone', undefined, /^nacos:G\/a.yaml: is gone/],
     ['is empty', ' \n', /^nacos:G\/a.yaml: is empty/],
@@ -333,7 +333,7 @@ describe('a change in the centre', () => {
 
     driver.change({ 'a.yaml': 'paging: { size: 2 }' });
     await vi.advanceTimersByTimeAsync(3000);
-    expect([paging.value.size, messages(store)]).toEqual([1, ['paging: refused: busy']]);
+    expect([paging.value.size, messages(store)]).toEqual([1, ['paging: refused: busy (change of nacos:G/a.yaml)']]);
     isBusy = false;
     await vi.advanceTimersByTimeAsync(4000);
 

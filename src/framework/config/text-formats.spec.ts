@@ -96,7 +96,7 @@ describe('propertiesLayer', () => {
 
     expect(store.bind('p', POptions).value).toEqual({ n: 7, list: ['a', 'b'] });
     expect(complaint(() => store.replace(read('p.n=7x', 'p.properties')))).toBe(
-      'p.n: "7x" (expected: integer number; from p.properties:1)',
+      'p.n: a text (expected: integer number; from p.properties:1)',
     );
   });
 

@@ -84,7 +84,7 @@ describe('ConfigStore.apply', () => {
     expect(a.value.n).toBe(0);
     expect(store.version).toBe(1);
     expect(store.failures).toMatchObject([
-      { source: 'centre', message: 'b.n: "x" (expected: integer number; from two:1)' },
+      { source: 'centre', message: 'b.n: a text (expected: integer number; from two:1)' },
     ]);
 
     store.apply([remote('one', 'a: { n: 1 }'), remote('two', 'b: { n: 2 }')], { source: 'centre' });
@@ -256,12 +256,12 @@ describe('ConfigStore.history', () => {
     store.replace(remote('one', 'a: { n: 1 }'));
     expect(() => store.replace(remote('one', 'a: { n: x }'))).toThrow('integer number');
     expect(() => store.replace(remote('one', 'a: { n: x }'))).toThrow('integer number');
-    expect(() => store.replace(remote('one', 'a: { n: y }'))).toThrow('integer number');
+    expect(() => store.replace(remote('one', 'a: { n: 1.5 }'))).toThrow('integer number');
 
     expect(changed.map(({ store: from, version }) => [from === store, version.version])).toEqual([[true, 2]]);
     expect(failed.map(({ failure }) => failure.message)).toEqual([
-      'a.n: "x" (expected: integer number; from one:1)',
-      'a.n: "y" (expected: integer number; from one:1)',
+      'a.n: a text (expected: integer number; from one:1)',
+      'a.n: a number (expected: integer number; from one:1)',
     ]);
   });
 });
