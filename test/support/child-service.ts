@@ -23,6 +23,8 @@ export interface Program {
   readonly path: string;
   readonly args: readonly string[];
   readonly nodeOptions: readonly string[];
+  /** Working directory; that of the repository by default. */
+  readonly cwd?: string;
 }
 
 const reference: Program = { path: main, args: [], nodeOptions: [] };
@@ -46,11 +48,12 @@ export class ChildService {
   #stderr = '';
 
   /** @param environment over the defaults: a free port, SQLite in memory, the secret of tests; `''` takes one away */
-  constructor(environment: Readonly<Record<string, string>> = {}, { path, args, nodeOptions }: Program = reference) {
+  constructor(environment: Readonly<Record<string, string>> = {}, program: Program = reference) {
+    const { path, args, nodeOptions, cwd = root } = program;
     if (!existsSync(main)) throw new Error('dist/main.js is missing: run `npm run build`, or the tests by `npm test`');
     const { PATH = '', HOME = '' } = process.env;
     this.#child = spawn(process.execPath, [...nodeOptions, path, ...args], {
-      cwd: root,
+      cwd,
       env: { PATH, HOME, ...defaults, ...environment },
       stdio: ['ignore', 'pipe', 'pipe', ...(path === main ? [] : (['ipc'] as const))],
     });

@@ -1,5 +1,6 @@
 import { Agent } from 'node:http';
 import { connect } from 'node:http2';
+import { setTimeout as delay } from 'node:timers/promises';
 import { once } from 'node:events';
 import { methodOf, GrpcCaller } from './grpc-caller.js';
 import { http } from './http-caller.js';
@@ -14,14 +15,15 @@ export interface LoadReport {
   readonly failures: string[];
 }
 
-type Worker = (report: LoadReport, stop: AbortSignal) => Promise<void>;
+/** @param rest waited for after each request */
+type Worker = (report: LoadReport, stop: AbortSignal, rest: () => Promise<void>) => Promise<void>;
 
 // No connection could be made, or the stream was never begun as GOAWAY came while it was on its way out of the client
 // (RFC 9113 section 8.7: safe to send again). Another instance takes such a request.
 const neverBegun = /ECONNREFUSED|No connection established|Name resolution failed|NGHTTP2_REFUSED_STREAM/;
 
 /** One keep-alive connection after the other, one request at a time. */
-const http1: (url: string) => Worker = (url) => async (report, stop) => {
+const http1: (url: string) => Worker = (url) => async (report, stop, rest) => {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   try {
     while (!stop.aborted) {
@@ -30,6 +32,7 @@ const http1: (url: string) => Worker = (url) => async (report, stop) => {
       else report.failures.push(`http1 ${status} ${text}`);
       // It was told to go elsewhere with the next one.
       if (headers.connection === 'close') return;
+      await rest();
     }
   } catch (error) {
     if (!neverBegun.test(String((error as NodeJS.ErrnoException).code))) report.failures.push(`http1 ${String(error)}`);
@@ -39,7 +42,7 @@ const http1: (url: string) => Worker = (url) => async (report, stop) => {
 };
 
 /** One connection, one request at a time, until GOAWAY. */
-const http2: (url: string) => Worker = (url) => async (report, stop) => {
+const http2: (url: string) => Worker = (url) => async (report, stop, rest) => {
   const session = connect(url);
   let isLeaving = false;
   session.on('goaway', () => {
@@ -57,6 +60,7 @@ const http2: (url: string) => Worker = (url) => async (report, stop) => {
       await once(stream, 'close');
       if (headers[':status'] === 200) report.answeredAtMs.push(performance.now());
       else report.failures.push(`http2 ${headers[':status']}`);
+      await rest();
     }
   } catch (error) {
     if (!neverBegun.test(String(error))) report.failures.push(`http2 ${String(error)}`);
@@ -65,7 +69,7 @@ const http2: (url: string) => Worker = (url) => async (report, stop) => {
   }
 };
 
-const rpc: (address: string, kind: 'unary' | 'stream') => Worker = (address, kind) => async (report, stop) => {
+const rpc: (address: string, kind: 'unary' | 'stream') => Worker = (address, kind) => async (report, stop, rest) => {
   const caller = new GrpcCaller(address);
   const [method, request] =
     kind === 'unary'
@@ -80,18 +84,22 @@ const rpc: (address: string, kind: 'unary' | 'stream') => Worker = (address, kin
           report.failures.push(`grpc ${kind} ${JSON.stringify(failure)}`);
         return;
       }
+      await rest();
     }
   } finally {
     caller.close();
   }
 };
 
-/** Callers of every kind at once; each ends when the service turns it away, or at `stop`. */
+/**
+ * Callers of every kind at once; each ends when the service turns it away, or at `stop`. Between its requests each waits for
+ * `restMs`, for loads that are to leave something of the machine to others.
+ */
 export class Load {
   readonly reports: Readonly<Record<'http1' | 'http2' | 'unary' | 'stream', LoadReport>>;
   readonly ended: Promise<unknown>;
 
-  constructor(address: string, callersOfEach: number, stop: AbortSignal) {
+  constructor(address: string, callersOfEach: number, stop: AbortSignal, restMs = 0) {
     const url = `http://${address}`;
     const workers = {
       http1: http1(url),
@@ -100,11 +108,12 @@ export class Load {
       stream: rpc(address, 'stream'),
     };
     const running: Promise<void>[] = [];
+    const rest = (): Promise<void> => (restMs === 0 ? Promise.resolve() : delay(restMs));
     const reports: Record<string, LoadReport> = {};
     for (const [kind, worker] of Object.entries(workers)) {
       const report: LoadReport = { answeredAtMs: [], failures: [] };
       reports[kind] = report;
-      for (let count = 0; count < callersOfEach; count += 1) running.push(worker(report, stop));
+      for (let count = 0; count < callersOfEach; count += 1) running.push(worker(report, stop, rest));
     }
     this.reports = reports as typeof this.reports;
     this.ended = Promise.all(running);

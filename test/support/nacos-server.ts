@@ -39,6 +39,8 @@ export interface TestNacosOptions {
   readonly hasAuth?: boolean;
   /** 3.1 only: `false` answers 410 to the HTTP interfaces of versions 1 and 2, as Nacos 3.2 does. */
   readonly isCompatible?: boolean;
+  /** How long a login lasts. Default 18 000. */
+  readonly tokenSeconds?: number;
   /** Default: one that is free. Nothing is left of what was there before. */
   readonly port?: number;
 }
@@ -113,7 +115,7 @@ function launch(version: NacosVersion, classPath: string, port: number, folder: 
   return child;
 }
 
-function properties({ version, hasAuth = false, isCompatible = true }: TestNacosOptions): string {
+function properties({ version, hasAuth = false, isCompatible = true, tokenSeconds = 18_000 }: TestNacosOptions): string {
   const lines = [
     'server.address=127.0.0.1',
     'server.tomcat.accesslog.enabled=false',
@@ -128,7 +130,7 @@ function properties({ version, hasAuth = false, isCompatible = true }: TestNacos
     'nacos.core.auth.caching.enabled=true',
     'nacos.core.auth.server.identity.key=test',
     'nacos.core.auth.server.identity.value=test',
-    'nacos.core.auth.plugin.nacos.token.expire.seconds=18000',
+    `nacos.core.auth.plugin.nacos.token.expire.seconds=${tokenSeconds}`,
     `nacos.core.auth.plugin.nacos.token.secret.key=${randomBytes(48).toString('base64')}`,
     'nacos.k8s.sync.enabled=false',
     'nacos.istio.mcp.server.enabled=false',
