@@ -111,7 +111,7 @@ describe('features while the service runs', () => {
   });
 
   it.each([
-    [{ 'features.trialPart': '120%' }, 'features.trialPart: "120%" (expected: true, false, a text such as 25%'],
+    [{ 'features.trialPart': '120%' }, 'features.trialPart: a text (expected: true, false, a text such as 25%'],
     [{ 'features.trialPart': { percent: 10, by: 'name' } }, 'features.trialPart'],
     [{ 'features.trialPrat': true }, 'did you mean "trialPart"?'],
   ])('do not take %j, and stay as they were', async (changes, message) => {

@@ -32,7 +32,7 @@ export interface ChangeOrigin {
 export interface ConfigFailure {
   readonly source: string;
   readonly at: Date;
-  /** Ready to print: one line per problem, without values that are secret. */
+  /** Ready to print: one line per problem, without any value: a secret may stand where nobody expects one. */
   readonly message: string;
 }
 
@@ -43,6 +43,8 @@ const maxChanges = 100;
 export class ConfigHistory {
   #versions: readonly ConfigVersion[] = [];
   readonly #failures = new Map<string, ConfigFailure>();
+  // With the values, so that another wrong value is news.
+  readonly #saidInFull = new Map<string, string>();
 
   /** The oldest first. */
   get versions(): readonly ConfigVersion[] {
@@ -74,18 +76,23 @@ export class ConfigHistory {
     return entry;
   }
 
-  fail(source: string, error: unknown): ConfigFailure {
+  /** @returns the failure, and whether it says something else than the one before */
+  fail(source: string, error: unknown): { readonly failure: ConfigFailure; readonly isNews: boolean } {
     const failure = { source, at: new Date(), message: messageOf(error) };
+    const inFull = error instanceof Error ? error.message : failure.message;
+    const isNews = !this.#failures.has(source) || this.#saidInFull.get(source) !== inFull;
     this.#failures.set(source, failure);
-    return failure;
+    this.#saidInFull.set(source, inFull);
+    return { failure, isNews };
   }
 
   succeed(source: string): void {
     this.#failures.delete(source);
+    this.#saidInFull.delete(source);
   }
 }
 
 function messageOf(error: unknown): string {
-  if (error instanceof ConfigError) return error.problems.map(({ message }) => message).join('\n');
+  if (error instanceof ConfigError) return error.problems.map(({ message, masked }) => masked ?? message).join('\n');
   return error instanceof Error ? error.message : String(error);
 }

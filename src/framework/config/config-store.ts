@@ -193,10 +193,9 @@ export class ConfigStore {
 
   /** A source cannot be read: the values in force stay, and whoever looks at `failures` or the channel learns of it. */
   fail(source: string, error: unknown): void {
-    const before = this.failures.find((failure) => failure.source === source);
-    const failure = this.#history.fail(source, error);
+    const { failure, isNews } = this.#history.fail(source, error);
     // A source that tries again and again says it once.
-    if (before?.message !== failure.message) configFailureChannel.publish({ store: this, failure });
+    if (isNews) configFailureChannel.publish({ store: this, failure });
   }
 
   /** The source can be read again and says nothing that is not in force: it is not among the `failures` any more. */

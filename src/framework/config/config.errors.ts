@@ -4,6 +4,8 @@ export interface ConfigProblem {
   readonly path: string;
   /** What is wrong, ready to print: never a secret value. */
   readonly message: string;
+  /** The same without the value, secret or not; where it is missing, the message has none. */
+  readonly masked?: string;
   /** Where the value came from: `config/application.yaml:3` or the name of an environment variable. */
   readonly source: string | undefined;
 }

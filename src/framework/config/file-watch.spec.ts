@@ -161,7 +161,7 @@ describe('FileWatch', () => {
     await vi.waitFor(() => expect(live.value.n).toBe(2), waiting);
 
     expect(messages).toEqual([
-      `s.n: "hunter" (expected: integer number; from ${file()}:1)`,
+      `s.n: a text (expected: integer number; from ${file()}:1)`,
       expect.stringMatching(new RegExp(`^${file()}:\\d: wrong indentation`)),
     ]);
     expect(store.failures).toEqual([]);

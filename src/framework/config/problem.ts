@@ -45,10 +45,16 @@ function ruleProblem(error: ValidationError, path: string, origins: Origins): Co
   let expectation = chosen.map(([rule, message]) => expectationOf(rule, message, error.property)).join(', ');
   const isRemote = originOf(origins, path)?.isRemote === true;
   // A rule of one's own may quote the value.
-  if (isScalar(error.value) && (isSecret || (isRemote && String(error.value).length >= shortestQuoted)))
-    expectation = expectation.replaceAll(String(error.value) || '***', '***');
-  const what = isRemote ? kindOf(error.value) : shown(error.value);
-  return problem(path, isSecret && isPresent(error.value) ? '***' : what, `expected: ${expectation}`, origins);
+  const quoted = isScalar(error.value) ? String(error.value) : '';
+  if (isSecret) {
+    // However short: what is quoted then is no longer than what is masked.
+    if (quoted !== '') expectation = expectation.replaceAll(quoted, '***');
+    return problem(path, isPresent(error.value) ? '***' : 'missing', `expected: ${expectation}`, origins);
+  }
+  const masked = quoted.length >= shortestQuoted ? expectation.replaceAll(quoted, '***') : expectation;
+  const hidden = problem(path, kindOf(error.value), `expected: ${masked}`, origins);
+  if (isRemote) return hidden;
+  return { ...problem(path, shown(error.value), `expected: ${expectation}`, origins), masked: hidden.message };
 }
 
 // What came from a centre may be a password in the wrong line: its place is told, and no value.
