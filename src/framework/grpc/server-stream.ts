@@ -34,3 +34,6 @@ export type ServerStream = Pick<
   | 'reset'
   | 'isClosed'
 >;
+
+/** What gRPC-Web is carried by, on either version of HTTP: trailers are in the body, so that their size is no matter. */
+export type CarrierStream = Omit<ServerStream, 'maxFieldsBytes'> & Partial<Pick<ServerStream, 'maxFieldsBytes'>>;

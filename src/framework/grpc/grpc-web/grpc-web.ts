@@ -2,7 +2,7 @@ import { type Live, Status } from '../../core/index.js';
 import { Http2Headers } from '../../http2/index.js';
 import type { RequestGate } from '../../pipeline/index.js';
 import type { GrpcServer } from '../grpc-server.js';
-import type { RequestHead, ServerStream } from '../server-stream.js';
+import type { CarrierStream, RequestHead, ServerStream } from '../server-stream.js';
 import { allowReading, type CorsRules, preflightAnswer } from './cors.js';
 import { isWebType, type WebFormat, webFormat } from './web-format.js';
 import { GrpcWebStream } from './web-stream.js';
@@ -45,7 +45,7 @@ export class GrpcWeb {
   }
 
   /** Serves a request for which `handles` holds. */
-  serve(stream: ServerStream, head: RequestHead): void {
+  serve(stream: CarrierStream, head: RequestHead): void {
     if (head.method === 'OPTIONS') {
       this.#answerPreflight(stream, head);
       return;
@@ -55,12 +55,12 @@ export class GrpcWeb {
   }
 
   /** Answers a call with the status of `error`, without asking any handler. */
-  refuse(stream: ServerStream, head: RequestHead, error: Error): void {
+  refuse(stream: CarrierStream, head: RequestHead, error: Error): void {
     const format = formatOf(head);
     this.#grpc.refuse(this.#streamOf(stream, head, format), nativeHead(head, format), error);
   }
 
-  #streamOf(stream: ServerStream, { headers }: RequestHead, format: WebFormat): ServerStream {
+  #streamOf(stream: CarrierStream, { headers }: RequestHead, format: WebFormat): ServerStream {
     const origin = headers.get('origin');
     return new GrpcWebStream(stream, format, (fields) => allowReading(fields, this.#cors.value, origin));
   }
@@ -70,7 +70,7 @@ export class GrpcWeb {
     return this.#grpc.operationAt(path) !== undefined || requestHeaders?.includes('x-grpc-web') === true;
   }
 
-  #answerPreflight(stream: ServerStream, { path, headers }: RequestHead): void {
+  #answerPreflight(stream: CarrierStream, { path, headers }: RequestHead): void {
     const header = (name: string): string | undefined => headers.get(name);
     const context = this.#gate.enter({
       face: 'grpc',

@@ -1,6 +1,6 @@
 import { ErrorCode, fieldsOf, type Http2Fields } from '../../http2/index.js';
 import { MalformedMessageError } from '../grpc.errors.js';
-import type { OutgoingFields, ServerStream, StreamListener } from '../server-stream.js';
+import type { CarrierStream, OutgoingFields, ServerStream, StreamListener } from '../server-stream.js';
 import { Base64Reader, encodeBase64, MalformedBase64Error } from './base64.js';
 import { trailerFrame } from './trailer-frame.js';
 import { type WebFormat, webType } from './web-format.js';
@@ -14,7 +14,7 @@ import { type WebFormat, webType } from './web-format.js';
 export class GrpcWebStream implements ServerStream {
   readonly peerAddress: string;
   readonly peerPort: number;
-  readonly #inner: ServerStream;
+  readonly #inner: CarrierStream;
   readonly #format: WebFormat;
   readonly #complete: (headers: OutgoingFields) => void;
   // Headers wait for the end of the turn: if the whole answer is there by then, its length is known, and HTTP/1.1 needs no
@@ -22,7 +22,7 @@ export class GrpcWebStream implements ServerStream {
   #waiting: OutgoingFields | undefined;
 
   /** @param complete adds what every answer carries besides */
-  constructor(inner: ServerStream, format: WebFormat, complete: (headers: OutgoingFields) => void) {
+  constructor(inner: CarrierStream, format: WebFormat, complete: (headers: OutgoingFields) => void) {
     this.peerAddress = inner.peerAddress;
     this.peerPort = inner.peerPort;
     this.#inner = inner;
@@ -35,7 +35,7 @@ export class GrpcWebStream implements ServerStream {
   }
 
   get maxFieldsBytes(): number {
-    return this.#inner.maxFieldsBytes;
+    return this.#inner.maxFieldsBytes ?? Number.POSITIVE_INFINITY;
   }
 
   listen(listener: StreamListener): void {
