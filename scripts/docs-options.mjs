@@ -26,6 +26,7 @@ const RULES = {
   minLength: ([min]) => `${min} characters or more`,
   maxLength: ([max]) => `${max} characters at most`,
   arrayNotEmpty: () => 'one or more',
+  arrayUnique: () => 'each once',
   arrayMaxSize: ([max]) => `${max} at most`,
   isIn: ([values]) => `one of ${values.map((/** @type {unknown} */ value) => `\`${String(value)}\``).join(', ')}`,
 };

@@ -26,6 +26,8 @@ export interface ChangeOrigin {
   readonly source: string;
   /** Under which name it is among the failures until a change succeeds; the source without. */
   readonly centre?: string;
+  /** A failure is not told: what is missing to make it right may be on its way. */
+  readonly isProvisional?: boolean;
 }
 
 /** Why a source's last change was not applied. */

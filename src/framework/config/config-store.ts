@@ -226,7 +226,7 @@ export class ConfigStore {
       return this.#version;
     } catch (error) {
       const placed = error instanceof ConfigError ? error.during(source === centre ? undefined : source) : error;
-      this.fail(centre, placed);
+      if (origin.isProvisional !== true) this.fail(centre, placed);
       throw placed;
     } finally {
       this.#phase = 'idle';

@@ -146,6 +146,24 @@ describe('loadConfig', () => {
       expect(problems.join()).not.toContain('hunter2');
     });
 
+    it('says that user and password are refused, without saying them', async () => {
+      fake = await FakeNacos.start();
+      fake.login = () => ({ status: 403 });
+
+      const problems = await complaints(
+        load({
+          ROOKERY_NACOS__ADDRESS: fake.server.address,
+          ROOKERY_NACOS__GRPC_PORT: String(fake.grpcPort),
+          ROOKERY_NACOS__USERNAME: 'nobody',
+          ROOKERY_NACOS__PASSWORD: 'hunter2',
+          ROOKERY_NACOS__START_TIMEOUT_MS: '1000',
+        }),
+      );
+
+      expect(problems).toEqual([expect.stringMatching(/^nacos: no login at .*403\); there is no snapshot \(expected/)]);
+      expect(problems.join()).not.toMatch(/hunter2|\n/);
+    });
+
     it('waits for nobody who takes no connection where there is a snapshot', async () => {
       // For documentation (RFC 5737): no route leads there, or packets for it vanish.
       const address = '192.0.2.1:8848';

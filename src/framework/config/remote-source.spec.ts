@@ -4,6 +4,7 @@ import { IsArray, IsInt, IsString, Max } from 'class-validator';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { temporaryFolder, type TemporaryFolder } from '../../../test/support/temporary-folder.js';
 import type { Live } from '../core/index.js';
+import { configFailureChannel } from './config.channels.js';
 import type { ConfigDriver, ConfigDriverEvents, RemoteContent } from './config.driver.js';
 import type { ConfigError } from './config.errors.js';
 import type { ConfigStore } from './config-store.js';
@@ -125,6 +126,8 @@ async function following(texts: Texts, setting?: Setting) {
 }
 
 const messages = (store: ConfigStore): string[] => store.failures.map(({ message }) => message);
+/** What is wrong has been told, which takes a moment. */
+const told = (store: ConfigStore): Promise<void> => vi.waitFor(() => expect(store.failures).toHaveLength(1));
 const snapshotOf = async (): Promise<unknown[]> =>
   (await snapshots().read())?.contents.map(({ content }) => content) ?? [];
 const failure = (work: Promise<unknown>): Promise<string[]> =>
@@ -302,6 +305,7 @@ describe('a change in the centre', () => {
     const { driver, store, paging } = await following({ 'a.yaml': good });
 
     driver.change({ 'a.yaml': bad });
+    await told(store);
 
     expect(paging.value.size).toBe(1);
     expect(messages(store)).toEqual([expect.stringMatching(message)]);
@@ -310,6 +314,25 @@ describe('a change in the centre', () => {
     expect([messages(store), store.version]).toEqual([[], 1]);
     await store.close();
     expect(await snapshotOf()).toEqual([good, undefined]);
+  });
+
+  it('that comes in parts is one version, and no failure is told in between', async () => {
+    const { driver, store, paging } = await following({ 'a.yaml': 'paging: { size: 1 }', 'b.yaml': 'half: 1' });
+    paging.subscribe({
+      prepare: ({ greeting }) => {
+        if (greeting === 'half') throw new Error('half of it');
+      },
+    });
+    const failures: string[] = [];
+    const leave = configFailureChannel.subscribe(({ failure: { message } }) => failures.push(message));
+
+    driver.change({ 'a.yaml': 'paging: { size: 2, greeting: half }', 'b.yaml': 'half: 1' });
+    expect([paging.value.size, store.failures]).toEqual([1, []]);
+    driver.change({ 'a.yaml': 'paging: { size: 2, greeting: half }', 'b.yaml': 'paging: { greeting: whole }' });
+    leave();
+
+    expect(paging.value).toMatchObject({ size: 2, greeting: 'whole' });
+    expect([store.version, failures]).toEqual([2, []]);
   });
 
   it('may empty a data id by saying so', async () => {
@@ -343,6 +366,7 @@ describe('a change in the centre', () => {
   it('that was kept out is tried again when another source changes', async () => {
     const { driver, store, paging } = await following({ 'a.yaml': 'paging: { size: 1 }' });
     driver.change({ 'a.yaml': 'paging: { size: "${limit}" }' });
+    await told(store);
     expect(messages(store)).toEqual([expect.stringContaining('${limit} leads nowhere')]);
 
     store.apply([yamlLayer('limit: 9', { name: 'application', kind: 'file', origin: 'f' })], { source: 'files' });
@@ -368,6 +392,7 @@ describe('an outage', () => {
   it('neither hides nor heals what is wrong with the contents', async () => {
     const { driver, store } = await following({ 'a.yaml': 'paging: { size: 1 }' });
     driver.change({ 'a.yaml': 'paging: { size: 5000 }' });
+    await told(store);
     const wrong = messages(store);
 
     driver.events?.onFailure(new Error('nacos: gone away'));

@@ -7,6 +7,9 @@ import type { GoodContents, RemoteServing, RemoteStart } from './remote-start.js
 import { SnapshotKeeper } from './snapshot-keeper.js';
 import type { SnapshotStore } from './snapshot-store.js';
 
+// Of a change in several data ids, published one after the other, the rest may be on its way.
+const partMs = 100;
+const longestPartsMs = 1000;
 // What a subscriber refuses now it may take later, without anything in the centre having changed.
 const firstRetryMs = 1000;
 const longestRetryMs = 60_000;
@@ -50,6 +53,8 @@ export class RemoteSource {
   #good: GoodContents;
   /** As the centre has them, where they are not in force. */
   #refused: readonly RemoteContent[] | undefined;
+  /** Since when contents have come that are not in force. */
+  #partsSince: number | undefined;
   #serving: RemoteServing;
   #isReachable: boolean;
   #outage: string | undefined;
@@ -152,32 +157,35 @@ export class RemoteSource {
     // Whoever brings contents is there.
     this.#isReachable = true;
     this.#outage = undefined;
-    this.#apply(contents);
+    this.#partsSince ??= performance.now();
+    this.#apply(contents, performance.now() - this.#partsSince < longestPartsMs);
   }
 
-  #apply(contents: readonly RemoteContent[]): void {
+  /** @param isPart what is wrong is told a moment later, if it still is */
+  #apply(contents: readonly RemoteContent[], isPart = false): void {
     clearTimeout(this.#retry);
     this.#refused = contents;
     const { name } = this.#driver;
     try {
-      const layers = this.#layers(contents);
+      const layers = this.#layers(contents, isPart);
       const source = this.#changed(contents).join(', ');
-      this.#store.apply(layers, { source: source === '' ? name : source, centre: name });
+      this.#store.apply(layers, { source: source === '' ? name : source, centre: name, isProvisional: isPart });
       this.#refused = undefined;
+      this.#partsSince = undefined;
       this.#good = { contents, layers };
       this.#serving = 'centre';
       this.#keeper?.keep(contents);
     } catch {
-      // The store has told why.
-      this.#planRetry();
+      // The store has told why, or will.
+      this.#planRetry(isPart ? partMs : undefined);
     }
   }
 
-  #layers(contents: readonly RemoteContent[]): GoodContents['layers'] {
+  #layers(contents: readonly RemoteContent[], isPart: boolean): GoodContents['layers'] {
     try {
       return remoteLayers(this.#driver.name, contents, this.#good.layers);
     } catch (error) {
-      this.#store.fail(this.#driver.name, error);
+      if (!isPart) this.#store.fail(this.#driver.name, error);
       throw error;
     }
   }
@@ -190,19 +198,18 @@ export class RemoteSource {
     });
   }
 
-  #planRetry(): void {
+  #planRetry(afterMs?: number): void {
     clearTimeout(this.#retry);
     if (this.#isClosed) return;
-    const afterMs = Math.min(longestRetryMs, firstRetryMs * 2 ** Math.min(this.#retries, 10));
-    this.#retries += 1;
-    this.#retry = setTimeout(() => this.#refused !== undefined && this.#apply(this.#refused), afterMs).unref();
+    const laterMs = Math.min(longestRetryMs, firstRetryMs * 2 ** Math.min(this.#retries, 10));
+    if (afterMs === undefined) this.#retries += 1;
+    const retry = (): void => void (this.#refused !== undefined && this.#apply(this.#refused));
+    this.#retry = setTimeout(retry, afterMs ?? laterMs).unref();
   }
 
   // Not within the change that is being told.
   #retrySoon(): void {
-    if (this.#refused === undefined || this.#isClosed) return;
-    clearTimeout(this.#retry);
-    this.#retry = setTimeout(() => this.#refused !== undefined && this.#apply(this.#refused), 0).unref();
+    if (this.#refused !== undefined) this.#planRetry(0);
   }
 
   #lose(error: Error): void {
