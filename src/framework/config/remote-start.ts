@@ -85,7 +85,8 @@ class Reading {
     const limitMs = canDoWithout ? Math.min(fallBackAfterMs.answer, timeoutMs) : timeoutMs;
     const from = driver.endpoints.map(({ host, port }) => `${host}:${port}`).join(', ');
     const late = new Error(`no answer from ${from} within ${limitMs} ms`);
-    const timer = setTimeout(() => this.#end.abort(late), limitMs - (performance.now() - this.#startedAt));
+    const leftMs = Math.max(1, limitMs - (performance.now() - this.#startedAt));
+    const timer = setTimeout(() => this.#end.abort(late), leftMs);
     if (canDoWithout) {
       void isReachable(driver.endpoints, fallBackAfterMs.connect).then((isUp) => {
         if (!isUp) this.#end.abort(new Error(`no connection to ${from} within ${fallBackAfterMs.connect} ms`));
