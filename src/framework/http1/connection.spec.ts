@@ -1,13 +1,21 @@
 import { once } from 'node:events';
-import { createServer, request } from 'node:http';
+import { readFileSync } from 'node:fs';
+import { createServer, type IncomingMessage, request } from 'node:http';
+import { Agent, request as requestTls } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
+import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { precompute } from './answer-head.js';
+import { Http1Connection } from './connection.js';
+import { http1ConnectionOptions } from './http1.options.js';
 import { Http1HeaderError } from './http1.errors.js';
 import type { Http1Stream } from './http1-stream.js';
 import type { Http1RequestHead } from './request-head.js';
+import { TestAuthority } from '../../../test/support/certificates.js';
 import { RawConnection } from '../../../test/support/raw-connection.js';
 import { readAnswers } from '../../../test/support/raw-http1-client.js';
-import { answer, echo, fields, listener, named, serve } from '../../../test/support/raw-http1-server.js';
+import { answer, echo, fields, listener, named, refuse, serve } from '../../../test/support/raw-http1-server.js';
 
 const get = (path: string, more = ''): string => `GET ${path} HTTP/1.1\r\nhost: here\r\n${more}\r\n`;
 const post = (path: string, body: string, more = ''): string =>
@@ -299,7 +307,7 @@ describe('Http1Connection', () => {
     asked.addTrailers({ 'x-t': 'yes' });
     asked.end('two');
 
-    const [response] = (await once(asked, 'response')) as [import('node:http').IncomingMessage];
+    const [response] = (await once(asked, 'response')) as [IncomingMessage];
     const parts: Buffer[] = [];
     for await (const part of response) parts.push(part as Buffer);
 
@@ -308,6 +316,34 @@ describe('Http1Connection', () => {
       'one two',
       { 'x-t': 'yes' },
     ]);
+  });
+
+  it('speaks over TLS as well', async () => {
+    using authority = new TestAuthority();
+    const { certFile, keyFile } = authority.issue('localhost');
+    const tls = { cert: readFileSync(certFile), key: readFileSync(keyFile), allowHalfOpen: true };
+    const body = randomBytes(3_000_000);
+    const handler = { onRequest: echo, onRefused: refuse, onUpgrade: () => false };
+    const connections: Http1Connection[] = [];
+    const server = createTlsServer(tls, (socket) => {
+      connections.push(new Http1Connection(socket, http1ConnectionOptions(), handler));
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const agent = new Agent({ keepAlive: true, ca: readFileSync(authority.caFile), maxSockets: 1 });
+
+    for (let i = 0; i < 3; i += 1) {
+      const asked = requestTls({ port, host: '127.0.0.1', method: 'POST', agent });
+      asked.end(body);
+      const [response] = (await once(asked, 'response')) as [IncomingMessage];
+      const parts: Buffer[] = [];
+      for await (const part of response) parts.push(part as Buffer);
+      expect(Buffer.concat(parts).equals(body)).toBe(true);
+    }
+    expect(connections).toHaveLength(1);
+    agent.destroy();
+    server.close();
   });
 
   it('goes on when a handler throws, with other connections', async () => {

@@ -30,7 +30,7 @@ const kinds = new Map<string, number>([
 const slots = 1024;
 const longestRemembered = 64;
 
-const remembered = new Array<FieldName | undefined>(slots).fill(undefined);
+const remembered = Array.from<FieldName | undefined>({ length: slots });
 
 /** The hash of a name, by its bytes in lower case; it begins with 0. */
 export function nextHash(hash: number, byte: number): number {

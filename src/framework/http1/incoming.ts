@@ -1,5 +1,4 @@
 import { ChunkReader } from './chunk-reader.js';
-import { FieldKind } from './field-names.js';
 import { HeadReader, notYet } from './head-reader.js';
 import type { Http1ConnectionOptions } from './http1.options.js';
 import { type Http1Refusal, refusal } from './refusal.js';

@@ -303,9 +303,8 @@ export class Session implements IncomingHost, StreamHost, TimedConnection, Write
   }
 
   #throw(error: unknown): void {
-    const { onError } = this.#handler;
-    if (onError !== undefined) {
-      onError.call(this.#handler, error);
+    if (this.#handler.onError !== undefined) {
+      this.#handler.onError(error);
       return;
     }
     // As an exception of any listener would.

@@ -159,6 +159,7 @@ describe('a connection in time', () => {
 
     await client.sees('HTTP/1.1 400');
     await server.gone(1);
+    expect(server.sockets[0]?.bytesRead).toBeGreaterThan(1_000_000);
   });
 });
 
