@@ -139,6 +139,7 @@ export const malformed: Readonly<Record<string, readonly [kind: string, bytes: s
   'a chunk size with LF alone': ['malformed', `${chunkedHead}1\nx\r\n0\r\n\r\n`],
   'a chunk size with CR alone': ['malformed', `${chunkedHead}1\rx\r\n0\r\n\r\n`],
   'a chunk longer than its size': ['malformed', `${chunkedHead}1\r\nxy\r\n0\r\n\r\n`],
+  'a chunk longer than its size, with LF': ['malformed', `${chunkedHead}1\r\nxy\n0\r\n\r\n`],
   'a chunk with LF alone': ['malformed', `${chunkedHead}1\r\nx\n0\r\n\r\n`],
   'a chunk with CR alone': ['malformed', `${chunkedHead}1\r\nx\r0\r\n\r\n`],
   'a chunk without a line end': ['malformed', `${chunkedHead}1\r\nx0\r\n\r\n`],

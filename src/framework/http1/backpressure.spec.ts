@@ -288,6 +288,18 @@ describe('a request whose body is not read', () => {
     await server.gone(1);
   });
 
+  it('is told in the answer that the connection closes, if it is held back and much is left', async () => {
+    await using server = await serve((stream) => {
+      stream.pause();
+      stream.respondOnly(fields(413));
+    });
+    const client = await RawConnection.open(server.port);
+
+    client.write(postHead(1_000_000));
+
+    expect(readAnswers(await client.closed).answers).toMatchObject([{ status: 413, headers: { connection: 'close' } }]);
+  });
+
   it('ends the connection if the caller still waits for 100', async () => {
     await using server = await serve((stream) => stream.respondOnly(fields(417)));
     const client = await RawConnection.open(server.port);

@@ -26,7 +26,7 @@ const kinds = new Map<string, number>([
   ['expect', FieldKind.expect],
 ]);
 
-// Names that clients use number dozens; a peer that invents names pays for the making of each.
+// Names that clients use number dozens. A peer that invents names drives them out for as long as it does.
 const slots = 1024;
 const longestRemembered = 64;
 
@@ -44,7 +44,7 @@ export function fieldName(bytes: Buffer, start: number, end: number, hash: numbe
   if (known !== undefined && isIn(known.name, bytes, start, end)) return known;
   const name = bytes.toString('latin1', start, end).toLowerCase();
   const made = { name, kind: kinds.get(name) ?? FieldKind.plain };
-  if (known === undefined && name.length <= longestRemembered) remembered[slot] = made;
+  if (name.length <= longestRemembered) remembered[slot] = made;
   return made;
 }
 

@@ -160,6 +160,8 @@ export class Incoming {
     }
     heads.begin(this.#options.maxHeaderBytes, this.#options.maxHeaderFields);
     if (head.wantsUpgrade && this.#host.onUpgrade(head, Buffer.concat([rest.subarray(start), ...this.#more]))) {
+      // Whoever has the socket now says when it is read.
+      this.#isHolding = false;
       this.stop();
       return false;
     }

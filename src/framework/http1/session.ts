@@ -299,7 +299,7 @@ export class Session implements IncomingHost, StreamHost, TimedConnection, Write
     if (stream.isRequestEnded) return false;
     // Whoever waits for 100 and gets an answer may send the body or not: RFC 9110 section 10.1.1.
     if (this.#isContinueDue && !stream.isContinued && !this.incoming.isBodyBegun && !this.incoming.hasMore) return true;
-    return stream.isHeld && this.incoming.isTooMuch;
+    return stream.isPaused && this.incoming.isTooMuch;
   }
 
   #throw(error: unknown): void {

@@ -39,6 +39,8 @@ export class Stream implements Http1Stream {
   /** All of the request has come. */
   isRequestEnded = false;
   hasResponded = false;
+  /** Its consumer wants no bytes now. */
+  isPaused = false;
   /** `100 Continue` has been sent. */
   isContinued = false;
 
@@ -47,7 +49,6 @@ export class Stream implements Http1Stream {
   readonly #isHead: boolean;
   readonly #minorVersion: number;
   #listener: Http1StreamListener | undefined;
-  #isPaused = false;
   #isEndDelivered = false;
   readonly #body: AnswerBody;
   /** `end` has been called. */
@@ -74,7 +75,7 @@ export class Stream implements Http1Stream {
 
   /** Nobody takes bytes now. */
   get isHeld(): boolean {
-    return this.#listener === undefined || this.#isPaused;
+    return this.#listener === undefined || this.isPaused;
   }
 
   listen(listener: Http1StreamListener): void {
@@ -84,11 +85,11 @@ export class Stream implements Http1Stream {
   }
 
   pause(): void {
-    this.#isPaused = true;
+    this.isPaused = true;
   }
 
   resume(): void {
-    this.#isPaused = false;
+    this.isPaused = false;
     if (!this.isClosed) this.#want();
   }
 
