@@ -45,7 +45,11 @@ export class CentredProcess {
     const cwd = join(folder, 'work');
     await Promise.all([home, cwd].map((path) => mkdir(path, { recursive: true })));
     // What is looked at is to be of now, or almost.
-    const settings = { 'health.refreshMs': 100, ...centreSettings({ nacos, dataIds, directory: join(folder, 'snapshot') }), ...set };
+    const settings = {
+      'health.refreshMs': 100,
+      ...centreSettings({ nacos, dataIds, directory: join(folder, 'snapshot') }),
+      ...set,
+    };
     const environment = Object.entries(settings).map(([path, value]) => [variableOf(path), String(value)]);
     const program = {
       path: await compiledProgram(['centred-main']),

@@ -115,7 +115,12 @@ function launch(version: NacosVersion, classPath: string, port: number, folder: 
   return child;
 }
 
-function properties({ version, hasAuth = false, isCompatible = true, tokenSeconds = 18_000 }: TestNacosOptions): string {
+function properties({
+  version,
+  hasAuth = false,
+  isCompatible = true,
+  tokenSeconds = 18_000,
+}: TestNacosOptions): string {
   const lines = [
     'server.address=127.0.0.1',
     'server.tomcat.accesslog.enabled=false',

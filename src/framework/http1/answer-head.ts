@@ -164,7 +164,7 @@ const scratch = new AnswerHead();
  * @throws Http1HeaderError  HTTP/1.1 cannot carry them
  */
 export function precompute(fields: readonly Http1Field[]): Uint8Array {
-  const status = fields[0]?.name === ':status' ? Number(fields[0].value) : 0;
+  const status = fields[0]?.name === ':status' ? Number(fields[0].value.slice(0, 3)) : 0;
   const opening = openingOf(status);
   const head = new AnswerHead().set(fields, opening);
   const block = Buffer.from(head.text, 'latin1');
