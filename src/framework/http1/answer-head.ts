@@ -67,21 +67,21 @@ const digits = /^\d{1,15}$/;
 // The reason phrase that belongs to the status is added, unless another one is given: RFC 9112 section 4.
 const interimStatus = /^1(?:0[02-9]|[1-9]\d)(?: [\t\x20-\x7e\x80-\xff]*)?$/;
 const finalStatus = /^[2-9]\d\d(?: [\t\x20-\x7e\x80-\xff]*)?$/;
+/** Of final answers, without a reason phrase of their own. */
 const statusLines = new Map<string, string>();
 
 function statusLine(field: Http1Field | undefined, opening: number): string {
   const value = field?.name === ':status' ? field.value : '';
+  const known = opening === Opening.final ? statusLines.get(value) : undefined;
+  if (known !== undefined) return known;
   const expected = opening === Opening.interim ? interimStatus : finalStatus;
   if (!expected.test(value)) {
     throw new Http1HeaderError(`first field: ${field?.name ?? 'none'} (expected: :status matching ${expected.source})`);
   }
   // Whoever has a reason of its own may have many.
   if (value.length > 3) return `HTTP/1.1 ${value}\r\n`;
-  let line = statusLines.get(value);
-  if (line === undefined) {
-    line = `HTTP/1.1 ${value} ${STATUS_CODES[value] ?? ''}\r\n`;
-    statusLines.set(value, line);
-  }
+  const line = `HTTP/1.1 ${value} ${STATUS_CODES[value] ?? ''}\r\n`;
+  if (opening === Opening.final) statusLines.set(value, line);
   return line;
 }
 

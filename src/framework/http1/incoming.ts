@@ -261,7 +261,7 @@ export class Incoming {
       return;
     }
     this.#at = 0;
-    this.#rest = this.#more.shift();
+    this.#rest = this.#more.length === 0 ? undefined : this.#more.shift();
     if (this.#more.length === 0) this.#hold(false);
   }
 
