@@ -21,5 +21,6 @@ export function isComposed(config: object): boolean {
 
 /** What was left with the mark. */
 export function slotOf(config: object | undefined): DirectSlot | undefined {
-  return (config as ComposedConfig | undefined)?.[composed];
+  const marked: ComposedConfig | undefined = config;
+  return marked?.[composed];
 }

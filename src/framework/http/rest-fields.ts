@@ -53,6 +53,11 @@ function isBlank(char: number): boolean {
   return char === 0x20 || char === 0x09;
 }
 
+/** Whether an answer with this status has no body, whatever is given for one: RFC 9110 section 6.4.1. */
+export function isBodiless(status: number): boolean {
+  return status === 204 || status === 304 || status === 205;
+}
+
 /** An HTTP/1.1 connection ends with the answer. */
 export const closeField: HeaderField = { name: 'connection', value: 'close' };
 

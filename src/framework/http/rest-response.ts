@@ -1,7 +1,7 @@
 import type { OutgoingHttpHeader } from 'node:http';
 import type { Socket } from 'node:net';
 import { ErrorCode, type HeaderField } from '../http2/index.js';
-import { addField, closeField, dateField, eachHeader, type GivenHeaders } from './rest-fields.js';
+import { addField, closeField, dateField, eachHeader, type GivenHeaders, isBodiless } from './rest-fields.js';
 import type { RestRequest } from './rest-request.js';
 import type { RestStream } from './rest-stream.js';
 import { RestResponseHeaders, headersAreSent, StreamStateError, unknownLength } from './rest-response-headers.js';
@@ -181,7 +181,7 @@ export class RestResponse extends RestResponseHeaders {
     const bytes = data === undefined || data === null ? nothing : bytesOf(data, encoding);
     if (callback) this.once('finish', callback);
     if (!this.headersSent && bytes.length > 0 && !this.hasHeader('content-length') && this.#trailers === undefined) {
-      if (!hasNoBody(this.statusCode)) this.setHeader('content-length', bytes.length);
+      if (!isBodiless(this.statusCode)) this.setHeader('content-length', bytes.length);
     }
     if (!this.headersSent) {
       this.#isEmpty = bytes.length === 0 && !this.hasHeader('content-length');
@@ -260,7 +260,7 @@ export class RestResponse extends RestResponseHeaders {
   }
 
   #isBodiless(): boolean {
-    return this.req.method === 'HEAD' || hasNoBody(this.statusCode);
+    return this.req.method === 'HEAD' || isBodiless(this.statusCode);
   }
 
   #flush(): void {
@@ -295,11 +295,6 @@ export class RestResponse extends RestResponseHeaders {
 
 function tellEnd(response: RestResponse): void {
   response.tellEnd();
-}
-
-// RFC 9110 section 6.4.1.
-function hasNoBody(status: number): boolean {
-  return status === 204 || status === 304 || status === 205;
 }
 
 function bytesOf(chunk: unknown, encoding: unknown): Uint8Array {

@@ -345,7 +345,7 @@ describe('Http2Connection', () => {
     for (const id of [1, 3, 5, 7]) client.send(client.headers(id, requestFields()));
     await client.body(7);
 
-    expect(client.of(FrameType.headers).map((frame) => client.decode(frame))).toEqual(
+    expect(client.of(FrameType.headers).map((each) => client.decode(each))).toEqual(
       ['1', '3', '5', '7'].map((id) => ({ ':status': '200', 'x-a': 'b', 'x-id': id })),
     );
   });

@@ -14,6 +14,7 @@ import { MalformedRequestTimeoutError } from '../http.errors.js';
 import { parseJsonBody } from '../json-body.js';
 import { replyFailure } from '../reply-failure.js';
 import { endExchange, meetDeadline } from '../request-hooks.js';
+import { isBodiless } from '../rest-fields.js';
 import type { BodyTaker, RestRequest } from '../rest-request.js';
 import type { ResponseWatcher, RestResponse } from '../rest-response.js';
 import type { Sender } from '../route-handler.js';
@@ -117,7 +118,7 @@ export class DirectWork implements Exchange, DeadlineWatcher, BodyTaker, Respons
 
   send(body: unknown): boolean {
     const status = this.#response.statusCode;
-    if (!hasBody(status) || !isPlain(body) || !this.#isUntouched()) return false;
+    if (status < 200 || isBodiless(status) || !isPlain(body) || !this.#isUntouched()) return false;
     const text = jsonOf(body);
     if (text === undefined) return false;
     const bytes = textBytes(text);
@@ -173,10 +174,6 @@ function handle(work: DirectWork): void {
 
 function headerOf(raw: RestRequest): (name: string) => string | undefined {
   return (name) => raw.field(name);
-}
-
-function hasBody(status: number): boolean {
-  return status >= 200 && status !== 204 && status !== 205 && status !== 304;
 }
 
 // Fastify looks at what a body can do; an object of no class and without these names can do nothing.

@@ -1,4 +1,4 @@
 /** The way of a request past Fastify, where that comes to the same. */
-export { DirectLane, type DirectLaneInit, type LaneOpening } from './direct-lane.js';
+export { DirectLane, type LaneOpening } from './direct-lane.js';
 export { DirectSlot } from './direct-slot.js';
 export { type HookCounts, rootHooks } from './fastify-parts.js';
