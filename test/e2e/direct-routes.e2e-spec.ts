@@ -1,4 +1,5 @@
 import { tracingChannel } from 'node:diagnostics_channel';
+import { Agent } from 'node:http';
 import {
   Body,
   Controller,
@@ -29,6 +30,7 @@ import { Input } from 'rookery/pipeline';
 import { startTestService, type TestService } from 'rookery/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.js';
+import { http } from '../support/http-caller.js';
 import { type Http2Answer, Http2Caller } from '../support/http2-caller.js';
 
 class ItemInput {
@@ -187,9 +189,12 @@ class ItemsModule {
   }
 }
 
+type Answer = Pick<Http2Answer, 'status' | 'headers' | 'text'>;
+
 /** A service, a connection to it, and how often Fastify's router was asked. */
 class Trial {
   routed = 0;
+  readonly agent = new Agent({ keepAlive: true });
 
   private constructor(
     readonly test: TestService,
@@ -210,12 +215,14 @@ class Trial {
     return trial;
   }
 
-  ask(path: string, { method = 'GET', body, headers }: Ask = {}): Promise<Http2Answer> {
+  ask(path: string, { method = 'GET', body, headers }: Ask = {}, version = 2): Promise<Answer> {
+    if (version === 1) return http(this.test.url, { method, path, body, headers: { ...headers }, agent: this.agent });
     return this.caller.request({ ':method': method, ':path': path, ...headers }, body);
   }
 
   async close(): Promise<void> {
     this.caller.close();
+    this.agent.destroy();
     await this.test.close();
   }
 }
@@ -299,7 +306,7 @@ const cases: readonly (readonly [what: string, path: string, ask: Ask])[] = [
   ['a body that is too long', '/items', { ...json, body: `"${'x'.repeat(3000)}"` }],
 ];
 
-describe('a route without hooks of the application', () => {
+describe.each([1, 2])('a route without hooks of the application, on HTTP/%i', (version) => {
   let direct: Trial;
   let ordinary: Trial;
 
@@ -311,9 +318,9 @@ describe('a route without hooks of the application', () => {
   afterAll(() => Promise.all([direct.close(), ordinary.close()]));
 
   it.each(cases)('answers as Fastify does: %s', async (_what, path, ask) => {
-    await direct.ask(path, ask);
+    await direct.ask(path, ask, version);
 
-    expect(told(await direct.ask(path, ask))).toEqual(told(await ordinary.ask(path, ask)));
+    expect(told(await direct.ask(path, ask, version))).toEqual(told(await ordinary.ask(path, ask, version)));
   });
 
   it.each([
@@ -322,10 +329,10 @@ describe('a route without hooks of the application', () => {
     ['POST', '/items', { ...json, body: item }],
     ['PATCH', '/items/1', { ...json, method: 'PATCH', body: item }],
   ])('is not served by Fastify: %s', async (_what, path, ask) => {
-    await direct.ask(path, ask);
+    await direct.ask(path, ask, version);
     direct.routed = 0;
 
-    const { status } = await direct.ask(path, ask);
+    const { status } = await direct.ask(path, ask, version);
 
     expect(status).toBeLessThan(300);
     expect(direct.routed).toBe(0);
@@ -339,7 +346,7 @@ describe('a route without hooks of the application', () => {
     const channel = tracingChannel('fastify.request.handler');
     channel.start.subscribe(listener);
     try {
-      await direct.ask('/items/7');
+      await direct.ask('/items/7', {}, version);
     } finally {
       channel.start.unsubscribe(listener);
     }
@@ -522,7 +529,7 @@ describe('a hook of the application', () => {
   });
 });
 
-function told({ status, headers, text }: Http2Answer): unknown {
+function told({ status, headers, text }: Answer): unknown {
   const { date, 'x-request-id': id, ...rest } = headers;
   const isOwn = id !== undefined && id !== 'mine';
   return { status, hasDate: typeof date, id: isOwn ? id.length : id, headers: { ...rest }, text: neutral(text) };

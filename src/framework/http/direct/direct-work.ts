@@ -33,7 +33,7 @@ export class DirectWork implements Exchange, DeadlineWatcher, BodyTaker, Respons
   readonly #raw: RestRequest;
   readonly #response: RestResponse;
   readonly #request: FastifyRequest;
-  readonly #reply: DirectReply;
+  readonly #reply: DirectReply & Record<symbol, unknown>;
 
   constructor(
     route: DirectRoute,
@@ -59,9 +59,9 @@ export class DirectWork implements Exchange, DeadlineWatcher, BodyTaker, Respons
     this.#raw = raw;
     this.#response = response;
     this.#request = request;
-    this.#reply = reply;
+    this.#reply = reply as DirectReply & Record<symbol, unknown>;
     bindReply(reply, this.context);
-    Reflect.set(reply, route.keys.startTime, this.context.startedAtMs);
+    this.#reply[route.keys.startTime] = this.context.startedAtMs;
     keepExchange(raw, this);
     response.watcher = this;
     this.context.deadline.watch(this);
@@ -140,19 +140,19 @@ export class DirectWork implements Exchange, DeadlineWatcher, BodyTaker, Respons
   }
 
   onClosed(): void {
-    Reflect.set(this.#reply, this.#route.keys.endTime, performance.now());
+    this.#reply[this.#route.keys.endTime] = performance.now();
     endExchange(this, this.#reply);
   }
 
   // What a filter throws, and what is wrong with the body, is Fastify's to answer.
   #fail(error: unknown): void {
-    Reflect.set(this.#reply, this.#route.keys.isError, true);
+    this.#reply[this.#route.keys.isError] = true;
     void this.#reply.send(error);
   }
 
   // Whatever somebody did to the answer, Fastify knows what becomes of it.
   #isUntouched(): boolean {
-    const reply = this.#reply as DirectReply & Record<symbol, unknown>;
+    const reply = this.#reply;
     const { keys } = this.#route;
     return (
       hasFixedHeaders(reply) &&
