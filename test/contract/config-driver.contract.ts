@@ -8,8 +8,8 @@ import { eventually } from '../support/eventually.js';
 export interface DriverChanges {
   readonly namespace?: string;
   readonly address?: readonly string[];
+  readonly grpcPort?: number;
   readonly password?: string;
-  readonly requestTimeoutMs?: number;
 }
 
 /** The centre of a suite, and the driver under test. */

@@ -9,6 +9,7 @@ import { NacosConfigOptions } from '../../src/framework/config/nacos-config.opti
 import { nacosDriver } from '../../src/framework/config/nacos-driver.js';
 import type { ConfigDriver } from '../../src/framework/config/config.driver.js';
 import { NacosConfigClient, NacosConnection } from '../../src/framework/nacos/index.js';
+import { CutLine } from '../support/cut-line.js';
 import { eventually } from '../support/eventually.js';
 import { nacosTimeoutMs, startNacos, type TestNacos, type TestNacosOptions } from '../support/nacos-server.js';
 import { isSkipped } from '../support/peers.js';
@@ -123,26 +124,40 @@ describe.skipIf(isSkipped('nacos')).each(cases)('Nacos $title', ({ server, trans
     await driver.close();
   });
 
-  // The last ones: they kill the server.
-  it(
-    'tells of a server that is killed and of its return, and of no change where there is none',
-    async () => {
-      const { drivers, heard } = await watchers();
+  it('tells of a server that is away and of its return, and of no change where there is none', async () => {
+    const lines = [await CutLine.to(nacos.port), await CutLine.to(nacos.port + 1000)];
+    const { drivers, heard } = await watchers(lines);
 
-      await nacos.kill('SIGKILL');
-      for (const { events } of heard) await eventually('the failure', () => events.failures.length > 0);
-      await nacos.restart();
-      for (const { events } of heard) await eventually('the return', () => events.recoveries > 0, 60_000);
-      await admin().publish({ dataId: 'kept.yaml' }, 'a: 2', { type: 'yaml' });
-      for (const { events } of heard)
-        await eventually('the next change', () => events.contents.at(-1)?.[0] === 'a: 2', 60_000);
+    for (const line of lines) line.cut();
+    for (const { transport, events } of heard)
+      await eventually(`the failure over ${transport}`, () => events.failures.length > 0);
+    for (const line of lines) line.mend();
+    for (const { transport, events } of heard)
+      await eventually(`the return over ${transport}`, () => events.recoveries > 0, 60_000);
+    await admin().publish({ dataId: 'kept.yaml' }, 'a: 2', { type: 'yaml' });
+    for (const { transport, events } of heard)
+      await eventually(`the next change over ${transport}`, () => events.contents.length > 0, 60_000);
 
-      for (const { events } of heard) expect(events).toMatchObject({ contents: [['a: 2', undefined]], recoveries: 1 });
-      for (const driver of drivers) await driver.close();
-    },
-    restartTimeoutMs,
-  );
+    for (const { events } of heard) expect(events).toMatchObject({ contents: [['a: 2', undefined]], recoveries: 1 });
+    for (const one of [...drivers, ...lines]) await one.close();
+  }, 180_000);
 
+  it('tells what has changed while the server was away', async () => {
+    const lines = [await CutLine.to(nacos.port), await CutLine.to(nacos.port + 1000)];
+    const { drivers, heard } = await watchers(lines);
+
+    for (const line of lines) line.cut();
+    await admin().publish({ dataId: 'kept.yaml' }, 'a: 3', { type: 'yaml' });
+    await eventually('the change', async () => (await admin().get({ dataId: 'kept.yaml' }))?.content === 'a: 3');
+    for (const line of lines) line.mend();
+    for (const { transport, events } of heard)
+      await eventually(`the change over ${transport}`, () => events.contents.length > 0, 60_000);
+
+    for (const { events } of heard) expect(events.contents).toEqual([['a: 3', undefined]]);
+    for (const one of [...drivers, ...lines]) await one.close();
+  }, 180_000);
+
+  // The last one: it kills the server.
   it(
     'tells what a server has that was away, when it comes back without its data, and what it gets then',
     async () => {
@@ -158,7 +173,8 @@ describe.skipIf(isSkipped('nacos')).each(cases)('Nacos $title', ({ server, trans
       for (const { transport, events } of heard)
         await eventually(`the loss over ${transport}`, () => events.contents.length === 1, 60_000);
       await admin().publish({ dataId: 'kept.yaml' }, 'b: 1', { type: 'yaml' });
-      for (const { events } of heard) await eventually('the new one', () => events.contents.length === 2, 60_000);
+      for (const { transport, events } of heard)
+        await eventually(`the new one over ${transport}`, () => events.contents.length === 2, 60_000);
 
       for (const { events } of heard) {
         expect(events.contents).toEqual([
@@ -172,15 +188,23 @@ describe.skipIf(isSkipped('nacos')).each(cases)('Nacos $title', ({ server, trans
     restartTimeoutMs,
   );
 
-  /** A driver of each kind, watching one document that is there and one that is not. */
-  async function watchers(): Promise<{
+  /**
+   * A driver of each kind, watching one document that is there and one that is not.
+   *
+   * @param lines to HTTP and gRPC, where not directly
+   */
+  async function watchers(lines: readonly CutLine[] = []): Promise<{
     drivers: ConfigDriver[];
     heard: { transport: Transport; events: Told }[];
   }> {
     const key = { dataId: 'kept.yaml' };
     await admin().publish(key, 'a: 1', { type: 'yaml' });
     await eventually('the publication', async () => (await admin().get(key))?.content === 'a: 1');
-    const drivers = await Promise.all(transports.map((transport) => openBy(transport)(['kept.yaml', 'absent.yaml'])));
+    const [http, grpc] = lines;
+    const by = http && grpc ? { address: [`127.0.0.1:${http.port}`], grpcPort: grpc.port } : {};
+    const drivers = await Promise.all(
+      transports.map((transport) => openBy(transport)(['kept.yaml', 'absent.yaml'], by)),
+    );
     const heard = transports.map((transport) => ({ transport, events: told() }));
     for (const [index, driver] of drivers.entries()) {
       await driver.read(soon());

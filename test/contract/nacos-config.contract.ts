@@ -46,6 +46,9 @@ export function nacosConfigContract({ transport, address, user, admin }: NacosCo
       'nacos.group': group,
       'nacos.dataIds': dataIds.join(','),
       'nacos.snapshot.directory': folder.path,
+      // On a machine that has other things to do.
+      'nacos.startTimeoutMs': '30000',
+      'nacos.requestTimeoutMs': '15000',
       ...(username !== '' && { 'nacos.username': username, 'nacos.password': password }),
     };
     const store = await loadConfig({

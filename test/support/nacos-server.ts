@@ -26,8 +26,6 @@ export interface TestNacos {
   readonly user: { readonly username: string; readonly password: string } | undefined;
   /** Ends it with this signal, resolves when it is gone. */
   kill(signal: 'SIGTERM' | 'SIGKILL'): Promise<void>;
-  /** Starts it again, with the data that it had; it is killed before, unless it is dead. Resolves when it is ready. */
-  restart(): Promise<void>;
   /** Ends it and deletes its data. May be called twice. */
   close(): Promise<void>;
 }
@@ -53,7 +51,7 @@ export async function startNacos(options: TestNacosOptions): Promise<TestNacos> 
   const folder = mkdtempSync(join(tmpdir(), 'rookery-nacos-'));
   mkdirSync(join(folder, 'conf'));
   writeFileSync(join(folder, 'conf', 'application.properties'), properties(options), { mode: 0o600 });
-  let child = launch(version, classPath, port, folder);
+  const child = launch(version, classPath, port, folder);
   const kill = async (signal: 'SIGTERM' | 'SIGKILL'): Promise<void> => {
     if (child.exitCode !== null || child.signalCode !== null) return;
     const gone = once(child, 'exit');
@@ -69,15 +67,10 @@ export async function startNacos(options: TestNacosOptions): Promise<TestNacos> 
     process.removeListener('exit', atExit);
     rmSync(folder, { recursive: true, force: true });
   };
-  const restart = async (): Promise<void> => {
-    await kill('SIGKILL');
-    child = launch(version, classPath, port, folder);
-    await ready(version, port, child);
-  };
   try {
     await ready(version, port, child);
     const user = hasAuth ? await firstUser(version, port) : undefined;
-    return { host: '127.0.0.1', port, address: `127.0.0.1:${port}`, user, kill, restart, close };
+    return { host: '127.0.0.1', port, address: `127.0.0.1:${port}`, user, kill, close };
   } catch (error) {
     const log = readFileSync(join(folder, 'output.log'), 'utf8').slice(-2000);
     await close();
