@@ -34,9 +34,10 @@ export class FakeNacosHttp {
     this.#server = createServer((request, response) => void this.#serve(request, response));
   }
 
-  static async start(): Promise<FakeNacosHttp> {
+  /** @param port of one that was closed, to take its place */
+  static async start(port = 0): Promise<FakeNacosHttp> {
     const fake = new FakeNacosHttp();
-    fake.#server.listen(0, '127.0.0.1');
+    fake.#server.listen(port, '127.0.0.1');
     await once(fake.#server, 'listening');
     return fake;
   }

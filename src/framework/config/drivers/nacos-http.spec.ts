@@ -192,6 +192,23 @@ describe('NacosHttpDriver', () => {
     expect(complaint).not.toHaveBeenCalled();
   });
 
+  it.each([
+    ['nothing', undefined],
+    ['something else', 'b: 1'],
+  ])('finds a server again that has %s', async (_what, content) => {
+    fake.contents.set('a', 'a: 1');
+    const events = await watching(['a', 'absent'], login);
+    const port = Number(fake.address.split(':')[1]);
+    await fake.close();
+    await eventually('the failure', () => events.failures.length > 0);
+
+    fake = await FakeNacosHttp.start(port);
+    fake.change('a', content);
+    await eventually('the contents', () => events.contents.length > 0);
+
+    expect(events).toMatchObject({ contents: [[content, undefined]], recoveries: 1 });
+  });
+
   it('does not run in circles with a server that does not agree with itself', async () => {
     fake.contents.set('a', 'a: 1');
     fake.md5Of = () => 'another';
