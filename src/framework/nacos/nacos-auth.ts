@@ -98,9 +98,10 @@ export class NacosAuth {
         this.#path = path;
         return token;
       }
-      status = answer.status;
+      // What a server says to the password is more use than that it does not know the other way in.
+      if (status === 0 || !isAbsent(answer.status)) status = answer.status;
       // Where the path has worked before, only its absence says that the other one should be tried: the server is another one.
-      if (path === this.#path && ![404, 405, 410].includes(status)) break;
+      if (path === this.#path && !isAbsent(status)) break;
     }
     throw new NacosDeniedError(`nacos: no login at ${addressOf(server)} (HTTP status ${status})`);
   }
@@ -119,6 +120,10 @@ export class NacosAuth {
       throw new NacosUnavailableError(`nacos: no login at ${addressOf(server)}`, { cause: error });
     }
   }
+}
+
+function isAbsent(status: number): boolean {
+  return [404, 405, 410].includes(status);
 }
 
 function tokenIn({ status, body }: HttpAnswer, startedAt: number): Token | undefined {
