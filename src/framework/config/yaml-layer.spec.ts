@@ -100,3 +100,34 @@ describe('yamlLayer', () => {
     }
   });
 });
+
+describe('a document that is nothing but work for the parser', () => {
+  // A process does nothing else meanwhile. CPU time, as others use the machine too; the parser alone takes seconds for each.
+  const mostMs = 2500;
+
+  it.each([
+    ['brackets', 'a: 1\nb: ' + '['.repeat(1_000_000), /^doc:2: nested deeper than 32 levels/],
+    ['braces', '{a: '.repeat(250_000), /^doc:1: nested deeper than 32 levels/],
+    ['items', `a: [${'1,'.repeat(500_000)}]`, /^doc:1: more than 20000 values/],
+    ['dashes', '- '.repeat(500_000), /^doc:1: more than 20000 values/],
+    ['keys', Array.from({ length: 80_000 }, (_, index) => `k${index}:`).join('\n'), /^doc:\d+: more than 20000 values/],
+  ])('of %s is refused soon', (_what, text, message) => {
+    const before = process.cpuUsage();
+
+    expect(() => yamlLayer(text, { name: 'doc', kind: 'remote', origin: 'doc' })).toThrow(
+      expect.objectContaining({ problems: [expect.objectContaining({ message: expect.stringMatching(message) })] }),
+    );
+
+    const { user, system } = process.cpuUsage(before);
+    expect((user + system) / 1000).toBeLessThan(mostMs);
+  });
+
+  it('is not one of brackets within texts and comments', () => {
+    const text = `# ${'['.repeat(1000)}\na: "${'['.repeat(1000)}"\nb: |\n  ${'{'.repeat(1000)}\nc: '['\nd: x[[[[[[[[\ne: [[1], [2]]`;
+
+    expect(yamlLayer(text, { name: 'doc', kind: 'remote', origin: 'doc' }).tree).toMatchObject({
+      c: '[',
+      e: [[1], [2]],
+    });
+  });
+});

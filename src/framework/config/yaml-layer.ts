@@ -1,4 +1,5 @@
 import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, type YAMLError } from 'yaml';
+import { heavyPart } from './yaml-weight.js';
 import { ConfigError } from './config.errors.js';
 import { type ConfigLayer, type ConfigTree, isRefusedKey, joinPath, type LayerKind } from './layer.js';
 
@@ -35,11 +36,14 @@ export function yamlLayer(text: string, source: YamlSource): ConfigLayer {
   return new YamlReader(text, source).read();
 }
 
+const tooDeep = `nested deeper than ${yamlLimits.maxDepth} levels`;
+const tooMany = `more than ${yamlLimits.maxValues} values, aliases counted in full`;
+
 // The parser's own messages quote the document, so only its codes are passed on.
 const sayings: Readonly<Record<string, string>> = {
   MULTIPLE_DOCS: 'more than one document (expected: one)',
   NON_STRING_KEY: 'a key is not text',
-  RESOURCE_EXHAUSTION: `nested deeper than ${yamlLimits.maxDepth} levels`,
+  RESOURCE_EXHAUSTION: tooDeep,
   TAG_RESOLVE_FAILED: 'unknown tag (expected: plain YAML)',
   TAB_AS_INDENT: 'indented with a tab (expected: spaces)',
   BAD_INDENT: 'wrong indentation, or a bracket that is not closed',
@@ -74,6 +78,11 @@ class YamlReader {
   #document: ReturnType<typeof parseDocument> | undefined;
 
   #parse(): ReturnType<typeof parseDocument> {
+    const heavy = heavyPart(this.text, yamlLimits);
+    if (heavy !== undefined) {
+      const line = this.text.slice(0, heavy.at).split('\n').length;
+      throw ConfigError.of(`${this.source.origin}:${line}`, heavy.what === 'depth' ? tooDeep : tooMany);
+    }
     try {
       return parseDocument(this.text, {
         version: '1.2',
@@ -98,7 +107,7 @@ class YamlReader {
     const at = node?.range?.[0] ?? 0;
     this.#values += 1;
     if (this.#values > yamlLimits.maxValues) {
-      throw this.#error(at, `more than ${yamlLimits.maxValues} values, aliases counted in full`);
+      throw this.#error(at, tooMany);
     }
     if (depth > yamlLimits.maxDepth) throw this.#tooDeep(at);
     if (isAlias(node)) return this.#alias(node, path, depth);
@@ -135,7 +144,7 @@ class YamlReader {
   }
 
   #tooDeep(at: number): ConfigError {
-    return this.#error(at, `nested deeper than ${yamlLimits.maxDepth} levels`);
+    return this.#error(at, tooDeep);
   }
 
   #place(at: number): string {
