@@ -88,7 +88,6 @@ describe.skipIf(isSkipped('nacos'))('a service that is given bad content by Naco
     number += 1;
     await publisher.publish(dataId, good(number));
     await service.shows(number);
-    await ready({ version: await service.metric('rookery_config_version') });
     expect(await service.metric('rookery_config_stale_sources')).toBe(0);
   }
 
@@ -125,7 +124,7 @@ describe.skipIf(isSkipped('nacos'))('a service that is given bad content by Naco
   });
 
   it('that is empty: no server takes it', async () => {
-    await expect(publisher.publish(dataId, '')).rejects.toMatchObject({ reason: 'NACOS_OPTION' });
+    await expect(publisher.publish(dataId, '')).rejects.toMatchObject({ reason: 'NACOS_OPTION_INVALID' });
     await expect(publisher.publish(dataId, ' \n')).rejects.toMatchObject({ reason: 'NACOS_REQUEST' });
     expect((await publisher.configs.get(keyOf(dataId)))?.content).toBe(good(number));
   });

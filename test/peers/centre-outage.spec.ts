@@ -1,3 +1,5 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CentredProcess } from '../support/centred-process.js';
@@ -57,6 +59,37 @@ describe.skipIf(isSkipped('nacos'))('a service whose Nacos is killed', () => {
     return (json as { data: { users: unknown[] } }).data.users.length;
   };
 
+  it.each(['grpc', 'http'])(
+    'leaves nothing behind over %s: it ends by itself, and no file but its snapshot',
+    async (transport) => {
+      await publish(second, 2);
+      const own = join(folder.path, transport);
+      const service = await CentredProcess.start({
+        nacos: second,
+        dataIds: [dataId],
+        folder: own,
+        isAlone: true,
+        set: { 'nacos.transport': transport },
+      });
+      await publish(second, 3);
+      await service.shows(3, 60_000);
+
+      service.service.send('close');
+      const askedAt = performance.now();
+      const { code, atMs } = await service.service.exit;
+      say(`close() over ${transport}: the process has ended ${(atMs - askedAt).toFixed(0)} ms later`);
+
+      expect(code).toBe(0);
+      expect(atMs - askedAt).toBeLessThan(1000);
+      expect((await readdir(own, { recursive: true })).toSorted()).toEqual([
+        'home',
+        'snapshot',
+        'snapshot/nacos.snapshot',
+        'work',
+      ]);
+    },
+  );
+
   it(
     'loses no request and not the final change, goes on with the next server, and keeps its values where one comes back empty',
     async () => {
@@ -94,7 +127,11 @@ describe.skipIf(isSkipped('nacos'))('a service whose Nacos is killed', () => {
 
       await ofTwo.shows(2, 60_000);
       const movedAfter = seconds(begunAt);
-      await eventually('the outage is told', () => linesOf(underLoad, /nacos.* (no connection|ended|login)/) > 0, 60_000);
+      await eventually(
+        'the outage is told',
+        () => linesOf(underLoad, /nacos.* (no connection|ended|login)/) > 0,
+        60_000,
+      );
       const readiness = await http(underLoad.url, { path: '/health/ready' });
       expect(readiness.status).toBe(200);
       expect(readiness.json).toMatchObject({

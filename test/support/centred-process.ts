@@ -15,6 +15,9 @@ export interface CentredProcessInit extends Pick<Centred, 'nacos' | 'dataIds'> {
   readonly set?: Readonly<Record<string, unknown>>;
   /** Nothing ends the process but that all is closed. */
   readonly isAlone?: boolean;
+  readonly nodeOptions?: readonly string[];
+  /** A command of the shell that the process is started from, such as one that sets a limit. */
+  readonly shell?: string;
 }
 
 /** The readiness of the configuration, as the probe shows it. */
@@ -34,13 +37,8 @@ export class CentredProcess {
   }
 
   /** Starts it and does not wait. */
-  static async launch({
-    nacos,
-    dataIds,
-    folder,
-    set = {},
-    isAlone = false,
-  }: CentredProcessInit): Promise<CentredProcess> {
+  static async launch(init: CentredProcessInit): Promise<CentredProcess> {
+    const { nacos, dataIds, folder, set = {}, isAlone = false, nodeOptions = [], shell } = init;
     const home = join(folder, 'home');
     const cwd = join(folder, 'work');
     await Promise.all([home, cwd].map((path) => mkdir(path, { recursive: true })));
@@ -54,8 +52,9 @@ export class CentredProcess {
     const program = {
       path: await compiledProgram(['centred-main']),
       args: isAlone ? ['alone'] : [],
-      nodeOptions: [],
+      nodeOptions,
       cwd,
+      ...(shell !== undefined && { shell }),
     };
     return new CentredProcess(
       new ChildService({ HOME: home, ROOKERY_LOG__ACCESS: 'false', ...Object.fromEntries(environment) }, program),

@@ -25,6 +25,8 @@ export interface Program {
   readonly nodeOptions: readonly string[];
   /** Working directory; that of the repository by default. */
   readonly cwd?: string;
+  /** A command of the shell that becomes the process, such as one that sets a limit. */
+  readonly shell?: string;
 }
 
 const reference: Program = { path: main, args: [], nodeOptions: [] };
@@ -49,10 +51,13 @@ export class ChildService {
 
   /** @param environment over the defaults: a free port, SQLite in memory, the secret of tests; `''` takes one away */
   constructor(environment: Readonly<Record<string, string>> = {}, program: Program = reference) {
-    const { path, args, nodeOptions, cwd = root } = program;
+    const { path, args, nodeOptions, cwd = root, shell } = program;
     if (!existsSync(main)) throw new Error('dist/main.js is missing: run `npm run build`, or the tests by `npm test`');
     const { PATH = '', HOME = '' } = process.env;
-    this.#child = spawn(process.execPath, [...nodeOptions, path, ...args], {
+    const command = [process.execPath, ...nodeOptions, path, ...args];
+    const [file = '', ...rest] =
+      shell === undefined ? command : ['/bin/sh', '-c', `${shell}; exec "$@"`, 'sh', ...command];
+    this.#child = spawn(file, rest, {
       cwd,
       env: { PATH, HOME, ...defaults, ...environment },
       stdio: ['ignore', 'pipe', 'pipe', ...(path === main ? [] : (['ipc'] as const))],
