@@ -7,7 +7,7 @@ import { type Http1ConnectionOptions, http1ConnectionOptions } from '../../src/f
 import { fields, listener } from './raw-http1-server.js';
 
 /** A socket without a network: what is written is kept. */
-export class Wire extends Duplex {
+class Wire extends Duplex {
   readonly written: Buffer[] = [];
   readonly remoteAddress = 'here';
   readonly remotePort = 1;

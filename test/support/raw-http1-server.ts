@@ -5,7 +5,7 @@ import { Http1Counters } from '../../src/framework/http1/http1.counters.js';
 import { type Http1ConnectionOptions, http1ConnectionOptions } from '../../src/framework/http1/http1.options.js';
 import type { Http1Stream, Http1StreamListener } from '../../src/framework/http1/http1-stream.js';
 import type { Http1RequestHead } from '../../src/framework/http1/request-head.js';
-import type { Http1Handler } from '../../src/framework/http1/session.js';
+import type { Http1Handler } from '../../src/framework/http1/http1-handler.js';
 
 export interface RawServer extends AsyncDisposable {
   readonly port: number;

@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net';
 import { Http1Counters } from './http1.counters.js';
 import type { Http1ConnectionOptions } from './http1.options.js';
-import { type Http1Handler, Session } from './session.js';
+import type { Http1Handler } from './http1-handler.js';
+import { Session } from './session.js';
 
 /**
  * The server's end of an HTTP/1.1 connection: RFC 9112.

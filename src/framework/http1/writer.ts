@@ -3,7 +3,7 @@ import { atTurnEnd, type TurnEnd } from './end-of-turn.js';
 import { giveWriteBuffer, takeWriteBuffer, writeBufferBytes } from './write-buffers.js';
 
 /** From here on bytes are passed to the socket as they are; below, copying is cheaper than one more buffer in the write. */
-export const noCopyBytes = 32_768;
+const noCopyBytes = 32_768;
 
 /** Full buffers kept for reuse while the socket still has them; a slow peer's output beyond is left to the garbage collector. */
 const keptInFlight = 8;
