@@ -1,6 +1,7 @@
 import type { OutgoingHttpHeader } from 'node:http';
 import type { Socket } from 'node:net';
 import { ErrorCode, type HeaderField } from '../http2/index.js';
+import { bytesOf } from './chunk-bytes.js';
 import { addField, closeField, dateField, eachHeader, type GivenHeaders, isBodiless } from './rest-fields.js';
 import type { RestRequest } from './rest-request.js';
 import type { RestStream } from './rest-stream.js';
@@ -295,11 +296,4 @@ export class RestResponse extends RestResponseHeaders {
 
 function tellEnd(response: RestResponse): void {
   response.tellEnd();
-}
-
-function bytesOf(chunk: unknown, encoding: unknown): Uint8Array {
-  if (typeof chunk === 'string')
-    return Buffer.from(chunk, typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8');
-  if (chunk instanceof Uint8Array) return chunk;
-  throw new TypeError(`chunk: ${typeof chunk} (expected: string or Uint8Array)`);
 }

@@ -6,8 +6,8 @@ import { FrameWriter } from './frame-writer.js';
 import { type HeaderField, HpackDecoder, HpackEncoder } from './hpack/index.js';
 import { judgeField } from './field-rules.js';
 import type { Http2Counters } from './http2.counters.js';
-import { fieldOverheadBytes, listBytes } from './fields-of.js';
-import { Http2ConnectionError, Http2HeaderError } from './http2.errors.js';
+import { FieldsWriter } from './fields-writer.js';
+import { Http2ConnectionError } from './http2.errors.js';
 import type { Http2ConnectionOptions } from './http2.options.js';
 import type { Http2Fields, Http2Stream } from './http2-stream.js';
 import { Limits } from './limits.js';
@@ -37,12 +37,6 @@ export interface Http2ConnectionHandler {
 // The most an encoder keeps, whatever the peer allows: a table entry of ours costs a few hundred bytes of heap.
 const encoderTableBytes = 4096;
 
-/** Size updates that `appendPrecomputed` puts in front of a block. */
-const sizeUpdatesBytes = 12;
-
-/** At most, for each octet of a block: one that stands for an entry of the static table, RFC 7541 appendix A. */
-const listBytesPerOctet = 64;
-
 /** State of one connection that streams and frames work on: RFC 9113 section 5. */
 export class Session implements StreamHost {
   readonly options: Http2ConnectionOptions;
@@ -54,6 +48,7 @@ export class Session implements StreamHost {
   readonly outbox: Outbox;
   readonly decoder: HpackDecoder;
   readonly encoder = new HpackEncoder({ maxTableBytes: encoderTableBytes });
+  readonly #fields = new FieldsWriter(this);
   readonly streams = new Map<number, Stream>();
   readonly peerAddress: string;
   readonly peerPort: number;
@@ -109,53 +104,11 @@ export class Session implements StreamHost {
   }
 
   sendFields(stream: Stream, fields: Http2Fields, endStream: boolean): boolean {
-    const { encoder, writer } = this;
-    const { id: streamId } = stream;
-    const isBlock = fields instanceof Uint8Array;
-    const room = isBlock ? fields.length + sizeUpdatesBytes : encoder.maxEncodedBytes(fields);
-    const mostListBytes = isBlock ? fields.length * listBytesPerOctet : room + fields.length * fieldOverheadBytes;
-    if (mostListBytes > this.peer.maxHeaderListBytes && !this.#isReadByPeer(stream, fields)) return false;
-    this.limits.progress += 1;
-    const start = writer.reserve(frameHeaderBytes + room) + frameHeaderBytes;
-    const { buffer } = writer;
-    const end = isBlock ? encoder.appendPrecomputed(fields, buffer, start) : encoder.encode(fields, buffer, start);
-    return this.#commitFields(streamId, buffer, start, end, endStream);
+    return this.#fields.send(stream, fields, endStream);
   }
 
   sendFieldsWith(stream: Stream, fixed: readonly HeaderField[], fields: readonly HeaderField[]): boolean {
-    const { encoder, writer } = this;
-    const room = encoder.maxEncodedBytes(fields) + encoder.maxFixedBytes(fixed);
-    const mostListBytes = room + (fixed.length + fields.length) * fieldOverheadBytes;
-    if (mostListBytes > this.peer.maxHeaderListBytes && !this.#isReadByPeer(stream, [...fixed, ...fields]))
-      return false;
-    this.limits.progress += 1;
-    const start = writer.reserve(frameHeaderBytes + room) + frameHeaderBytes;
-    const { buffer } = writer;
-    const end = encoder.encodeMore(fields, buffer, encoder.encodeFixed(fixed, buffer, start));
-    return this.#commitFields(stream.id, buffer, start, end, false);
-  }
-
-  #commitFields(streamId: number, buffer: Buffer, start: number, end: number, endStream: boolean): boolean {
-    const { writer } = this;
-    if (end - start <= this.peer.maxFrameBytes) {
-      const flags = endStream ? Flag.endHeaders | Flag.endStream : Flag.endHeaders;
-      writer.commit(end - start, FrameType.headers, flags, streamId);
-    } else {
-      writer.headerBlock(Buffer.from(buffer.subarray(start, end)), streamId, endStream, this.peer.maxFrameBytes);
-    }
-    return true;
-  }
-
-  /** What the peer would not read is not sent: the stream ends, as that of grpc-go 1.85 does. */
-  #isReadByPeer(stream: Stream, fields: Http2Fields): boolean {
-    const bytes = listBytes(fields);
-    const { maxHeaderListBytes } = this.peer;
-    if (bytes <= maxHeaderListBytes) return true;
-    this.counters.answerFieldsTooLarge += 1;
-    stream.reset(ErrorCode.internalError);
-    const expected = `expected: <= ${maxHeaderListBytes}, the client's SETTINGS_MAX_HEADER_LIST_SIZE`;
-    this.handler.onError?.(new Http2HeaderError(`header list of an answer: ${bytes} bytes (${expected})`), stream);
-    return false;
+    return this.#fields.sendWith(stream, fixed, fields);
   }
 
   get maxFieldsBytes(): number {
