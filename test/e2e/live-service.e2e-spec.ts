@@ -42,7 +42,7 @@ describe('greeting while the service runs', () => {
 
     expect(await app.tryEdit({ 'greeting.text': '' })).toMatchObject({
       message: expect.stringMatching(
-        /^greeting[.]text: [*]{3} [(]expected: .*application-test[.]yaml:\d+[)]$/,
+        /^greeting[.]text: an empty text [(]expected: .*application-test[.]yaml:\d+[)]$/,
       ) as unknown,
     });
     expect(await greetings()).toEqual([{ text: 'Hello.' }, { text: 'Hello.' }]);

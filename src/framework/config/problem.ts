@@ -44,17 +44,17 @@ function ruleProblem(error: ValidationError, path: string, origins: Origins): Co
   const chosen = typeRules.length > 0 ? typeRules : rules;
   let expectation = chosen.map(([rule, message]) => expectationOf(rule, message, error.property)).join(', ');
   const isRemote = originOf(origins, path)?.isRemote === true;
+  const masked = unquoted(expectation, error.value, shortestQuoted);
   // A rule of one's own may quote the value.
-  const quoted = isScalar(error.value) ? String(error.value) : '';
-  if (isSecret) {
-    // However short: what is quoted then is no longer than what is masked.
-    if (quoted !== '') expectation = expectation.replaceAll(quoted, '***');
-    return problem(path, isPresent(error.value) ? '***' : 'missing', `expected: ${expectation}`, origins);
-  }
-  const masked = quoted.length >= shortestQuoted ? expectation.replaceAll(quoted, '***') : expectation;
-  const hidden = problem(path, kindOf(error.value), `expected: ${masked}`, origins);
-  if (isRemote) return hidden;
-  return { ...problem(path, shown(error.value), `expected: ${expectation}`, origins), masked: hidden.message };
+  if (isSecret) expectation = unquoted(expectation, error.value, 1);
+  const hidden = isSecret && isPresent(error.value) ? '***' : kindOf(error.value);
+  const quiet = problem(path, hidden, `expected: ${isSecret ? expectation : masked}`, origins);
+  if (isSecret || isRemote) return quiet;
+  return { ...problem(path, shown(error.value), `expected: ${expectation}`, origins), masked: quiet.message };
+}
+
+function unquoted(text: string, value: unknown, shortest: number): string {
+  return isScalar(value) && String(value).length >= shortest ? text.replaceAll(String(value), '***') : text;
 }
 
 // What came from a centre may be a password in the wrong line: its place is told, and no value.
