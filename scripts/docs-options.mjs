@@ -27,6 +27,7 @@ const RULES = {
   maxLength: ([max]) => `${max} characters at most`,
   arrayNotEmpty: () => 'one or more',
   arrayUnique: () => 'each once',
+  isLength: ([min, max]) => `${min} – ${max} characters`,
   arrayMaxSize: ([max]) => `${max} at most`,
   isIn: ([values]) => `one of ${values.map((/** @type {unknown} */ value) => `\`${String(value)}\``).join(', ')}`,
 };
@@ -101,10 +102,12 @@ class OptionsWriter {
     const part = (folder) =>
       shown
         .filter(({ declared }) => declared.file.startsWith(folder))
-        .map(
-          (section) =>
-            `### \`${section.prefix}\`\n\n${section.declared.text}\n\n${table(HEAD, rows.get(section) ?? [])}`,
-        )
+        .map((section) => {
+          const settings = rows.get(section) ?? [];
+          const head = `### \`${section.prefix}\`\n\n${section.declared.text}`;
+          // Keys of features come from the code of a service.
+          return settings.length === 0 ? head : `${head}\n\n${table(HEAD, settings)}`;
+        })
         .join('\n\n');
     return { page: pageOf(part('framework'), part('service'), this.tools.shortVariables), problems: this.#problems };
   }

@@ -32,6 +32,13 @@ const commands = {
     become(process.execPath, [join(ROOT, 'bench', file), ...rest], toolEnvironment(), ROOT);
   },
 
+  async config(args) {
+    await prepare({ build: true });
+    restoreSignals();
+    const bin = join(ROOT, 'dist/framework/server/rookery.bin.js');
+    become(process.execPath, [bin, 'config', ...args], environmentFor(process.execPath), ROOT);
+  },
+
   async check(args) {
     await prepare({ build: false });
     // Loaded late: it may use what only the newer Node has.

@@ -73,8 +73,11 @@ export class ChildService {
   }
 
   /** Starts it and waits until it listens. */
-  static async start(environment?: Readonly<Record<string, string>>): Promise<ChildService> {
-    const child = new ChildService(environment);
+  static async start(
+    environment?: Readonly<Record<string, string>>,
+    program: Partial<Program> = {},
+  ): Promise<ChildService> {
+    const child = new ChildService(environment, { ...reference, ...program });
     await child.line('listening');
     return child;
   }

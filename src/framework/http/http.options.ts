@@ -16,7 +16,8 @@ function NotWithAnyOrigin(): PropertyDecorator {
 
 // `null` is what sandboxed pages and files send: to allow it is to allow anybody.
 const originPattern = /^(?:\*|[a-z][a-z0-9+.-]*:\/\/[^\s/?#@*A-Z]+)$/;
-const tokenPattern = /^[\w!#$%&'*+.^`|~-]+$/;
+// A token of HTTP, but for the backtick, which no name has.
+const tokenPattern = /^[\w!#$%&'*+.^|~-]+$/;
 const originRule = '$property must be `*` or scheme://host[:port] in lower case, without a path';
 
 /** Which pages of other origins may call, by REST and by gRPC-Web; the section `http.cors` of the configuration. */

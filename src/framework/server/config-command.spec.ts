@@ -161,3 +161,50 @@ describe('rookery config check', () => {
     },
   );
 });
+
+describe('rookery config publish', () => {
+  let nacos: FakeNacos;
+
+  beforeEach(async () => {
+    nacos = await FakeNacos.start();
+  });
+  afterEach(() => nacos.close());
+
+  it('writes a file into Nacos, whatever is there now', async () => {
+    const file = join(directory, 'greeting.yaml');
+    await writeFile(file, 'greeting: { text: Hello. }\n');
+    const { address, grpcPort } = nacos.server;
+    const environment = { ROOKERY_NACOS__ADDRESS: address, ROOKERY_NACOS__GRPC_PORT: String(grpcPort) };
+
+    const { code, out, err } = await run(['config', 'publish', 'application.yaml', file], environment);
+
+    expect([code, err]).toEqual([0, []]);
+    expect(out).toEqual([expect.stringMatching(/^published application\.yaml: 27 bytes, md5 [0-9a-f]{32}$/)]);
+  });
+
+  it.each([
+    ['greeting: {', 1, /greeting\.yaml:\d+: /],
+    [undefined, 1, /greeting\.yaml: cannot be read: ENOENT$/],
+  ])('refuses %j before Nacos is asked', async (text, code, message) => {
+    const file = join(directory, 'greeting.yaml');
+    if (text !== undefined) await writeFile(file, text);
+
+    const outcome = await run(['config', 'publish', 'application.yaml', file], {
+      ROOKERY_NACOS__ADDRESS: nacos.server.address,
+    });
+
+    expect(outcome).toMatchObject({ code, out: [], err: [expect.stringMatching(message)] });
+  });
+
+  it('says that no Nacos is configured, and how it is used', async () => {
+    const file = join(directory, 'greeting.yaml');
+    await writeFile(file, 'a: 1');
+
+    expect(await run(['config', 'publish', 'application.yaml', file])).toMatchObject({
+      code: 1,
+      err: [expect.stringMatching(/^nacos.address: no server/)],
+    });
+    expect((await run(['config', 'publish', 'application.yaml'])).code).toBe(2);
+    expect((await run(['config', 'publish', 'a', 'b', 'c'])).code).toBe(2);
+  });
+});

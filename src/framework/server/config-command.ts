@@ -10,9 +10,11 @@ import {
   injectedConfigs,
   loadConfig,
   NacosConfigOptions,
+  NacosError,
   sectionOf,
 } from '../config/index.js';
 import { bindOptions } from './bound-options.js';
+import { publishDocument, type PublishCommand } from './config-publish.js';
 
 /** What the command reads and writes besides files. */
 export interface CommandSurroundings {
@@ -22,16 +24,19 @@ export interface CommandSurroundings {
 }
 
 const usage = `usage: rookery config print|check [--directory config] [--env <name>] [--set path=value] [--app <file>]
+       rookery config publish <data id> <file> [--group <group>] [--directory config] [--env <name>] [--set path=value]
 
   print   writes every value in force and where it comes from, Nacos included if it can be reached; secrets as ***
   check   tells what is wrong, with file and line, and ends with 1 if anything is
+  publish writes the file into Nacos, if it can be read as what the data id says it is
 
   --app   a built module, such as dist/app.module.js: the classes that its code asks for by @Config() count too`;
 
 /**
- * `rookery config print` and `rookery config check`: what a start would find, without one.
+ * `rookery config print` and `rookery config check`: what a start would find, without one. `rookery config publish`: a file
+ * into the centre.
  *
- * @returns the exit code: 0; 1 the configuration is not valid; 2 the command was not understood
+ * @returns the exit code: 0; 1 the configuration is not valid, or the centre does not take the file; 2 the command was not understood
  */
 export async function runConfigCommand(argv: readonly string[], surroundings: CommandSurroundings): Promise<0 | 1 | 2> {
   const { out, err } = surroundings;
@@ -40,6 +45,7 @@ export async function runConfigCommand(argv: readonly string[], surroundings: Co
     err(usage);
     return 2;
   }
+  if ('dataId' in command) return publish(command, surroundings);
   const { action, app } = command;
   try {
     if (app !== undefined) await import(pathToFileURL(resolve(app)).href);
@@ -68,6 +74,25 @@ export async function runConfigCommand(argv: readonly string[], surroundings: Co
   }
 }
 
+async function publish(
+  command: PublishCommand & { readonly env: string | undefined },
+  { environment, out, err }: CommandSurroundings,
+): Promise<0 | 1> {
+  try {
+    out(await publishDocument(command, withEnv(environment, command.env)));
+    return 0;
+  } catch (error) {
+    if (error instanceof ConfigError) for (const problem of error.problems) err(lineOf(problem));
+    else if (error instanceof NacosError) err(`${command.dataId}: not published: ${error.message}`);
+    else throw error;
+    return 1;
+  }
+}
+
+function withEnv(environment: Environment, env: string | undefined): Environment {
+  return env === undefined ? environment : { ...environment, ROOKERY_ENV: env };
+}
+
 interface Command {
   readonly action: 'print' | 'check';
   readonly directory: string | undefined;
@@ -76,17 +101,22 @@ interface Command {
   readonly set: readonly string[];
 }
 
-function parsed(argv: readonly string[]): Command | undefined {
+function parsed(argv: readonly string[]): Command | (PublishCommand & { env: string | undefined }) | undefined {
   const text = { type: 'string' } as const;
   try {
     const { positionals, values } = parseArgs({
       args: [...argv],
       allowPositionals: true,
-      options: { app: text, directory: text, env: text, set: { type: 'string', multiple: true } },
+      options: { app: text, directory: text, env: text, group: text, set: { type: 'string', multiple: true } },
     });
     const [subject, action, ...rest] = positionals;
+    const { directory, env, group, set = [] } = values;
+    const [dataId, file, ...others] = rest;
+    if (subject === 'config' && action === 'publish' && dataId !== undefined && file !== undefined) {
+      return others.length > 0 ? undefined : { dataId, file, group, directory, env, set };
+    }
     if (subject !== 'config' || rest.length > 0 || (action !== 'print' && action !== 'check')) return undefined;
-    return { action, app: values.app, directory: values.directory, env: values.env, set: values.set ?? [] };
+    return { action, app: values.app, directory, env, set };
   } catch {
     return undefined;
   }
@@ -96,7 +126,7 @@ function load({ action, directory, env, set }: Command, environment: Environment
   return loadConfig({
     // What is in force needs the centre, what is wrong with the files does not.
     centre: action === 'print' ? 'look' : 'ignore',
-    environment: env === undefined ? environment : { ...environment, ROOKERY_ENV: env },
+    environment: withEnv(environment, env),
     argv: set.flatMap((each) => ['--set', each]),
     ...(directory !== undefined && { directory }),
   });
