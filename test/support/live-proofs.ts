@@ -71,7 +71,7 @@ export const liveProofs: Readonly<Record<string, readonly [file: string, title: 
       'server.limits.headersTimeoutMs',
       'server.limits.bodyTimeoutMs',
     ],
-    'keepAliveTimeoutMs holds from the next answer on, on connections that are open': ['server.keepAliveTimeoutMs'],
+    'keepAliveTimeoutMs holds for the next connection': ['server.keepAliveTimeoutMs'],
     'maxConnections holds for the next connection': ['server.maxConnections'],
     'http2 holds for the next connection': ['server.http2.maxConcurrentStreams'],
   }),

@@ -29,12 +29,12 @@ export class LimitOptions {
   @Min(100)
   readonly firstByteTimeoutMs: number = 10_000;
 
-  /** Time a request has to send its headers, in ms. On HTTP/2 a change holds for connections that come from then on. */
+  /** Time a request has to send its headers, in ms. A change holds for connections that come from then on. */
   @IsInt()
   @Min(100)
   readonly headersTimeoutMs: number = 10_000;
 
-  /** Time a request has to send its body, in ms. */
+  /** Time a request has to send its body, in ms. On HTTP/1.1 a change holds for connections that come from then on. */
   @IsInt()
   @Min(100)
   readonly bodyTimeoutMs: number = 30_000;

@@ -99,7 +99,7 @@ export class ServerOptions {
   readonly maxConnections: number = 10_000;
 
   // Above the 60 s after which common load balancers close: whoever closes first must not be us.
-  /** Time an HTTP/1.1 connection is kept for the next request, in ms. */
+  /** Time an HTTP/1.1 connection is kept for the next request, in ms. A change holds for connections that come from then on. */
   @IsInt()
   @Min(100)
   readonly keepAliveTimeoutMs: number = 75_000;
