@@ -125,7 +125,9 @@ export class NacosGrpcDriver implements ConfigDriver {
 
   #changed(index: number, value: NacosConfigValue | undefined): void {
     this.#values[index] = value;
-    this.#gathering ??= this.#gather(performance.now());
+    // Alone, it belongs together with nothing.
+    if (this.#dataIds.length === 1) this.#deliver();
+    else this.#gathering ??= this.#gather(performance.now());
   }
 
   #gather(since: number): NodeJS.Timeout {
