@@ -25,5 +25,7 @@ export const cases = [
   { name: 'rest-post/gin', load: 'rest-post', subject: 'rookery', peer: 'go-gin' },
   { name: 'rest-get/gin', load: 'rest-get', subject: 'rookery', peer: 'go-gin' },
   { name: 'rest-get/nest', load: 'rest-get', subject: 'rookery', peer: 'nest-rest' },
+  { name: 'metrics/grpc-unary', load: 'grpc-unary', subject: 'rookery', peer: 'rookery-uncounted' },
+  { name: 'metrics/rest-get', load: 'rest-get', subject: 'rookery', peer: 'rookery-uncounted' },
   { name: 'rest-get/node-http', load: 'rest-get', subject: 'rookery', peer: 'node-http' },
 ];

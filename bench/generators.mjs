@@ -1,6 +1,6 @@
 // wrk for HTTP/1.1, h2load for HTTP/2 and gRPC: both cost less per request than the servers they load.
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -17,6 +17,8 @@ const run = promisify(execFile);
  * @property {number} requests answered, all of them rightly
  * @property {number} seconds
  */
+
+/** @typedef {{ p50Us: number, p99Us: number }} Latency of a request, as its generator sees it */
 
 /** @type {Record<Load['protocol'], { program: string, package: string }>} */
 export const generators = {
@@ -60,6 +62,22 @@ export class Generator {
       : this.#h2load(port, requests, size.bodyBytes);
   }
 
+  /**
+   * Fires once more, and looks at each request: apart, as h2load's record of them costs time.
+   *
+   * @param {number} port
+   * @param {{ requests: number, seconds: number }} amount
+   * @param {{ bodyBytes: number, wireBytes: number }} size
+   * @returns {Promise<Latency>}
+   */
+  async latency(port, { requests, seconds }, size) {
+    if (this.#load.protocol === 'http1') return readWrkLatency(await this.#runWrk(port, seconds));
+    const log = join(this.#scratch, 'requests.tsv');
+    rmSync(log, { force: true });
+    await this.#h2load(port, requests, size.bodyBytes, [`--log-file=${log}`]);
+    return readH2loadLog(readFileSync(log, 'utf8'));
+  }
+
   close() {
     rmSync(this.#scratch, { recursive: true, force: true });
   }
@@ -77,11 +95,12 @@ export class Generator {
    * @param {number} port
    * @param {number} requests
    * @param {number} bodyBytes
+   * @param {string[]} [more]
    */
-  async #h2load(port, requests, bodyBytes) {
+  async #h2load(port, requests, bodyBytes, more = []) {
     const { method, path, headers, body } = this.#request;
     const { connections, streams } = this.#load;
-    const args = ['-t1', `-c${connections}`, `-m${streams}`, `-n${requests}`];
+    const args = ['-t1', `-c${connections}`, `-m${streams}`, `-n${requests}`, ...more];
     for (const [name, value] of Object.entries(headers)) args.push('-H', `${name}: ${value}`);
     if (body) {
       const file = join(this.#scratch, 'body');
@@ -98,13 +117,20 @@ export class Generator {
    * @param {number} wireBytes
    */
   async #wrk(port, seconds, wireBytes) {
+    return readWrk(await this.#runWrk(port, seconds), this.#load.connections, wireBytes);
+  }
+
+  /**
+   * @param {number} port
+   * @param {number} seconds
+   */
+  async #runWrk(port, seconds) {
     const { path } = this.#request;
     const { connections } = this.#load;
     const file = join(this.#scratch, 'load.lua');
     writeFileSync(file, luaFor(this.#request));
     const args = ['-t1', `-c${connections}`, `-d${Math.ceil(seconds)}s`, '-s', file];
-    const output = await this.#pinned('wrk', [...args, `http://127.0.0.1:${port}${path}`]);
-    return readWrk(output, connections, wireBytes);
+    return this.#pinned('wrk', [...args, `http://127.0.0.1:${port}${path}`]);
   }
 }
 
@@ -118,8 +144,9 @@ function luaFor({ method, headers, body }) {
 done = function(summary, latency, requests)
   local e = summary.errors
   io.write(string.format(
-    '\\n{"requests":%d,"bytes":%d,"duration":%d,"connect":%d,"read":%d,"write":%d,"status":%d,"timeout":%d}\\n',
-    summary.requests, summary.bytes, summary.duration, e.connect, e.read, e.write, e.status, e.timeout))
+    '\\n{"requests":%d,"bytes":%d,"duration":%d,"connect":%d,"read":%d,"write":%d,"status":%d,"timeout":%d,"p50":%d,"p99":%d}\\n',
+    summary.requests, summary.bytes, summary.duration, e.connect, e.read, e.write, e.status, e.timeout,
+    latency:percentile(50), latency:percentile(99)))
 end`);
   return `${lines.join('\n')}\n`;
 }
@@ -165,4 +192,29 @@ export function readWrk(output, connections, wireBytes) {
   if (!(surplus >= 0 && surplus <= connections * wireBytes))
     throw new Error(`wrk: ${bytes} bytes (expected: about ${requests} × ${wireBytes})\n${output}`);
   return { requests, seconds: duration / 1e6 };
+}
+
+/**
+ * @param {string} output with the line of JSON that {@link luaFor} asks for
+ * @returns {Latency}
+ */
+export function readWrkLatency(output) {
+  const { p50, p99 } = JSON.parse(/^\{.*\}$/m.exec(output)?.[0] ?? '{}');
+  if (!(p50 > 0 && p99 >= p50)) throw new Error(`wrk: no latencies in its output:\n${output}`);
+  return { p50Us: p50, p99Us: p99 };
+}
+
+/**
+ * @param {string} log a line for each request: when it began, its status, and how long it took, in µs
+ * @returns {Latency}
+ */
+export function readH2loadLog(log) {
+  const times = log
+    .split('\n')
+    .map((line) => Number(line.split('\t')[2]))
+    .filter((time) => time > 0)
+    .toSorted((a, b) => a - b);
+  const at = (/** @type {number} */ share) => times[Math.ceil(times.length * share) - 1] ?? Number.NaN;
+  if (times.length === 0) throw new Error('h2load: no request in its log');
+  return { p50Us: at(0.5), p99Us: at(0.99) };
 }

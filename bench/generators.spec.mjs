@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readH2load, readWrk } from './generators.mjs';
+import { readH2load, readH2loadLog, readWrk, readWrkLatency } from './generators.mjs';
 
 /** As h2load 1.52 prints it; 64 requests with bodies of 44 bytes. */
 const h2load = (/** @type {{ summary?: string, codes?: string, data?: number }} */ changes = {}) => `
@@ -59,5 +59,21 @@ describe('readWrk', () => {
     expect(() => readWrk(JSON.stringify({ ...clean, bytes }), 2, 300)).toThrow(
       `${bytes} bytes (expected: about 100 × 300)`,
     );
+  });
+});
+
+describe('latencies', () => {
+  it('of h2load come from its record of each request', () => {
+    const log = Array.from({ length: 200 }, (_, index) => `${1_000_000 + index}\t200\t${200 - index}`).join('\n');
+
+    expect(readH2loadLog(`${log}\n`)).toEqual({ p50Us: 100, p99Us: 198 });
+    expect(() => readH2loadLog('')).toThrow('no request in its log');
+  });
+
+  it('of wrk come from its report', () => {
+    const report = JSON.stringify({ ...clean, p50: 900, p99: 2500 });
+
+    expect(readWrkLatency(`text\n${report}\n`)).toEqual({ p50Us: 900, p99Us: 2500 });
+    expect(() => readWrkLatency('text')).toThrow('no latencies');
   });
 });

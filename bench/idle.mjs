@@ -5,6 +5,7 @@ import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ROOT } from '../scripts/tools.mjs';
 import { loadNamed, untilRight } from './measure.mjs';
+import { rssOf } from './memory.mjs';
 import { programs, startServer } from './servers.mjs';
 
 /** Connections opened at a time. */
@@ -92,8 +93,7 @@ async function memoryOf({ pid, child }) {
     const [memory] = await answer;
     return memory;
   }
-  const kibibytes = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
-  return { rss: Number(kibibytes) * 1024 };
+  return { rss: rssOf(pid) };
 }
 
 /**

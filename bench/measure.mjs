@@ -6,12 +6,16 @@ import { Generator } from './generators.mjs';
 import { loads, verify } from './loads.mjs';
 import { startServer } from './servers.mjs';
 
+/** Rounds for the latencies, of which the medians count. */
+const LATENCY_ROUNDS = 3;
+
 /** Time for a server to give its first answer, in ms. */
 const START_MS = 30_000;
 
 /**
  * @typedef {import('./loads.mjs').Load} Load
  * @typedef {import('./servers.mjs').Server} Server
+ * @typedef {import('./generators.mjs').Latency} Latency
  */
 
 /**
@@ -39,6 +43,7 @@ const START_MS = 30_000;
  * @property {number[]} ratios per round, first server over second
  * @property {number} ratio median
  * @property {[number, number]} costs µs per unit, medians
+ * @property {[Latency, Latency]} [latencies] of the same servers, after the rounds
  */
 
 /**
@@ -70,12 +75,32 @@ export async function compare(loadName, names, plan) {
         samples.push({ round, position, server: server.name, cpuUs, ...volley });
       }
     }
+    const latencies = await latenciesOf(subjects, generator, plan);
     for (const server of servers) await untilRight(server, load);
-    return evaluate(samples, load.perRequest);
+    return { ...evaluate(samples, load.perRequest), latencies };
   } finally {
     generator.close();
     await Promise.all(servers.map((server) => server.stop()));
   }
+}
+
+/**
+ * @param {{ server: Server, size: { bodyBytes: number, wireBytes: number }, requests: number }[]} subjects
+ * @param {Generator} generator
+ * @param {Plan} plan
+ * @returns {Promise<[Latency, Latency]>}
+ */
+async function latenciesOf(subjects, generator, { seconds }) {
+  /** @type {Latency[][]} */
+  const seen = subjects.map(() => []);
+  for (let round = 0; round < LATENCY_ROUNDS; round += 1)
+    for (const [index, { server, size, requests }] of subjects.entries())
+      seen[index]?.push(await generator.latency(server.port, { requests, seconds }, size));
+  const [first, second] = seen.map((each) => ({
+    p50Us: median(each.map(({ p50Us }) => p50Us)),
+    p99Us: median(each.map(({ p99Us }) => p99Us)),
+  }));
+  return [/** @type {Latency} */ (first), /** @type {Latency} */ (second)];
 }
 
 /** @param {string} name */

@@ -12,6 +12,7 @@ const CONTROL_TOLERANCE = 0.1;
 /**
  * @typedef {import('./cases.mjs').Case & { comparison?: import('./measure.mjs').Comparison, failure?: string }} Result
  * @typedef {import('./idle.mjs').IdleCase & { memory?: import('./idle.mjs').Memory, failure?: string }} IdleResult
+ * @typedef {import('./memory.mjs').MemoryCase & { footprint?: import('./memory.mjs').Footprint, failure?: string }} FootprintResult
  */
 
 /**
@@ -21,6 +22,8 @@ const CONTROL_TOLERANCE = 0.1;
  * @property {Result[]} results
  * @property {IdleResult[]} idle
  * @property {number} idleCount connections
+ * @property {FootprintResult[]} footprints
+ * @property {number} idleSeconds
  * @property {import('./validation-case.mjs').ValidationResult} validation
  * @property {string} date
  */
@@ -92,6 +95,29 @@ function idleRowOf(result) {
   );
 }
 
+/** @param {Result} result */
+function latencyRowOf({ load, peer, comparison }) {
+  const [own, others] = comparison?.latencies ?? [];
+  const ms = (/** @type {number | undefined} */ us) => (us === undefined ? '–' : (us / 1000).toFixed(2));
+  return row(
+    loads[load]?.title ?? load,
+    programs[peer]?.title ?? peer,
+    ...[own?.p50Us, others?.p50Us, own?.p99Us, others?.p99Us].map(ms),
+  );
+}
+
+/** @param {FootprintResult} result */
+function footprintRowOf({ server, load, footprint, failure }) {
+  const mebibytes = (/** @type {number | undefined} */ bytes) =>
+    bytes === undefined ? '–' : (bytes / 2 ** 20).toFixed(0);
+  return row(
+    programs[server]?.title ?? server,
+    loads[load]?.title ?? load,
+    ...[footprint?.atStart, footprint?.afterLoad, footprint?.afterIdle].map(mebibytes),
+    failure === undefined ? 'stated' : `**not measured**: ${failure}`,
+  );
+}
+
 /** @param {...string} cells */
 function row(...cells) {
   return `| ${cells.join(' | ')} |`;
@@ -108,7 +134,7 @@ function controlSentence(control) {
 }
 
 /** @param {Run} run */
-export function markdownOf({ machine, plan, results, idle, idleCount, validation, date }) {
+export function markdownOf({ machine, plan, results, idle, idleCount, footprints, idleSeconds, validation, date }) {
   const pairs = results.filter(({ name }) => name !== 'control');
   const head = [
     row('load', 'against', 'Rookery, µs', 'peer, µs', 'ratio', 'rounds from – to', 'target', ''),
@@ -133,6 +159,23 @@ export function markdownOf({ machine, plan, results, idle, idleCount, validation
     '',
     ...head,
     ...pairs.filter(({ target }) => target === undefined).map(rowOf),
+    '',
+    '## Latency',
+    '',
+    'Stated, in ms as the generator sees it, with as many requests open as in the rounds: it says how long they queue as much as',
+    'how long one takes. Medians of three rounds in the same run, A B A B.',
+    '',
+    row('load', 'against', 'Rookery p50', 'peer p50', 'Rookery p99', 'peer p99'),
+    row('---', '---', '--:', '--:', '--:', '--:'),
+    ...pairs.filter(({ comparison }) => comparison?.latencies !== undefined).map(latencyRowOf),
+    '',
+    '## Memory of a process',
+    '',
+    `RSS in MiB: after the first answer, after the load, and after ${idleSeconds} s without any request.`,
+    '',
+    row('server', 'load', 'start', 'after the load', 'after the rest', ''),
+    row('---', '---', '--:', '--:', '--:', '---'),
+    ...footprints.map(footprintRowOf),
     '',
     '## Validation of a DTO with six fields',
     '',

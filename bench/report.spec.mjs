@@ -15,6 +15,14 @@ const pageOf = (results) =>
     results,
     idle: [],
     idleCount: 10_000,
+    footprints: [
+      {
+        server: 'grpc-js',
+        load: 'grpc-unary',
+        footprint: { atStart: 50 * 2 ** 20, afterLoad: 90 * 2 ** 20, afterIdle: 80 * 2 ** 20 },
+      },
+    ],
+    idleSeconds: 60,
     validation: { text: 'fast', ok: true },
     date: '2026-01-01',
   });
@@ -37,6 +45,18 @@ describe('the page of results', () => {
     expect(pageOf([{ ...pair, comparison: measured(0.6) }])).toContain(
       '| gRPC unary | bare grpc-go | 6.00 | 10.00 | **0.600** | 0.600 – 0.600 | ≤ 0.5 | **missed** by a factor of 1.20 |',
     );
+  });
+
+  it('states latencies and memory', () => {
+    /** @type {[import('./generators.mjs').Latency, import('./generators.mjs').Latency]} */
+    const latencies = [
+      { p50Us: 1500, p99Us: 4250 },
+      { p50Us: 3000, p99Us: 9000 },
+    ];
+    const page = pageOf([{ ...pair, comparison: { ...measured(0.5), latencies } }]);
+
+    expect(page).toContain('| gRPC unary | bare grpc-go | 1.50 | 3.00 | 4.25 | 9.00 |');
+    expect(page).toContain('| bare grpc-js | gRPC unary | 50 | 90 | 80 | stated |');
   });
 
   it.each([

@@ -1,6 +1,6 @@
 // `npm run bench`: builds what is measured, runs the pairs, and writes RESULTS.md, results/ratios.svg and results/rounds.csv.
 //   --quick          a rough ratio in seconds; writes nothing
-//   --only <name>    a case, all cases of one load, or `validation` or `idle`; may be repeated; writes nothing
+//   --only <name>    a case, all cases of one load, or `validation`, `memory` or `idle`; may be repeated; writes nothing
 //   --rounds <n>     instead of 7
 //   --server-core, --load-core   instead of 0 and 1
 import { parseArgs } from 'node:util';
@@ -10,6 +10,7 @@ import { cases } from './cases.mjs';
 import { idleCases, measureIdle } from './idle.mjs';
 import { assertTools, describeMachine } from './machine.mjs';
 import { compare } from './measure.mjs';
+import { measureFootprints, memoryCases } from './memory.mjs';
 import { verdictOf, writeReport } from './report.mjs';
 import { endServersWithProcess } from './servers.mjs';
 import { measureValidation } from './validation-case.mjs';
@@ -32,6 +33,7 @@ const plan = {
   serverCore: values['server-core'],
   loadCore: values['load-core'],
 };
+const idleSeconds = values.quick ? 5 : 60;
 const idleCount = values.quick ? 1000 : 10_000;
 const isWhole = values.only.length === 0 && !values.quick;
 
@@ -61,12 +63,32 @@ async function comparePairs() {
       console.log(
         `${one.name}: ratio ${ratio.toFixed(3)} (${range}), ${against} µs, ${verdictOf({ ...one, comparison })}${target}`,
       );
+      const shown = (comparison.latencies ?? []).map(({ p50Us, p99Us }) => `${p50Us} / ${p99Us}`);
+      console.log(`${one.name}: p50 / p99 ${shown.join(' against ')} µs`);
     } catch (error) {
       console.error(`${one.name}: not measured`, error);
       results.push({ ...one, failure: messageOf(error) });
     }
   }
   return results;
+}
+
+/** @returns {Promise<import('./report.mjs').FootprintResult[]>} */
+async function measureMemory() {
+  const wanted = memoryCases.filter(({ server, load }) => isWanted(`memory/${server}/${load}`));
+  if (wanted.length === 0) return [];
+  try {
+    const footprints = await measureFootprints(wanted, plan, idleSeconds);
+    return wanted.map((one, index) => {
+      const { atStart = 0, afterLoad = 0, afterIdle = 0 } = footprints[index] ?? {};
+      const shown = [atStart, afterLoad, afterIdle].map((bytes) => `${(bytes / 2 ** 20).toFixed(0)} MiB`);
+      console.log(`memory/${one.server}/${one.load}: RSS ${shown.join(', ')} (start, load, ${idleSeconds} s idle)`);
+      return { ...one, footprint: { atStart, afterLoad, afterIdle } };
+    });
+  } catch (error) {
+    console.error('memory: not measured', error);
+    return wanted.map((one) => ({ ...one, failure: messageOf(error) }));
+  }
 }
 
 /** @returns {Promise<import('./report.mjs').IdleResult[]>} */
@@ -94,14 +116,16 @@ async function main() {
   const results = await comparePairs();
   const validation = isWanted('validation') ? await measureValidation(plan.serverCore) : { text: '', ok: true };
   if (validation.text !== '') console.log(`validation: ${validation.text}`);
+  const footprints = await measureMemory();
   const idle = await measureIdleConnections();
   if (isWhole) {
     const date = new Date().toISOString().slice(0, 10);
-    writeReport({ machine, plan, results, idle, idleCount, validation, date });
+    writeReport({ machine, plan, results, idle, idleCount, footprints, idleSeconds, validation, date });
     console.log('written: bench/RESULTS.md, bench/results/');
   }
   // A missed target is a result; what could not be measured is a failure.
-  if (!validation.ok || [...results, ...idle].some(({ failure }) => failure !== undefined)) process.exitCode = 1;
+  if (!validation.ok || [...results, ...footprints, ...idle].some(({ failure }) => failure !== undefined))
+    process.exitCode = 1;
 }
 
 try {

@@ -20,6 +20,11 @@ const STOP_MS = 5000;
 /** @type {Record<string, Program>} */
 export const programs = {
   rookery: { title: 'Rookery', file: '.cache/bench/js/service/main.js' },
+  'rookery-uncounted': {
+    title: 'Rookery without its request metrics',
+    file: '.cache/bench/js/service/main.js',
+    env: { BENCH_METRICS: 'off' },
+  },
   'go-grpc': { title: 'bare grpc-go', file: '.cache/bench/bin/go-peer', args: ['grpc'] },
   'go-gin': { title: 'Gin + grpc-go + cmux', file: '.cache/bench/bin/go-peer', args: ['hybrid'] },
   'grpc-js': { title: 'bare grpc-js', file: 'bench/peers/grpc-js.mjs' },

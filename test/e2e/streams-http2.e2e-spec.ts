@@ -154,6 +154,7 @@ describe('a body without an end over HTTP/2', () => {
 
     await eventually('the source is closed', () => made.closed === 1);
     await eventually('the end is told', () => ends.length > 0);
+    expect(told()).toEqual([[499, 'CANCELLED']]);
   });
 
   it.each(['reads', 'does not read'])(
