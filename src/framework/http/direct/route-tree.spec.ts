@@ -59,7 +59,7 @@ describe('RouteTree', () => {
           expect({ url: match.target, params: { ...match.params } }).toEqual(await find(path));
         }
       }),
-      { numRuns: 150 },
+      { numRuns: 400 },
     );
     expect(found).toBeGreaterThan(100);
     // Each run starts an application, on a machine that may have others to do.
