@@ -83,7 +83,11 @@ export class NacosHttpClient {
     checkKey(dataId, group);
     const content = await unwrapped(this.#client.getConfig(dataId, group));
     this.#unlessClosed();
-    return content === null ? undefined : this.#documents.get(nameOf(dataId, group));
+    const name = nameOf(dataId, group);
+    const document = this.#documentOf(name, content);
+    // Who reads this and that is not to fill the memory with it.
+    if (!this.#watched.has(name)) this.#documents.delete(name);
+    return document;
   }
 
   /** @throws NacosOptionError the content is empty, which servers refuse, or the key is not of the characters they allow */
@@ -115,9 +119,7 @@ export class NacosHttpClient {
   subscribe(dataId: string, group: string, listener: (document: HttpDocument | undefined) => void): void {
     const name = nameOf(dataId, group);
     this.#watched.add(name);
-    this.#client.subscribe({ dataId, group }, (content) =>
-      listener(content === null ? undefined : this.#documents.get(name)),
-    );
+    this.#client.subscribe({ dataId, group }, (content) => listener(this.#documentOf(name, content)));
   }
 
   /** At once; what waits comes to its end. */
@@ -163,6 +165,12 @@ export class NacosHttpClient {
       encryptedDataKey: textOf(headers['encrypted-data-key']),
     });
     return { status, data: body, headers: {} };
+  }
+
+  /** With what came besides the content, which the package does not hand on. */
+  #documentOf(name: string, content: string | null): HttpDocument | undefined {
+    if (content === null) return undefined;
+    return this.#documents.get(name) ?? { content, type: undefined, encryptedDataKey: undefined };
   }
 
   async #change(step: HttpStep): Promise<PackageAnswer> {

@@ -54,8 +54,6 @@ export interface HttpStep {
   readonly path: string;
   readonly method: 'GET' | 'POST' | 'DELETE';
   readonly form: string;
-  /** Limit over all servers, where the default is not meant. */
-  readonly signal?: AbortSignal;
 }
 
 /** The HTTP requests of one driver: servers in turn, login once instead of a password each time, all of it ended by `close()`. */
@@ -88,11 +86,6 @@ export class NacosHttpTransport {
   /** Whether the server has agreed with what is held since the last change or failure. */
   get isSettled(): boolean {
     return this.#isSettled;
-  }
-
-  /** Takes the secrets out of a text. */
-  redact(text: string): string {
-    return this.#auth.redact(text);
   }
 
   /**
@@ -186,7 +179,7 @@ export class NacosHttpTransport {
     const { servers } = this.#settings;
     const server = servers[this.#current % servers.length] as NacosServer;
     const limit = AbortSignal.timeout(limitMs);
-    const signal = AbortSignal.any([this.#closing.signal, limit, ...(step.signal === undefined ? [] : [step.signal])]);
+    const signal = AbortSignal.any([this.#closing.signal, limit]);
     let loginsLeft = this.#settings.login === undefined ? 0 : 1;
     for (let attempt = 1; ; attempt += 1) {
       const identity = await this.#auth.headers([server], signal);
