@@ -43,7 +43,6 @@ export class HttpAdapter extends FastifyAdapter {
     const limits = init.limits.value;
     const routes = new RouteTable();
     const headers = init.securityHeaders ? securityHeaders() : {};
-    const { maxHeaderBytes } = limits;
     const open = (request: FastifyRequest, reply: FastifyReply): RookeryError | undefined => {
       void reply.headers(headers);
       return openExchange(init.gate, request, reply);

@@ -81,9 +81,10 @@ export class DirectRoute {
   #learnType(contentType: string): boolean {
     if (!jsonType.test(contentType)) return false;
     const parser = this.#context.contentTypeParser.getParser(contentType) as { readonly fn?: unknown } | undefined;
-    // A limit of the route's own is Fastify's to watch.
+    // A limit of the route's own is Fastify's to watch; a route without one has that of the server, or none.
     const { server, _parserOptions } = this.#context;
-    if (parser?.fn !== this.#parser || _parserOptions.limit !== server.initialConfig.bodyLimit) return false;
+    const { limit } = _parserOptions;
+    if (parser?.fn !== this.#parser || (limit !== null && limit !== server.initialConfig.bodyLimit)) return false;
     // There are few ways to write it, and as many with other letters as a caller likes.
     if (this.#types.size < maxSpellings) this.#types.add(contentType);
     return true;
