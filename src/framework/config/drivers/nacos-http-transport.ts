@@ -65,8 +65,9 @@ export class NacosHttpTransport {
   readonly #events: HttpTransportEvents;
   #current: number;
   #isSettled = false;
-  /** Failures in a row, of the watch. */
+  /** Failures in a row: of asking what has changed, and of reading it. */
   #failures = 0;
+  #readFailures = 0;
   #fruitless = 0;
   #hasChanged = false;
 
@@ -109,7 +110,11 @@ export class NacosHttpTransport {
 
   /** A read of the watch has failed: the next look at the server waits. */
   failed(error: Error): void {
-    this.#failures += 1;
+    this.#readFailures += 1;
+    this.#tell(error);
+  }
+
+  #tell(error: Error): void {
     this.#isSettled = false;
     this.#events.onFailure(error);
   }
@@ -117,6 +122,7 @@ export class NacosHttpTransport {
   /** A read of the watch has brought something new. */
   progressed(): void {
     this.#fruitless = 0;
+    this.#readFailures = 0;
   }
 
   /**
@@ -141,7 +147,8 @@ export class NacosHttpTransport {
     } catch (error) {
       if (this.isClosed) return '';
       this.#current += 1;
-      this.failed(error as Error);
+      this.#failures += 1;
+      this.#tell(error as Error);
       return '';
     }
   }
@@ -161,8 +168,9 @@ export class NacosHttpTransport {
     this.#hasChanged = hasChanged;
     if (hasChanged) this.#fruitless += 1;
     const isSettled = !hasChanged || this.#fruitless > maxFruitless;
+    this.#failures = 0;
     if (!hasChanged) {
-      this.#failures = 0;
+      this.#readFailures = 0;
       this.#fruitless = 0;
     }
     this.#isSettled = !hasChanged;
@@ -170,7 +178,7 @@ export class NacosHttpTransport {
   }
 
   #pauseMs(): number {
-    const inVain = Math.max(this.#failures, this.#fruitless - maxFruitless);
+    const inVain = Math.max(this.#failures, this.#readFailures, this.#fruitless - maxFruitless);
     if (inVain > 0) return backoffMs(inVain, minBackoffMs, maxBackoffMs);
     return this.#hasChanged ? gatherMs : 0;
   }
