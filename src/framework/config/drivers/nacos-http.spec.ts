@@ -209,6 +209,22 @@ describe('NacosHttpDriver', () => {
     expect(events).toMatchObject({ contents: [[content, undefined]], recoveries: 1 });
   });
 
+  it('tells what was lost between reading and watching', async () => {
+    fake.contents.set('a', 'a: 1');
+    const driver = newDriver(['a', 'absent']);
+    await driver.read(soon());
+    const port = Number(fake.address.split(':')[1]);
+    await fake.close();
+    const events = heard();
+    driver.watch(events);
+    await eventually('the failure', () => events.failures.length > 0);
+
+    fake = await FakeNacosHttp.start(port);
+    await eventually('the contents', () => events.contents.length > 0);
+
+    expect(events.contents).toEqual([[undefined, undefined]]);
+  });
+
   it('does not run in circles with a server that does not agree with itself', async () => {
     fake.contents.set('a', 'a: 1');
     fake.md5Of = () => 'another';

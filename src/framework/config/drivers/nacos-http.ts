@@ -48,6 +48,8 @@ export class NacosHttpDriver implements ConfigDriver {
   #documents: (HttpDocument | undefined)[];
   /** The contents that were read or told last; nothing where reading failed. */
   #known: readonly (string | undefined)[] | undefined;
+  /** Data ids of which the watch has brought something. */
+  readonly #heard = new Set<number>();
   #events: ConfigDriverEvents | undefined;
   #lastError: Error | undefined;
   #outage: NodeJS.Timeout | undefined;
@@ -120,6 +122,7 @@ export class NacosHttpDriver implements ConfigDriver {
     this.#dataIds.forEach(({ dataId, group }, index) =>
       client.subscribe(dataId, group, (document) => {
         this.#documents[index] = document;
+        this.#heard.add(index);
         // While it is not settled, more may come that belongs to it.
         if (client.isSettled) this.#deliver();
       }),
@@ -127,6 +130,10 @@ export class NacosHttpDriver implements ConfigDriver {
   }
 
   #onSettled(): void {
+    // The package began with nothing, and the server agrees: whatever was read before is gone.
+    this.#dataIds.forEach((_dataId, index) => {
+      if (!this.#heard.has(index)) this.#documents[index] = undefined;
+    });
     clearTimeout(this.#outage);
     this.#outage = undefined;
     if (this.#told !== undefined) {
