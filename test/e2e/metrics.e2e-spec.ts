@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { methodOf } from '../support/grpc-caller.js';
 import { http } from '../support/http-caller.js';
 import { Http2Caller } from '../support/http2-caller.js';
+import { exchangeRaw } from '../support/raw-connection.js';
 import { TrialApp } from '../support/trial-app.js';
 import { TrialService } from '../support/trial-proto.js';
 
@@ -78,5 +79,16 @@ describe('GET /metrics', () => {
     expect(after.get('rookery_http2_streams')).toBe(0);
     expect(after.get('rookery_requests_in_flight')).toBe(0);
     connection.close();
+  });
+
+  it('counts what is asked over HTTP/1.1, and what is refused before it is a request', async () => {
+    const before = await figures();
+    await exchangeRaw(app.port, 'GET / HTTP/9.9\r\n\r\n');
+    const after = await figures();
+
+    const growth = (name: string): number => (after.get(name) ?? Number.NaN) - (before.get(name) ?? Number.NaN);
+    expect(growth('rookery_http1_requests_refused_total{reason="version"}')).toBe(1);
+    expect(growth('rookery_http1_requests_refused_total{reason="malformed"}')).toBe(0);
+    expect(growth('rookery_http1_requests_total')).toBe(1);
   });
 });
