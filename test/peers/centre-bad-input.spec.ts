@@ -125,7 +125,7 @@ describe.skipIf(isSkipped('nacos'))('a service that is given bad content by Naco
 
   it('that is empty: no server takes it', async () => {
     await expect(publisher.publish(dataId, '')).rejects.toMatchObject({ reason: 'NACOS_OPTION_INVALID' });
-    await expect(publisher.publish(dataId, ' \n')).rejects.toMatchObject({ reason: 'NACOS_REQUEST' });
+    await expect(publisher.publish(dataId, ' \n')).rejects.toMatchObject({ reason: 'NACOS_REQUEST_FAILED' });
     expect((await publisher.configs.get(keyOf(dataId)))?.content).toBe(good(number));
   });
 
