@@ -180,11 +180,9 @@ describe('a process that follows Nacos', { timeout: 60_000 }, () => {
 });
 
 describe('a start with a snapshot', () => {
-  // Of seven rounds, so that what else the machine does falls on all of them.
+  // What else the machine does comes on top of a start, of some more than of others: the shortest of each kind are compared.
   const rounds = 7;
   const withinMs = 200;
-
-  const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[rounds >> 1] ?? Number.NaN;
 
   it.each(['refuses', 'is a black hole'])(
     `takes ${withinMs} ms more at most where Nacos %s`,
@@ -215,20 +213,24 @@ describe('a start with a snapshot', () => {
         await service.exit;
         return { ms, service };
       };
-      const more: number[] = [];
+      const withoutMs: number[] = [];
+      const withMs: number[] = [];
       for (let round = 0; round < rounds; round += 1) {
         const without = await timed({ ROOKERY_FILES__DIRECTORY });
         const { ms, service } = await timed(environment);
-        more.push(ms - without.ms);
+        withoutMs.push(without.ms);
+        withMs.push(ms);
         expect(
           service.lines.map(({ msg }) => String(msg)).filter((msg) => /the snapshot of .* serves/.test(msg)),
         ).toHaveLength(1);
       }
+      const moreMs = Math.min(...withMs) - Math.min(...withoutMs);
+      const listed = (all: readonly number[]): string => all.map((ms) => ms.toFixed(0)).join(', ');
       process.stderr.write(
-        `rookery: a start from the snapshot where Nacos ${what}: ${more.map((ms) => ms.toFixed(0)).join(', ')} ms more than without Nacos\n`,
+        `rookery: a start from the snapshot where Nacos ${what}: ${listed(withMs)} ms; without Nacos ${listed(withoutMs)} ms: ${moreMs.toFixed(0)} ms more\n`,
       );
 
-      expect(median(more)).toBeLessThanOrEqual(withinMs);
+      expect(moreMs).toBeLessThanOrEqual(withinMs);
     },
     300_000,
   );
