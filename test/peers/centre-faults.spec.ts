@@ -136,7 +136,8 @@ describe.skipIf(isSkipped('nacos'))(
       const cutAt = performance.now();
       await publisher.publish(dataId, content(3));
       await publisher.publish(dataId, content(4));
-      await service.says(/ stays; nacos: .*health check/, 0, noticeMs);
+      // A question that was under way may be the first to stay without its answer.
+    await service.says(/ stays; nacos: .*(health check|no answer)/, 0, noticeMs);
       const noticedMs = performance.now() - cutAt;
       expect((await service.values()).number).toBe(2);
       await eventually('readiness says so', async () => !(await service.readiness()).config.nacos.isReachable);
