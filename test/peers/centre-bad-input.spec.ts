@@ -121,6 +121,8 @@ describe.skipIf(isSkipped('nacos'))('a service that is given bad content by Naco
   it('that is gone, serves the last good one until it is there again', async () => {
     await refused(/ is gone /, () => publisher.remove(dataId));
     await heal();
+
+    expect(await service.values()).toMatchObject({ number });
   });
 
   it('that is empty: no server takes it', async () => {

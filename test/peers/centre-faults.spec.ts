@@ -137,7 +137,7 @@ describe.skipIf(isSkipped('nacos'))(
       await publisher.publish(dataId, content(3));
       await publisher.publish(dataId, content(4));
       // A question that was under way may be the first to stay without its answer.
-    await service.says(/ stays; nacos: .*(health check|no answer)/, 0, noticeMs);
+      await service.says(/ stays; nacos: .*(health check|no answer)/, 0, noticeMs);
       const noticedMs = performance.now() - cutAt;
       expect((await service.values()).number).toBe(2);
       await eventually('readiness says so', async () => !(await service.readiness()).config.nacos.isReachable);
@@ -182,7 +182,10 @@ describe.skipIf(isSkipped('nacos'))(
       };
       for (const id of Object.keys(current.data)) {
         const query = new URLSearchParams({ connectionId: id });
-        const answer = await fetch(`${base}/v3/admin/core/loader/reloadClient?${query}`, { method: 'POST', headers });
+        const answer = await fetch(`${base}/v3/admin/core/loader/reloadClient?${query.toString()}`, {
+          method: 'POST',
+          headers,
+        });
         if (!answer.ok) throw new Error(`reloadClient: ${answer.status} ${await answer.text()}`);
       }
     }

@@ -1,9 +1,11 @@
 import { Lexer } from 'yaml';
 
-// What stands between the parts of a document, for the eye or in the lexer's own notes: no weight.
-const light = /^(?:[ \t]+|\r?\n|#.*|[\u{feff}\x02\x18\x1f])$/u;
 const scalarFollows = '\x1f';
 const flowEnds = '\x18';
+// The lexer's own: beginning of a document, and these.
+const notes: ReadonlySet<string> = new Set(['\u{feff}', '\x02', scalarFollows, flowEnds]);
+// What stands between the parts of a document for the eye.
+const light = /^(?:[ \t]+|\r?\n|#.*)$/;
 // Key, colon, value, dash or comma, anchor, tag, two brackets: more is no document.
 const mostPerValue = 8;
 
@@ -29,17 +31,18 @@ export function heavyPart(
   let items = 0;
   let isScalar = false;
   for (const token of new Lexer().lex(text)) {
-    if (isScalar || !light.test(token)) weight += 1;
+    const isNote = !isScalar && notes.has(token);
+    if (isScalar || !(isNote || light.test(token))) weight += 1;
     if (!isScalar && (token === ':' || token === '-')) values += 1;
     if (!isScalar && token === ',') items += 1;
     if (Math.max(values, items, weight / mostPerValue) > maxValues) return { at, what: 'values' };
     if (!isScalar && (token === '[' || token === '{')) depth += 1;
     if (!isScalar && (token === ']' || token === '}')) depth -= 1;
-    if (token === flowEnds) depth = 0;
+    if (isNote && token === flowEnds) depth = 0;
     // The outermost one is on level 0.
     if (depth > maxDepth + 1) return { at, what: 'depth' };
-    isScalar = token === scalarFollows;
-    if (token.length > 1 || token > scalarFollows || token === '\n' || token === '\t') at += token.length;
+    isScalar = isNote && token === scalarFollows;
+    if (!isNote) at += token.length;
   }
   return undefined;
 }
