@@ -31,7 +31,7 @@ export function heavyPart(
   let items = 0;
   let isScalar = false;
   for (const token of new Lexer().lex(text)) {
-    const isNote = !isScalar && notes.has(token);
+    const isNote: boolean = !isScalar && notes.has(token);
     if (isScalar || !(isNote || light.test(token))) weight += 1;
     if (!isScalar && (token === ':' || token === '-')) values += 1;
     if (!isScalar && token === ',') items += 1;
