@@ -286,12 +286,8 @@ export class ServerCall extends IncomingCall implements StreamListener, ResultSi
   }
 
   #responses(): ResponseWriter {
-    this.#writer ??= new ResponseWriter(
-      this.stream,
-      this.method,
-      this.#environment.options.value,
-      this.#answerEncoding(),
-    );
+    const { value: options } = this.#environment.options;
+    this.#writer ??= new ResponseWriter(this.stream, this.method, options, this.#answerEncoding());
     return this.#writer;
   }
 

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { ErrorCode } from './error-code.js';
 import { checkIncrement, ReceiveWindow } from './flow-control.js';
-import { defaultWindowBytes, Flag, frameHeaderBytes, FrameType, largestStreamId, largestWindowBytes } from './frame.js';
+import { defaultWindowBytes, Flag, largestStreamId, largestWindowBytes } from './frame.js';
 import { FrameWriter } from './frame-writer.js';
 import { type HeaderField, HpackDecoder, HpackEncoder } from './hpack/index.js';
 import { judgeField } from './field-rules.js';
