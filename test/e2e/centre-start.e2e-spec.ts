@@ -181,7 +181,7 @@ describe('a process that follows Nacos', { timeout: 60_000 }, () => {
 
 describe('a start with a snapshot', () => {
   // What else the machine does comes on top of a start, of some more than of others: the shortest of each kind are compared.
-  const rounds = 7;
+  const rounds = 5;
   const withinMs = 200;
 
   it.each(['refuses', 'is a black hole'])(
