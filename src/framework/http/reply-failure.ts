@@ -1,3 +1,4 @@
+import { validateHeaderName, validateHeaderValue } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { CancelledError, newRequestId, RookeryError } from '../core/index.js';
 import { type Failure, RequestTooLargeError, toFailure } from '../pipeline/index.js';
@@ -23,6 +24,10 @@ export function replyFailure(request: FastifyRequest, reply: FastifyReply, error
   // Fastify closes the connection after a body that no parser took; HTTP/2 has no such header, and Node warns of it.
   // Not on HTTP/1.1: a connection header that was ever removed is none that Node sends when the port drains.
   if (request.raw.httpVersionMajor === 2) reply.removeHeader('connection');
+  // What the handler was about to send was coded so, and is not sent.
+  reply.removeHeader('content-encoding');
+  // The reason of the failure may be one of the headers, which would be in the way of telling it.
+  if (failure.httpStatus >= 500) dropUnsendable(reply);
   const requestId = exchange?.context.requestId ?? newRequestId();
   const wantsProblem = acceptsProblem(request.headers.accept);
   void reply
@@ -30,6 +35,18 @@ export function replyFailure(request: FastifyRequest, reply: FastifyReply, error
     .headers(headersOf(failure))
     .type(wantsProblem ? 'application/problem+json; charset=utf-8' : 'application/json; charset=utf-8')
     .send(JSON.stringify(wantsProblem ? problem(failure, requestId) : errorEnvelope(failure, requestId)));
+}
+
+function dropUnsendable(reply: FastifyReply): void {
+  for (const [name, value] of Object.entries(reply.getHeaders())) {
+    try {
+      validateHeaderName(name);
+      for (const each of [value].flat()) validateHeaderValue(name, each as string);
+    } catch {
+      reply.removeHeader(name);
+      reply.raw.removeHeader(name);
+    }
+  }
 }
 
 function headersOf(failure: Failure): Record<string, string> {

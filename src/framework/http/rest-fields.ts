@@ -36,11 +36,11 @@ export function eachHeader(given: GivenHeaders, unsent: Unsent, visit: (name: st
   }
 }
 
-/** Adds one header; a list is a line for each. */
+/** Adds one header; a list is a line for each. What is neither goes out as its text, as from Node: `true`, a bigint. */
 export function addField(fields: HeaderField[], name: string, value: unknown): void {
   if (typeof value === 'string') fields.push({ name, value: trimmed(value) });
   else if (Array.isArray(value)) for (const each of value) addField(fields, name, each);
-  else if (typeof value === 'number') fields.push({ name, value: String(value) });
+  else if (value !== undefined && typeof value !== 'symbol') fields.push({ name, value: String(value) });
   else throw new TypeError(`header ${name}: ${typeof value} (expected: string, number or list of them)`);
 }
 

@@ -52,6 +52,18 @@ export class RestResponseHeaders extends Stream {
     this.unsent = isHttp1 ? unsentOnHttp1 : unsentOnHttp2;
   }
 
+  get writableHighWaterMark(): number {
+    return 65_536;
+  }
+
+  get writableObjectMode(): boolean {
+    return false;
+  }
+
+  get writableCorked(): number {
+    return 0;
+  }
+
   setHeader(name: string, value: OutgoingHttpHeader): this {
     if (this.headersSent) throw headersAreSent('set');
     validateHeaderName(name);

@@ -66,27 +66,15 @@ export class RestResponse extends RestResponseHeaders {
     return this.writableNeedDrain ? this.writableHighWaterMark : 0;
   }
 
-  get writableHighWaterMark(): number {
-    return 65_536;
-  }
-
-  get writableObjectMode(): boolean {
-    return false;
-  }
-
-  get writableCorked(): number {
-    return 0;
-  }
-
   writeHead(statusCode: number, reason?: string | GivenHeaders, headers?: GivenHeaders): this {
     if (this.headersSent) throw headersAreSent('write');
     this.statusCode = statusCode;
     if (typeof reason === 'string') this.statusMessage = reason;
     const fields = this.takeFields(typeof reason === 'object' ? reason : headers);
-    this.headersSent = true;
-    // The engine refuses what cannot be sent: whoever calls `writeHead` is to hear of it.
+    // The engine refuses what cannot be sent: whoever calls `writeHead` is to hear of it, and may answer otherwise.
     if (this.#mayBeAll()) this.#waiting = fields;
     else this.stream.respond(fields);
+    this.headersSent = true;
     return this;
   }
 
@@ -188,14 +176,15 @@ export class RestResponse extends RestResponseHeaders {
       this.#isEmpty = bytes.length === 0 && !this.hasHeader('content-length');
       this.writeHead(this.statusCode);
     }
-    this.writableEnded = true;
     const isAll =
       this.#isBodiless() || (this.#waiting !== undefined && bytes.length === 0 && this.#trailers === undefined);
     if (isAll && this.#waiting !== undefined) {
-      this.stream.respondOnly(this.#waiting);
+      this.#sendHead(this.#waiting, true);
+      this.writableEnded = true;
       return this;
     }
     this.#flush();
+    this.writableEnded = true;
     this.#finish(this.#isBodiless() ? nothing : bytes);
     return this;
   }
@@ -268,7 +257,19 @@ export class RestResponse extends RestResponseHeaders {
     const fields = this.#waiting;
     if (fields === undefined) return;
     this.#waiting = undefined;
-    this.stream.respond(fields);
+    this.#sendHead(fields, false);
+  }
+
+  // Headers that the engine refuses are not out: an answer that says what went wrong may follow.
+  #sendHead(fields: HeaderField[], isAll: boolean): void {
+    try {
+      if (isAll) this.stream.respondOnly(fields);
+      else this.stream.respond(fields);
+    } catch (error) {
+      this.#waiting = undefined;
+      this.headersSent = false;
+      throw error;
+    }
   }
 
   #isTooLong(): boolean {
