@@ -1,5 +1,6 @@
 import { METHODS } from 'node:http';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { FastifyInstance } from 'fastify';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { errorEnvelope } from '../support/envelopes.js';
 import { eventually } from '../support/eventually.js';
 import { Http2Caller } from '../support/http2-caller.js';
@@ -34,6 +35,10 @@ function notAllowed(method: string): object {
 
 function notFound(method: string): object {
   return errorEnvelope(404, { reason: 'ROUTE_NOT_FOUND', message: `no route for ${method} /nowhere` });
+}
+
+function ask(method: string): Promise<string> {
+  return exchangeRaw(app.port, `${method} /trial/orders HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n`);
 }
 
 describe.each([...foreign, ...unheardOf])('the method %s on HTTP/1.1', (method) => {
@@ -88,6 +93,17 @@ describe.each(['DELETE', 'QUERY', 'PROPFIND', 'BREW', 'post'])('the method %s on
 });
 
 describe('a method unheard of', () => {
+  it('is refused without the router, which would draw all routes for the log', async () => {
+    const routing = vi.spyOn(app.test.service.app.getHttpAdapter().getInstance<FastifyInstance>(), 'routing');
+    const [known, unknown] = [await ask('PUT'), await ask('BREW')];
+    const { length } = routing.mock.calls;
+    routing.mockRestore();
+
+    expect(known).toMatch(/^HTTP\/1\.1 405 /);
+    expect(unknown).toMatch(/^HTTP\/1\.1 405 .*\r\nallow: POST\r\n/s);
+    expect(length).toBe(1);
+  });
+
   it.each([
     ['that is no token', 'BR(W /trial/orders HTTP/1.1'],
     ['with a target that is no path', 'BREW trial/orders HTTP/1.1'],

@@ -144,8 +144,13 @@ export class HttpAdapter extends FastifyAdapter {
     fastify.addContentTypeParser(/^application\/(json|[\w.!#$&^-]+\+json)\s*(;|$)/i, this.#parser);
   }
 
-  #refusal(request: FastifyRequest): RookeryError {
-    return this.#routes.refusal(request.method, pathOf(request), request.headers['content-type']);
+  /** Why a request that no route serves is refused. */
+  refusal(method: string, url: string, contentType: string | undefined): RookeryError {
+    return this.#routes.refusal(method, url.split('?', 1)[0] as string, contentType);
+  }
+
+  #refusal({ method, url, headers }: FastifyRequest): RookeryError {
+    return this.refusal(method, url, headers['content-type']);
   }
 
   #addHooks(fastify: FastifyInstance): void {

@@ -23,6 +23,8 @@ export interface RestRequestsInit {
   readonly handle: RestHandler;
   /** Of every answer that no route gives, such as `securityHeaders()`. */
   readonly headers: FixedHeaders;
+  /** Why a method that Node does not know is refused; no route can have it. Without it `handle` decides. */
+  readonly unknownMethod?: (method: string, url: string, contentType: string | undefined) => RookeryError;
 }
 
 // Time for the application's own answer to a body that did not come.
@@ -47,6 +49,12 @@ export class RestRequests {
   serve(stream: RestStream, head: RestHead, connection: RestConnection, refusal = brokenRule(head)): void {
     if (head.method === 'CONNECT') {
       this.refuse(stream, head, new TunnelNotOfferedError());
+      return;
+    }
+    const { unknownMethod } = this.#init;
+    // Fastify's router takes it for a mistake of its own, and draws all of its routes for the log each time.
+    if (unknownMethod !== undefined && !knownMethods.has(head.method)) {
+      this.refuse(stream, head, refusal ?? unknownMethod(head.method, head.path, head.headers.get('content-type')));
       return;
     }
     const request = new RestRequest(stream, head, connection, refusal);
@@ -85,7 +93,7 @@ export class RestRequests {
       isProbe: false,
     });
     context.deadline.onFire(() => stream.reset(ErrorCode.cancel));
-    const { status, httpStatus, reason } = failure;
+    const { status, httpStatus, httpHeaders, reason } = failure;
     const leave = (): void => gate.leave(context, { status, httpStatus, reason });
     // As a request that was served ends: behind those before it on the connection.
     stream.listen({ onData: ignore, onEnd: ignore, onDrain: ignore, onClose: () => process.nextTick(leave) });
@@ -98,6 +106,7 @@ export class RestRequests {
       { name: 'content-length', value: String(body.length) },
       { name: 'cache-control', value: 'no-store' },
       { name: 'x-request-id', value: context.requestId },
+      ...Object.entries(httpHeaders).map(([name, value]) => ({ name, value })),
       ...this.#fixedFields,
       dateField(),
     ];

@@ -93,6 +93,7 @@ export class Service {
           if (adapter instanceof HttpAdapter) adapter.serve(request, response);
           else fastify.routing(request as never, response as never);
         },
+        ...(adapter instanceof HttpAdapter && { unknownMethod: (...asked) => adapter.refusal(...asked) }),
       }),
       log: (message, fields) => logger.log({ ...fields, msg: message }),
     });
