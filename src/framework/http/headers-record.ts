@@ -35,8 +35,9 @@ export function headersRecord(fields: Fields): IncomingHttpHeaders {
   fields.forEach((name, value) => {
     const before = record[name];
     if (name === 'set-cookie') record['set-cookie'] = [...(record['set-cookie'] ?? []), value];
-    else if (before === undefined) record[name] = value;
-    else if (!singleValued.has(name)) record[name] = `${String(before)}${name === 'cookie' ? '; ' : ', '}${value}`;
+    // A record inherits a `constructor`.
+    else if (typeof before !== 'string') record[name] = value;
+    else if (!singleValued.has(name)) record[name] = `${before}${name === 'cookie' ? '; ' : ', '}${value}`;
   });
   return record;
 }

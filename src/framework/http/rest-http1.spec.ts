@@ -61,6 +61,16 @@ describe('a request over HTTP/1.1', () => {
     expect(socket).toBeInstanceOf(Socket);
   });
 
+  it('has no more in a header than was sent, whatever its name', async () => {
+    const said: unknown[] = [];
+    await exchange((request, response) => {
+      said.push(request.headers);
+      response.end();
+    }, `GET / HTTP/1.1\r\nhost: x\r\nconstructor: a\r\nconstructor: b\r\n__proto__: c\r\n${close}`);
+
+    expect(said).toEqual([{ host: 'x', constructor: 'a, b', connection: 'close' }]);
+  });
+
   it('in HTTP/1.0 says so, and has no host that was not sent', async () => {
     const said: unknown[] = [];
     const heard = await exchange((request, response) => {
