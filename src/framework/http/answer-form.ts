@@ -7,8 +7,10 @@ import type { LimitOptions } from '../pipeline/index.js';
 import { answerJson } from './answer-json.js';
 import { successEnvelope } from './envelope.js';
 
-// Nest marks `@Sse()` handlers with this key.
+// Nest marks `@Sse()` handlers with this key, and those of which it takes an address or a page's values with the others.
 const sseMetadata = '__sse__';
+const redirectMetadata = '__redirect__';
+const pageMetadata = '__renderTemplate__';
 
 /** How one handler's answers look: wrapped in the envelope, or as they are. Made once per handler. */
 export class AnswerForm {
@@ -25,7 +27,8 @@ export class AnswerForm {
       Reflect.getMetadata(key, handler) ?? (Reflect.getMetadata(key, controller) as unknown);
     const rpc = Reflect.getMetadata(metadataKeys.rpc, handler) as DescMethod | undefined;
     this.isSse = read(sseMetadata) === true;
-    this.#isRaw = this.isSse || read(metadataKeys.raw) === true;
+    const isForNest = [redirectMetadata, pageMetadata].some((key) => Reflect.hasMetadata(key, handler));
+    this.#isRaw = this.isSse || isForNest || read(metadataKeys.raw) === true;
     this.#hasTimeout = read(metadataKeys.timeout) !== undefined;
     this.#messageJson = rpc === undefined ? undefined : answerJson(rpc.output);
     this.#limits = limits;
