@@ -7,14 +7,24 @@ import { joinPath, type Origin, originOf } from './layer.js';
 type Origins = ReadonlyMap<string, Origin>;
 
 // What carries a name like this is masked although its class forgot to mark it.
-const secretName = /secret|password|passwd|passphrase|token$|apikey|api_key|privatekey$|credential/i;
+const secretName =
+  /secret|password|passwd|passphrase|credential|pwd$|(?:^|user|db|auth)pass$|(?<!max)tokens?$|authorization$|apikey|(?:access|private|signing|encryption)keys?$/;
 const longestShown = 64;
+// Where the text is longer, what is looked for in vain is looked for this far.
+const longestMasked = 1024;
+// The password in a URL may have signs in it that belong encoded; a port is none.
+const inUrl = /(:\/\/[^/:@\s]*:)(?!\d{1,5}[/?#])\S*@/g;
+// Of a query, of JDBC, of a connection string.
+const inPairs = /((?:^|[?&;,\s])[\w.-]*(?:password|passwd|pwd|secret|token|api[-_]?key|access[-_]?key)=)[^&;\s]+/gi;
+const inHeader = /^((?:bearer|basic) )\S+$/i;
+const privateKey = /-----BEGIN [A-Z ]*PRIVATE KEY-----/;
 // Shorter ones are in limits and words by chance.
 const shortestQuoted = 6;
 
 /** Whether the value of `property` must not be printed: it is marked, or its name says what it is. */
 export function isSecretProperty(options: OptionsClass | undefined, property: string): boolean {
-  return secretName.test(property) || (options !== undefined && isSecretOption(options, property));
+  const plain = property.replace(/[-_.]/g, '').toLowerCase();
+  return secretName.test(plain) || (options !== undefined && isSecretOption(options, property));
 }
 
 /** `server.prot: unknown key (did you mean "port"?; from ROOKERY_SERVER__PROT)` */
@@ -77,14 +87,19 @@ function expectationOf(rule: string, message: string, property: string): string 
     .replace('one of the following values: ', 'one of ');
 }
 
-/** A value as a message may have it: short, and without the password in a URL. */
+/** A value as a message may have it: short, and without the passwords that texts of known kinds have in them. */
 export function shown(value: unknown): string {
   if (!isPresent(value)) return 'missing';
   if (Array.isArray(value)) return 'a list';
   if (!isScalar(value)) return 'a mapping';
-  const text = typeof value === 'string' ? value.replace(/(:\/\/[^/@\s]*:)[^/@\s]*@/g, '$1***@') : String(value);
-  const cut = text.length > longestShown ? `${text.slice(0, longestShown)}…` : text;
-  return typeof value === 'string' ? JSON.stringify(cut) : cut;
+  if (typeof value !== 'string') return String(value);
+  const text = withoutPasswords(value.slice(0, longestMasked));
+  return JSON.stringify(text.length > longestShown ? `${text.slice(0, longestShown)}…` : text);
+}
+
+function withoutPasswords(text: string): string {
+  if (privateKey.test(text)) return '***';
+  return text.replace(inUrl, '$1***@').replace(inPairs, '$1***').replace(inHeader, '$1***');
 }
 
 function isScalar(value: unknown): value is string | number | boolean {
