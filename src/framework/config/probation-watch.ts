@@ -1,5 +1,6 @@
 import { type Live, type RequestEnd, requestEndChannel, Status } from '../core/index.js';
 import type { ConfigOptions } from './config.options.js';
+import type { ConfigVersion } from './config-history.js';
 import type { ConfigCheckpoint, ConfigStore } from './config-store.js';
 import { Probation } from './probation.js';
 
@@ -16,14 +17,16 @@ interface Trial {
   readonly probation: Probation;
   readonly sinceMs: number;
   readonly version: number;
-  readonly centre: string;
+  /** Whose changes it is made of. */
+  readonly centres: ReadonlySet<string>;
   readonly timer: NodeJS.Timeout;
 }
 
 /**
  * Puts the last proven state of the configuration back when the requests after a change fail or are slow. A version is
  * proven when its time has passed; one that comes meanwhile begins the time anew, and what is put back is the state
- * before both. Does nothing while `config.probation.enabled` is false.
+ * before both. A change of nothing but this section has nothing to prove: else a bad one that follows it would switch the
+ * watch off. Does nothing while `config.probation.enabled` is false.
  */
 export class ProbationWatch {
   readonly #store: ConfigStore;
@@ -38,7 +41,7 @@ export class ProbationWatch {
     this.#options = options;
     this.#proven = store.checkpoint();
     this.#leave = [
-      store.onChange((_tree, { version, centre }) => this.#begin(version, centre)),
+      store.onChange((_tree, version) => this.#begin(version)),
       requestEndChannel.subscribe((end) => this.#count(end)),
     ];
   }
@@ -49,15 +52,18 @@ export class ProbationWatch {
     this.#end();
   }
 
-  #begin(version: number, centre: string): void {
-    this.#end();
+  #begin(change: ConfigVersion): void {
     const { probation } = this.#options.value;
-    if (this.#isRestoring || !probation.enabled) {
+    const before = this.#trial;
+    this.#end();
+    if (this.#isRestoring || !probation.enabled || (before === undefined && isOfWatch(change))) {
       this.#prove();
       return;
     }
+    const { version, centre } = change;
+    const centres = new Set(before?.centres).add(centre);
     const timer = setTimeout(() => this.#prove(), probation.durationMs).unref();
-    this.#trial = { probation: new Probation(probation), sinceMs: performance.now(), version, centre, timer };
+    this.#trial = { probation: new Probation(probation), sinceMs: performance.now(), version, centres, timer };
   }
 
   #prove(): void {
@@ -78,21 +84,23 @@ export class ProbationWatch {
     if (breach !== undefined) this.#putBack(trial, breach);
   }
 
-  #putBack({ version, centre }: Trial, breach: string): void {
+  #putBack({ version, centres }: Trial, breach: string): void {
     const { version: proven } = this.#proven;
     this.#end();
     this.#isRestoring = true;
     try {
       this.#store.restore(this.#proven, { source: 'probation' });
-      // The source says something else than what is in force, until it brings something better.
-      this.#store.fail(
-        centre,
-        new Error(`version ${version} did not stand its probation, ${proven} put back: ${breach}`),
-      );
+      // The sources say something else than what is in force, until they bring something better.
+      const failure = new Error(`version ${version} did not stand its probation, ${proven} put back: ${breach}`);
+      for (const centre of centres) this.#store.fail(centre, failure);
     } catch {
       // The store has told why, under `probation`: a subscriber refused to go back.
     } finally {
       this.#isRestoring = false;
     }
   }
+}
+
+function isOfWatch({ changes, omitted }: ConfigVersion): boolean {
+  return omitted === 0 && changes.every(({ path }) => path.startsWith('config.probation'));
 }

@@ -140,6 +140,30 @@ describe('ProbationWatch', () => {
     expect(plain.value.n).toBe(0);
   });
 
+  it('says of every source that it was put back', () => {
+    const { store, set } = started();
+    set(1);
+    store.apply([yamlLayer('free: 1', { name: 'b', kind: 'file', origin: 'b' })], { source: 'files' });
+
+    end(10, Status.Internal);
+
+    expect(store.get('free')).toBeUndefined();
+    expect(store.failures.map(({ source }) => source)).toEqual(['centre', 'files']);
+  });
+
+  it('stays switched on when the change after the one that switched it on is bad', () => {
+    const { store, plain, set } = started('enabled: false');
+    const application = 'config: { probation: { enabled: true, maxErrorRatio: 0.1, minRequests: 10 } }';
+    store.apply([yamlLayer(application, { name: 'application', kind: 'file', origin: 'a.yaml' })], { source: 'files' });
+    set(1);
+
+    end(10, Status.Internal);
+
+    expect(plain.value.n).toBe(0);
+    expect(store.get('config.probation')).toMatchObject({ enabled: true });
+    expect(store.failures.map(({ source }) => source)).toEqual(['centre']);
+  });
+
   it("counts neither the callers' own faults, nor probes, nor what began before the change", () => {
     const { plain, set } = started();
     const before = performance.now();

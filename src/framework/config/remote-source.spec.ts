@@ -414,6 +414,17 @@ describe('the snapshot', () => {
     expect(sourceOf(store).state.snapshotFailures).toBe(0);
   });
 
+  it('has what was put back after a change that did not stand its probation', async () => {
+    const { driver, store } = await following({ 'a.yaml': 'paging: { size: 1 }' });
+    const proven = store.checkpoint();
+    driver.change({ 'a.yaml': 'paging: { size: 2 }' });
+    await vi.waitFor(async () => expect(await snapshotOf()).toEqual(['paging: { size: 2 }', undefined]));
+
+    store.restore(proven, { source: 'probation' });
+
+    await vi.waitFor(async () => expect(await snapshotOf()).toEqual(['paging: { size: 1 }', undefined]));
+  });
+
   it('is written to the end when the process closes', async () => {
     const write = vi.spyOn(SnapshotStore.prototype, 'write');
     const { driver, store } = await following({ 'a.yaml': 'paging: { size: 1 }' });

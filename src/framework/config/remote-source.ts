@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { ConfigAccess, ConfigDriver, RemoteContent } from './config.driver.js';
 import type { ConfigStore } from './config-store.js';
 import { nameOfContent } from './data-id.js';
+import type { ConfigLayer } from './layer.js';
 import { remoteLayers } from './remote-layers.js';
 import type { GoodContents, RemoteServing, RemoteStart } from './remote-start.js';
 import { SnapshotKeeper } from './snapshot-keeper.js';
@@ -51,6 +52,8 @@ export class RemoteSource {
   readonly #keeper: SnapshotKeeper | undefined;
   /** In force. */
   #good: GoodContents;
+  /** What each layer was read from, for as long as there is a way back to it. */
+  readonly #contents = new WeakMap<ConfigLayer, RemoteContent>();
   /** As the centre has them, where they are not in force. */
   #refused: readonly RemoteContent[] | undefined;
   /** Since when contents have come that are not in force. */
@@ -69,6 +72,8 @@ export class RemoteSource {
     this.#store = store;
     this.#start = start;
     this.#good = start;
+    this.#remember(start);
+    if (start.snapshot !== undefined) this.#remember(start.snapshot);
     this.#serving = start.serving;
     this.#isReachable = start.isReachable;
     this.#keeper = snapshot && new SnapshotKeeper(snapshot, (problem) => this.#log?.warn(problem));
@@ -134,7 +139,11 @@ export class RemoteSource {
       this.#keeper?.keep(this.#good.contents);
       log.info(this.#greeting());
     }
-    this.#leave = this.#store.onChange((_tree, { centre }) => centre !== name && this.#retrySoon());
+    this.#leave = this.#store.onChange((_tree, { centre }) => {
+      if (centre === name) return;
+      this.#keepRestored();
+      this.#retrySoon();
+    });
     if (this.#refused !== undefined) this.#planRetry();
     this.#driver.watch({
       onContents: (contents) => this.#take(contents),
@@ -173,6 +182,7 @@ export class RemoteSource {
       this.#refused = undefined;
       this.#partsSince = undefined;
       this.#good = { contents, layers };
+      this.#remember(this.#good);
       this.#serving = 'centre';
       this.#keeper?.keep(contents);
     } catch {
@@ -205,6 +215,18 @@ export class RemoteSource {
     if (afterMs === undefined) this.#retries += 1;
     const retry = (): void => void (this.#refused !== undefined && this.#apply(this.#refused));
     this.#retry = setTimeout(retry, afterMs ?? laterMs).unref();
+  }
+
+  #remember({ contents, layers }: GoodContents): void {
+    for (const [index, layer] of layers.entries()) this.#contents.set(layer, contents[index] as RemoteContent);
+  }
+
+  // What was put back is what is good: the next start is not to begin with what was taken back.
+  #keepRestored(): void {
+    const layers = this.#store.checkpoint().layers.filter(({ kind }) => kind === 'remote');
+    if (this.#serving !== 'centre' || layers.every((layer) => this.#good.layers.includes(layer))) return;
+    const contents = layers.map((layer) => this.#contents.get(layer));
+    if (contents.every((each) => each !== undefined)) this.#keeper?.keep(contents);
   }
 
   // Not within the change that is being told.
