@@ -114,6 +114,23 @@ describe('the login', () => {
     });
   });
 
+  // 3.1 answers a wrong password with 500 and not a word about it.
+  it.each([403, 500])('asks for user and password to be looked at where the server answers %i', async (status) => {
+    fake.login = () => ({ status });
+
+    expect(await failure(token())).toMatchObject({
+      message: `nacos: no login at ${fake.server.address} (HTTP status ${status}; wrong username or password?)`,
+    });
+  });
+
+  it('says why a server was not reached', async () => {
+    const servers = [{ host: '127.0.0.1', port: 1, grpcPort: 2 }];
+
+    const error = await failure(auth.headers(servers, new AbortController().signal));
+
+    expect(error).toMatchObject({ message: 'nacos: no login at 127.0.0.1:1 (ECONNREFUSED)' });
+  });
+
   it('ends in time before a server that says nothing', async () => {
     fake.login = () => ({ status: 'never' });
     auth = authWithin(200);

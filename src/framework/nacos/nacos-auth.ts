@@ -103,7 +103,9 @@ export class NacosAuth {
       // Where the path has worked before, only its absence says that the other one should be tried: the server is another one.
       if (path === this.#path && !isAbsent(status)) break;
     }
-    throw new NacosDeniedError(`nacos: no login at ${addressOf(server)} (HTTP status ${status})`);
+    // Not 401 alone: 3.1 answers a wrong password with 500.
+    const hint = [401, 403, 500].includes(status) ? '; wrong username or password?' : '';
+    throw new NacosDeniedError(`nacos: no login at ${addressOf(server)} (HTTP status ${status}${hint})`);
   }
 
   async #ask(server: NacosServer, path: string, signal: AbortSignal): Promise<HttpAnswer> {
@@ -117,7 +119,9 @@ export class NacosAuth {
       if (limit.aborted && !signal.aborted) {
         throw new NacosTimeoutError(`nacos: no login at ${addressOf(server)} within ${connectTimeoutMs} ms`);
       }
-      throw new NacosUnavailableError(`nacos: no login at ${addressOf(server)}`, { cause: error });
+      const { code } = error as NodeJS.ErrnoException;
+      const why = code === undefined ? '' : ` (${code})`;
+      throw new NacosUnavailableError(`nacos: no login at ${addressOf(server)}${why}`, { cause: error });
     }
   }
 }
