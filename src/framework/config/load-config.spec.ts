@@ -160,7 +160,11 @@ describe('loadConfig', () => {
         }),
       );
 
-      expect(problems).toEqual([expect.stringMatching(/^nacos: no login at .*403; wrong username or password\?\); there is no snapshot \(expected/)]);
+      expect(problems).toEqual([
+        expect.stringMatching(
+          /^nacos: no login at .*403; wrong username or password\?\); there is no snapshot \(expected/,
+        ),
+      ]);
       expect(problems.join()).not.toMatch(/hunter2|\n/);
     });
 

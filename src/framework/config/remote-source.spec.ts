@@ -414,6 +414,19 @@ describe('the snapshot', () => {
     expect(sourceOf(store).state.snapshotFailures).toBe(0);
   });
 
+  it('of another namespace is not given up for a centre that has nothing, which is warned of', async () => {
+    await snapshots('other space').write(contentsOf({ 'a.yaml': 'paging: { size: 1 }' }));
+    const driver = new FakeDriver({});
+    const store = await load(driver);
+    const warnings: string[] = [];
+
+    sourceOf(store).watch({ info: say, warn: (line) => warnings.push(line) });
+    await store.close();
+
+    expect(warnings).toContainEqual(expect.stringMatching(/^no data id is there; not there: /));
+    expect((await snapshots('other space').read())?.contents[0]?.content).toBe('paging: { size: 1 }');
+  });
+
   it('has what was put back after a change that did not stand its probation', async () => {
     const { driver, store } = await following({ 'a.yaml': 'paging: { size: 1 }' });
     const proven = store.checkpoint();

@@ -136,8 +136,10 @@ export class RemoteSource {
     const { snapshotProblem } = this.#start;
     if (snapshotProblem !== undefined) log.warn(snapshotProblem);
     if (this.#serving === 'centre') {
-      this.#keeper?.keep(this.#good.contents);
-      log.info(this.#greeting());
+      const isEmpty = this.#good.contents.every(({ content }) => content === undefined);
+      // A slip in the namespace looks like this: it is not to cost the snapshot of the right one.
+      if (!isEmpty || snapshotProblem === undefined) this.#keeper?.keep(this.#good.contents);
+      (isEmpty ? log.warn : log.info)(this.#greeting());
     }
     this.#leave = this.#store.onChange((_tree, { centre }) => {
       if (centre === name) return;
