@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { needsRestart, type OptionsClass } from '../core/index.js';
-import { isTree, joinPath } from './layer.js';
+import { isTree, joinPath, type Origin, originOf } from './layer.js';
 import { isSecretProperty, shown } from './problem.js';
 
 /** One value that differs between two versions. */
@@ -33,6 +33,19 @@ export function differences(before: unknown, after: unknown, at: string): Differ
   const found: Difference[] = [];
   collect(before, after, at, { isSecret: false, needsRestart: false }, found);
   return found;
+}
+
+/**
+ * Marks the values that refer to a secret, whatever they are called themselves.
+ *
+ * @param origins where the values come from, before and after
+ */
+export function withReferences(
+  found: readonly Difference[],
+  ...origins: readonly ReadonlyMap<string, Origin>[]
+): readonly Difference[] {
+  const refers = (path: string): boolean => origins.some((each) => originOf(each, path)?.isSecret === true);
+  return found.map((each) => (each.isSecret || !refers(each.path) ? each : { ...each, isSecret: true }));
 }
 
 /** @returns what may be printed of it */

@@ -1,7 +1,7 @@
 import { configPrefixes, type Live, type OptionsClass } from '../core/index.js';
 import { BoundLive, readSection } from './binding.js';
 import type { Candidate, Change } from './candidate.js';
-import { differences } from './config-diff.js';
+import { differences, withReferences } from './config-diff.js';
 import { type ChangeOrigin, type ConfigFailure, ConfigHistory, type ConfigVersion } from './config-history.js';
 import { configChangeChannel, configFailureChannel } from './config.channels.js';
 import { ConfigError, type ConfigProblem } from './config.errors.js';
@@ -248,7 +248,7 @@ export class ConfigStore {
       found.push(...differing);
     }
     if (problems.length > 0) throw new ConfigError(problems);
-    return { layers, merged, changes, found };
+    return { layers, merged, changes, found: withReferences(found, this.#merged.origins, merged.origins) };
   }
 
   #ask(changes: readonly Change[]): void {

@@ -1,5 +1,5 @@
 import type { BoundLive } from './binding.js';
-import { differences, printable } from './config-diff.js';
+import { differences, printable, withReferences } from './config-diff.js';
 import { type MergedConfig, originOf, valueAt } from './layer.js';
 
 /** One value in force, as it may be printed. */
@@ -19,7 +19,7 @@ export function effectiveValues(bound: readonly BoundLive<object>[], merged: Mer
     ...bound.flatMap(({ prefix, value }) => differences(undefined, value, prefix)),
   ];
   const byPath = new Map(
-    found
+    withReferences(found, merged.origins)
       .filter(({ path }) => path !== '')
       .map((each) => [each.path, { ...printable(each), isSet: isSet(merged, each.path) }]),
   );

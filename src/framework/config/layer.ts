@@ -28,6 +28,8 @@ export interface Origin {
   readonly isVerbatim: boolean;
   /** It comes from a centre: somebody's slip there is not to be in the log of every process. */
   readonly isRemote?: true;
+  /** It refers to a secret, whatever it is called itself. */
+  readonly isSecret?: true;
 }
 
 /** All layers merged. */

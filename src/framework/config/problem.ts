@@ -47,7 +47,7 @@ export function problemsOf(errors: readonly ValidationError[], at: string, origi
 
 function ruleProblem(error: ValidationError, path: string, origins: Origins): ConfigProblem {
   const options = error.target?.constructor as OptionsClass | undefined;
-  const isSecret = isSecretProperty(options, error.property);
+  const isSecret = isSecretProperty(options, error.property) || originOf(origins, path)?.isSecret === true;
   const rules = Object.entries(error.constraints ?? {});
   // Where the type is wrong already, ranges and lengths only repeat it.
   const typeRules = rules.filter(([rule]) => /^is[A-Z]/.test(rule) && rule !== 'isDefined');

@@ -1,5 +1,6 @@
 import { ConfigError, type ConfigProblem } from './config.errors.js';
 import { isTree, joinPath, type MergedConfig, type Origin, originOf, valueAt } from './layer.js';
+import { isSecretProperty } from './problem.js';
 import type { Environment } from './text-layers.js';
 
 /** What references may cost. */
@@ -98,6 +99,7 @@ class Resolver {
     if (this.#references > referenceLimits.maxReferences) {
       return this.#refuse(path, `more than ${referenceLimits.maxReferences} references`);
     }
+    if (name.split('.').some((part) => isSecretProperty(undefined, part))) this.#mark(path, { isSecret: true });
     if (variable.test(name)) return this.#variable(name, fallback, path);
     const target = valueAt(this.merged.tree, name);
     if (target !== undefined) return this.#follow(name, target, path);
@@ -114,7 +116,7 @@ class Resolver {
     return text;
   }
 
-  #follow(name: string, target: unknown, path: string): unknown {
+  #follow(name: string, held: unknown, path: string): unknown {
     const trail = [...this.#trail, path];
     // Also what holds the path at hand: it would hold itself.
     const round = trail.find((each) => each === name || each.startsWith(`${name}.`) || each.startsWith(`${name}[`));
@@ -124,8 +126,10 @@ class Resolver {
     }
     this.#trail.push(path);
     try {
-      const value = this.#value(target, name);
-      if (originOf(this.#origins, name)?.isText === true) this.#readAsText(path);
+      const value = this.#value(held, name);
+      const target = originOf(this.#origins, name);
+      if (target?.isText === true) this.#readAsText(path);
+      if (target?.isSecret === true) this.#mark(path, { isSecret: true });
       return value;
     } finally {
       this.#trail.pop();
@@ -133,8 +137,12 @@ class Resolver {
   }
 
   #readAsText(path: string): void {
+    this.#mark(path, { isText: true });
+  }
+
+  #mark(path: string, mark: Partial<Origin>): void {
     const origin = originOf(this.#origins, path);
-    if (origin !== undefined && !origin.isText) this.#origins.set(path, { ...origin, isText: true });
+    if (origin !== undefined) this.#origins.set(path, { ...origin, ...mark });
   }
 
   #refuse(path: string, message: string): string {

@@ -138,6 +138,31 @@ describe('references', () => {
     expect(bound(yaml, { R_PORT: '9', R_URL: '' })).toEqual({ port: 9, url: 'http://x:1/y' });
   });
 
+  it('leave secret what is secret where it stands, also by way of others', () => {
+    const yaml = (header: string): string =>
+      `api: { token: hunter1 }\nr: { url: "${header}", list: ["\${api.token}", "\${r.url}"] }\nfree: "\${r.url}"`;
+    const environment = { APP_PASSWORD: 'hunter2' };
+    const present = store(yaml('x ${APP_PASSWORD} ${api.token}'), environment);
+    expect(present.bind('r', ROptions).value.url).toBe('x hunter2 hunter1');
+
+    present.replace(read(yaml('y ${APP_PASSWORD}'), 'a.yaml'));
+    present.replace(read(yaml('public'), 'a.yaml'));
+
+    expect(JSON.stringify(present.history)).not.toContain('hunter');
+    const last = present.history.at(-1)?.changes;
+    expect(last).toContainEqual({ path: 'r.url', before: '***', after: '***' });
+    present.replace(read(yaml('z ${APP_PASSWORD}'), 'a.yaml'));
+    expect(JSON.stringify(present.effective())).not.toContain('hunter');
+  });
+
+  it('put no secret into a message', () => {
+    const present = new ConfigStore('test', [{ ...read('r: { port: "${APP_PASSWORD}" }', 'a.yaml'), kind: 'file' }], {
+      APP_PASSWORD: 'hunter2',
+    });
+
+    expect(complaint(() => present.bind('r', ROptions))).toBe('r.port: *** (expected: integer number; from a.yaml:1)');
+  });
+
   it('follows later layers, and changes with them', () => {
     const present = store('base: { port: 1 }\nr: { port: "${base.port}" }');
     const live = present.bind('r', ROptions);
