@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ConfigService } from '@nestjs/config';
 import { type ConfigTree, isTree } from './layer.js';
+import { readScalar } from './text-value.js';
 
 /**
  * Shows the values in force in `@nestjs/config`'s `ConfigService`. What `ConfigModule.forFeature(registerAs(…))` put there
@@ -16,6 +17,11 @@ export class ConfigServiceMirror {
   constructor(service: ConfigService, loaded: ConfigTree) {
     this.#service = service;
     this.#mirrored = structuredClone(loaded);
+  }
+
+  /** Whether a feature reads this section. */
+  has(section: string): boolean {
+    return this.#features.has(section);
   }
 
   /** Makes the service show this. */
@@ -44,8 +50,15 @@ export class ConfigServiceMirror {
 
 function merged(below: unknown, above: unknown): unknown {
   if (above === undefined) return structuredClone(below);
-  if (!isTree(below) || !isTree(above)) return above;
+  if (!isTree(below) || !isTree(above)) return likeDefault(below, above);
   const tree: ConfigTree = {};
   for (const key of new Set([...Object.keys(below), ...Object.keys(above)])) tree[key] = merged(below[key], above[key]);
   return tree;
+}
+
+// The environment and properties have texts only, and there is no class here that says what they stand for.
+function likeDefault(below: unknown, above: unknown): unknown {
+  if (typeof above !== 'string') return above;
+  if (typeof below === 'number') return readScalar(above, 'number');
+  return typeof below === 'boolean' ? readScalar(above, 'boolean') : above;
 }

@@ -152,9 +152,11 @@ export class ConfigStore {
   /**
    * What stands in the configuration although no class is bound to it, with a hint: most often a slip of the pen.
    * Code that reads by `get()` or `ConfigService` needs no class, so this is for a warning.
+   *
+   * @param isRead tells the sections that somebody else reads
    */
-  unclaimed(): string[] {
-    return unclaimedKeys(this.#merged, this.#prefixes());
+  unclaimed(isRead?: (section: string) => boolean): string[] {
+    return unclaimedKeys(this.#merged, this.#prefixes(), isRead);
   }
 
   /** Calls `listener` after every change, after the subscribers of the sections. Returns the way to take it back. */

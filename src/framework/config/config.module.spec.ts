@@ -1,8 +1,8 @@
-import { Injectable, Module } from '@nestjs/common';
+import { Injectable, Logger, Module } from '@nestjs/common';
 import { ConfigModule, ConfigService, registerAs } from '@nestjs/config';
 import { Test } from '@nestjs/testing';
 import { IsInt, IsString } from 'class-validator';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { ConfigPrefix, type Live } from '../core/index.js';
 import { Config } from './config.decorator.js';
 import { RookeryConfigModule } from './config.module.js';
@@ -128,6 +128,31 @@ describe('RookeryConfigModule', () => {
     expect(config.get('mine')).toEqual({ x: 1, inner: { a: 1, b: 2 }, list: [1] });
     expect(injected.x).toBe(1);
     await module.close();
+  });
+
+  it('reads texts as what ConfigModule.forFeature has, and warns of nothing that it reads', async () => {
+    const mine = registerAs('mine', () => ({ port: 25, isOn: false, name: 'x', at: undefined as unknown }));
+    @Module({ imports: [ConfigModule.forFeature(mine)], providers: [Pager] })
+    class FeatureModule {}
+    const store = new ConfigStore('test', [
+      yamlLayer('other: 1', { name: 'application', kind: 'file', origin: 'a.yaml' }),
+      environmentLayer({
+        ROOKERY_MINE__PORT: '2525',
+        ROOKERY_MINE__IS_ON: 'true',
+        ROOKERY_MINE__NAME: '7',
+        ROOKERY_MINE__AT: '9',
+      }),
+    ]);
+    const warn = vi.spyOn(Logger.prototype, 'warn').mockReturnValue(undefined);
+    const module = await Test.createTestingModule({
+      imports: [RookeryConfigModule.forRoot(store), FeatureModule],
+    }).compile();
+    await module.init();
+
+    expect(module.get<ReturnType<typeof mine>>(mine.KEY)).toEqual({ port: 2525, isOn: true, name: '7', at: '9' });
+    expect(warn.mock.calls.map(([line]) => String(line))).toEqual(['other: no class reads it (from a.yaml:1)']);
+    await module.close();
+    warn.mockRestore();
   });
 
   it('provides later classes by forFeature', async () => {

@@ -112,7 +112,7 @@ export class RookeryConfigModule implements OnModuleInit, OnApplicationBootstrap
 
   onApplicationBootstrap(): void {
     const logger = new Logger('Config');
-    for (const line of this.#store.unclaimed()) logger.warn(line);
+    for (const line of this.#store.unclaimed((section) => this.#mirror.has(section))) logger.warn(line);
     this.#centre.start();
   }
 

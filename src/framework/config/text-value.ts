@@ -23,7 +23,8 @@ function items(text: string): string[] {
     .filter((item) => item !== '');
 }
 
-function readScalar(text: string, kind: ValueKind): unknown {
+/** @returns the number or truth value that the text says, else the text itself */
+export function readScalar(text: string, kind: ValueKind): unknown {
   const word = text.trim().toLowerCase();
   if (kind === 'number') return /^[-+]?(\d+(\.\d*)?|\.\d+)(e[-+]?\d+)?$/.test(word) ? Number(word) : text;
   if (kind !== 'boolean') return text;
