@@ -12,6 +12,9 @@ beforeEach(async () => {
 });
 afterEach(() => rm(directory, { recursive: true }));
 
+// Whose secrets only its class knows.
+const unmarked = ['warning: mine: what its classes mark as secret is not masked (expected: --app <file>)'];
+
 async function run(argv: string[], environment: Record<string, string> = {}) {
   const out: string[] = [];
   const err: string[] = [];
@@ -35,7 +38,7 @@ describe('rookery config print', () => {
       environment,
     );
 
-    expect([code, err]).toEqual([0, []]);
+    expect([code, err]).toEqual([0, unmarked]);
     expect(out).toEqual(out.toSorted());
     for (const line of [
       `server.port = 9  # ${file}:2`,
@@ -77,7 +80,7 @@ describe('rookery config print with Nacos', () => {
 
     const { code, out, err } = await run(['config', 'print'], settings());
 
-    expect([code, err]).toEqual([0, []]);
+    expect([code, err]).toEqual([0, unmarked]);
     for (const line of [
       'log.level = "warn"  # nacos:DEFAULT_GROUP/application.yaml:1',
       'mine.password = ***  # nacos:DEFAULT_GROUP/application.yaml:2',

@@ -60,8 +60,10 @@ export async function runConfigCommand(argv: readonly string[], surroundings: Co
     for (const { source, message } of store.failures) {
       err(`warning: ${message.startsWith(`${source}:`) ? '' : `${source}: `}${message}`);
     }
-    if (action === 'print')
+    if (action === 'print') {
       for (const { path, value, source } of store.effective()) out(`${path} = ${value}  # ${source}`);
+      if (app === undefined) warnOfUnmarked(store, err);
+    }
     // Without the application's classes everything of its own would be unknown.
     if (app !== undefined) for (const line of store.unclaimed()) err(`warning: ${line}`);
     return 0;
@@ -71,6 +73,17 @@ export async function runConfigCommand(argv: readonly string[], surroundings: Co
     return 1;
   } finally {
     await store?.close();
+  }
+}
+
+// By their names alone not all secrets are known.
+function warnOfUnmarked(store: ConfigStore, err: CommandSurroundings['err']): void {
+  const sections = store
+    .unclaimed()
+    .map((line) => line.slice(0, line.indexOf(': ')))
+    .join(', ');
+  if (sections !== '') {
+    err(`warning: ${sections}: what its classes mark as secret is not masked (expected: --app <file>)`);
   }
 }
 
