@@ -257,6 +257,29 @@ describe('a start with a centre', () => {
     expect(sourceOf(store).fallBack(new Error('again'))).toBe(false);
   });
 
+  it('serves the snapshot where a reference of the centre leads nowhere, and takes it over when it leads somewhere', async () => {
+    await snapshots().write(contentsOf({ 'a.yaml': 'paging: { size: 7 }' }));
+
+    const { store, paging } = await following({ 'a.yaml': 'paging: { size: "${base.size}" }' });
+
+    expect(paging.value.size).toBe(7);
+    expect(messages(store)).toEqual([
+      expect.stringMatching(/base\.size.* leads nowhere .*; the snapshot of .* serves$/s),
+    ]);
+    store.replace(yamlLayer('base: { size: 9 }', { name: 'application', kind: 'file', origin: 'a.yaml' }));
+    await vi.waitFor(() => expect(paging.value.size).toBe(9));
+    expect(messages(store)).toEqual([]);
+  });
+
+  it('begins without the centre where a reference of it leads nowhere and it is not required', async () => {
+    const store = await load(new FakeDriver({ 'a.yaml': 'paging: { size: "${base.size}" }' }), { required: false });
+
+    expect(messages(store)).toEqual([expect.stringMatching(/base\.size.* leads nowhere /)]);
+    expect(await failure(load(new FakeDriver({ 'a.yaml': 'x: "${base.size}"' })))).toEqual([
+      expect.stringMatching(/^x: .* leads nowhere /),
+    ]);
+  });
+
   it('has nothing to put in their place without a snapshot', async () => {
     const store = await load(new FakeDriver({ 'a.yaml': 'paging: { size: 5000 }' }));
 

@@ -72,6 +72,7 @@ export class RemoteSource {
     this.#store = store;
     this.#start = start;
     this.#good = start;
+    this.#refused = start.refused;
     this.#remember(start);
     if (start.snapshot !== undefined) this.#remember(start.snapshot);
     this.#serving = start.serving;

@@ -36,6 +36,8 @@ export interface RemoteStart extends GoodContents {
   readonly snapshot: (GoodContents & { readonly at: Date }) | undefined;
   /** Why the centre itself does not serve. */
   readonly failure: Error | undefined;
+  /** What the centre has, where it can be read and does not serve. */
+  readonly refused?: readonly RemoteContent[];
   /** What is wrong with the snapshot. */
   readonly snapshotProblem: string | undefined;
 }

@@ -10,7 +10,7 @@ import { NacosConfigOptions } from './nacos-config.options.js';
 import { nacosDriver } from './nacos-driver.js';
 import { resolveSection } from './references.js';
 import { RemoteSource } from './remote-source.js';
-import { readRemote } from './remote-start.js';
+import { readRemote, type RemoteStart } from './remote-start.js';
 import { SnapshotStore } from './snapshot-store.js';
 import type { Environment } from './text-layers.js';
 
@@ -60,9 +60,40 @@ export async function storeWith(
     timeoutMs: startTimeoutMs,
     fallBackAfterMs: { connect: fallBack.connectTimeoutMs, answer: fallBack.answerTimeoutMs },
   });
-  const store = new ConfigStore(env, [...layers, ...start.layers], environment);
-  RemoteSource.attach({ driver, store, start, snapshot: isFollowed ? snapshot : undefined });
+  const build = (from: RemoteStart): ConfigStore => new ConfigStore(env, [...layers, ...from.layers], environment);
+  const [store, used] = firstThatBuilds([start, ...insteadOf(start, required && isFollowed)], build);
+  RemoteSource.attach({ driver, store, start: used, snapshot: isFollowed ? snapshot : undefined });
   return store;
+}
+
+// What can be read may still refer to what is not there, which shows when all layers are together.
+function firstThatBuilds(
+  starts: readonly RemoteStart[],
+  build: (start: RemoteStart) => ConfigStore,
+): readonly [ConfigStore, RemoteStart] {
+  let failure: Error | undefined;
+  for (const start of starts) {
+    try {
+      return [build(start), failure === undefined ? start : { ...start, failure }];
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      failure ??= error;
+    }
+  }
+  throw failure;
+}
+
+function insteadOf(start: RemoteStart, required: boolean): readonly RemoteStart[] {
+  const { serving, snapshot, contents } = start;
+  const refused = serving === 'centre' ? { refused: contents } : {};
+  const starts: RemoteStart[] = [];
+  if (serving === 'centre' && snapshot !== undefined) {
+    starts.push({ ...start, ...refused, serving: 'snapshot', contents: snapshot.contents, layers: snapshot.layers });
+  }
+  if (serving !== 'nothing' && !required) {
+    starts.push({ ...start, ...refused, serving: 'nothing', contents: [], layers: [] });
+  }
+  return starts;
 }
 
 // Before there is a store: what the other sections refer to may be in the centre.
