@@ -43,6 +43,10 @@ const nothing: Http1RequestHead = {
   expectsContinue: false,
 };
 
+// Clients ask for these on the first request of any connection, and take a plain answer; whoever listens for upgrades
+// waits for WebSockets, and would refuse them.
+const notOffered = /^(?:(?:h2c|tls\/[\d.]+) *(?:, *|$))+$/i;
+
 const ignore = (): void => {};
 
 /** One HTTP/1.1 connection: tells each request to its face, and ends it without cutting one. */
@@ -94,7 +98,9 @@ class Http1Keeper implements ConnectionKeeper, Http1Handler {
   }
 
   onUpgrade(http1: Http1RequestHead, bytes: Buffer, socket: Socket): boolean {
-    return http1.method !== 'CONNECT' && this.#owner.handOver(this.#connection, socket, bytes);
+    if (http1.method === 'CONNECT') return false;
+    const protocol = this.#headOf(http1).headers.get('upgrade');
+    return protocol?.search(notOffered) !== 0 && this.#owner.handOver(this.#connection, socket, bytes);
   }
 
   // The faces answer their errors themselves: this is a defect.

@@ -57,6 +57,27 @@ describe('OnePort on HTTP/1.1', () => {
     client.socket.destroy();
   });
 
+  it.each(['h2c', 'TLS/1.2', 'H2C, TLS/1.3'])(
+    'answers who asks for %s, also where WebSockets are served',
+    async (protocol) => {
+      await using port = await TestPort.open();
+      const asked: unknown[] = [];
+      port.server.on('upgrade', ({ headers }, socket) => {
+        asked.push(headers.upgrade);
+        socket.destroy();
+      });
+      const client = await RawClient.connect(port.number);
+
+      await client.write(`GET / HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: ${protocol}\r\n\r\n`);
+      await Promise.race([client.hears('"version":"1.1"'), client.closed]);
+      await client.write('GET / HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: h2c, websocket\r\n\r\n');
+      await client.closed;
+
+      expect(client.heard.match(/^HTTP\/1.1 200 OK/gm)).toHaveLength(1);
+      expect(asked).toEqual(['h2c, websocket']);
+    },
+  );
+
   it('ends a request whose headers come too slowly', async () => {
     await using port = await TestPort.open({ limits: { headersTimeoutMs: 100, bodyTimeoutMs: 10_000 } });
     const client = await RawClient.connect(port.number);
