@@ -80,7 +80,7 @@ function firstThatBuilds(
       failure ??= error;
     }
   }
-  throw failure;
+  throw failure ?? new Error('nothing to begin with');
 }
 
 function insteadOf(start: RemoteStart, required: boolean): readonly RemoteStart[] {
