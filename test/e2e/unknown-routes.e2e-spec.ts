@@ -94,7 +94,7 @@ describe.each(['DELETE', 'QUERY', 'PROPFIND', 'BREW', 'post'])('the method %s on
 
 describe('a method unheard of', () => {
   it('is refused without the router, which would draw all routes for the log', async () => {
-    const routing = vi.spyOn(app.test.service.app.getHttpAdapter().getInstance<FastifyInstance>(), 'routing');
+    const routing = vi.spyOn(app.test.service.app.getHttpAdapter().getInstance() as FastifyInstance, 'routing');
     const [known, unknown] = [await ask('PUT'), await ask('BREW')];
     const { length } = routing.mock.calls;
     routing.mockRestore();
