@@ -1,5 +1,4 @@
 import { METHODS } from 'node:http';
-import type { FastifyInstance } from 'fastify';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { errorEnvelope } from '../support/envelopes.js';
 import { eventually } from '../support/eventually.js';
@@ -37,7 +36,7 @@ function notFound(method: string): object {
   return errorEnvelope(404, { reason: 'ROUTE_NOT_FOUND', message: `no route for ${method} /nowhere` });
 }
 
-function ask(method: string): Promise<string> {
+function order(method: string): Promise<string> {
   return exchangeRaw(app.port, `${method} /trial/orders HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n`);
 }
 
@@ -94,8 +93,8 @@ describe.each(['DELETE', 'QUERY', 'PROPFIND', 'BREW', 'post'])('the method %s on
 
 describe('a method unheard of', () => {
   it('is refused without the router, which would draw all routes for the log', async () => {
-    const routing = vi.spyOn(app.test.service.app.getHttpAdapter().getInstance() as FastifyInstance, 'routing');
-    const [known, unknown] = [await ask('PUT'), await ask('BREW')];
+    const routing = vi.spyOn(app.test.service.app.getHttpAdapter().getInstance(), 'routing');
+    const [known, unknown] = [await order('PUT'), await order('BREW')];
     const { length } = routing.mock.calls;
     routing.mockRestore();
 

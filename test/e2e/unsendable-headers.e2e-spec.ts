@@ -29,7 +29,7 @@ class HeadersController {
 
   @Get('odd')
   odd(@Res({ passthrough: true }) reply: FastifyReply): string {
-    void reply.header('x-hit', true).header('x-size', 10n).header('x-none', null);
+    void reply.header('x-hit', true).header('x-size', 10n).header('x-none', null).header('x-at', new URL('http://a/'));
     return 'a';
   }
 
@@ -84,7 +84,7 @@ describe('a header that is no text', () => {
     const answer = await http(service.url, { path: '/headers/odd' });
 
     expect(answer.status).toBe(200);
-    expect(answer.headers).toMatchObject({ 'x-hit': 'true', 'x-size': '10', 'x-none': 'null' });
+    expect(answer.headers).toMatchObject({ 'x-hit': 'true', 'x-size': '10', 'x-none': 'null', 'x-at': 'http://a/' });
   });
 });
 

@@ -40,6 +40,7 @@ export function eachHeader(given: GivenHeaders, unsent: Unsent, visit: (name: st
 export function addField(fields: HeaderField[], name: string, value: unknown): void {
   if (typeof value === 'string') fields.push({ name, value: trimmed(value) });
   else if (Array.isArray(value)) for (const each of value) addField(fields, name, each);
+  // oxlint-disable-next-line typescript/no-base-to-string -- what Node would write
   else if (value !== undefined && typeof value !== 'symbol') fields.push({ name, value: String(value) });
   else throw new TypeError(`header ${name}: ${typeof value} (expected: string, number or list of them)`);
 }
