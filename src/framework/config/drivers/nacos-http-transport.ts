@@ -19,6 +19,9 @@ import { isNothingThere, refusalOf } from './nacos-http-answer.js';
 // The server answers when something has changed, and else a little before this time.
 const longPollMs = 30_000;
 const longPollGraceMs = 10_000;
+// A change that comes between the server's look at what is held and the moment from which it waits is told by no server
+// before the request ends: a second look, so much later, finds it.
+const secondLookMs = 500;
 // What was published together becomes visible within some 10 ms; so long the next look waits.
 const gatherMs = 40;
 const minBackoffMs = 200;
@@ -54,6 +57,11 @@ export interface HttpStep {
   readonly path: string;
   readonly method: 'GET' | 'POST' | 'DELETE';
   readonly form: string;
+}
+
+interface HttpLimits {
+  readonly limitMs: number;
+  readonly signal: AbortSignal | undefined;
 }
 
 /** The HTTP requests of one driver: servers in turn, login once instead of a password each time, all of it ended by `close()`. */
@@ -134,14 +142,8 @@ export class NacosHttpTransport {
     const isQuick = !this.#isSettled;
     await pause(this.#pauseMs(), this.#closing.signal);
     if (this.isClosed) return '';
-    const headers = {
-      'long-pulling-timeout': String(longPollMs),
-      ...(isQuick && { 'long-pulling-timeout-no-hangup': 'true' }),
-    };
-    const limitMs = isQuick ? this.#settings.requestTimeoutMs : longPollMs + longPollGraceMs;
     try {
-      const step = { path: 'cs/configs/listener', method: 'POST', form } as const;
-      const changed = (await this.#askCurrent(step, headers, limitMs)).body.trim();
+      const changed = isQuick ? await this.#look(form) : await this.#wait(form);
       this.#answered(changed !== '', isQuick);
       return changed;
     } catch (error) {
@@ -164,6 +166,38 @@ export class NacosHttpTransport {
     await Promise.all(gone);
   }
 
+  /** What has changed by now. */
+  #look(form: string, signal?: AbortSignal): Promise<string> {
+    const limitMs = this.#settings.requestTimeoutMs;
+    return this.#listen(form, { headers: { 'long-pulling-timeout-no-hangup': 'true' }, limitMs, signal });
+  }
+
+  /** What has changed as soon as something has, or nothing when the server has waited long enough. */
+  async #wait(form: string): Promise<string> {
+    const over = new AbortController();
+    const { signal } = over;
+    try {
+      const waiting = this.#listen(form, { headers: {}, limitMs: longPollMs + longPollGraceMs, signal });
+      return await Promise.race([waiting, this.#missed(form, signal)]);
+    } finally {
+      over.abort();
+    }
+  }
+
+  /** What the server that waits did not notice; never settles where there is nothing. */
+  async #missed(form: string, signal: AbortSignal): Promise<string> {
+    await pause(secondLookMs, signal);
+    // That it fails, the request that waits tells as well.
+    const changed = signal.aborted || this.isClosed ? '' : await this.#look(form, signal).catch(() => '');
+    return changed === '' ? new Promise<never>(() => {}) : changed;
+  }
+
+  async #listen(form: string, { headers, ...limits }: HttpLimits & { headers: object }): Promise<string> {
+    const step = { path: 'cs/configs/listener', method: 'POST', form } as const;
+    const all = { 'long-pulling-timeout': String(longPollMs), ...headers };
+    return (await this.#askCurrent(step, all, limits)).body.trim();
+  }
+
   #answered(hasChanged: boolean, isQuick: boolean): void {
     this.#hasChanged = hasChanged;
     if (hasChanged) this.#fruitless += 1;
@@ -183,11 +217,12 @@ export class NacosHttpTransport {
     return this.#hasChanged ? gatherMs : 0;
   }
 
-  async #askCurrent(step: HttpStep, headers = {}, limitMs = this.#settings.requestTimeoutMs): Promise<HttpAnswer> {
-    const { servers } = this.#settings;
+  async #askCurrent(step: HttpStep, headers = {}, limits: Partial<HttpLimits> = {}): Promise<HttpAnswer> {
+    const { servers, requestTimeoutMs } = this.#settings;
+    const { limitMs = requestTimeoutMs, signal: over } = limits;
     const server = servers[this.#current % servers.length] as NacosServer;
     const limit = AbortSignal.timeout(limitMs);
-    const signal = AbortSignal.any([this.#closing.signal, limit]);
+    const signal = AbortSignal.any([this.#closing.signal, limit, ...(over === undefined ? [] : [over])]);
     let loginsLeft = this.#settings.login === undefined ? 0 : 1;
     for (let attempt = 1; ; attempt += 1) {
       const identity = await this.#auth.headers([server], signal);

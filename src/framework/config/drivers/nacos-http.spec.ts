@@ -225,6 +225,29 @@ describe('NacosHttpDriver', () => {
     expect(events.contents).toEqual([[undefined, undefined]]);
   });
 
+  it('finds a change that the server lets pass while it begins to wait, and waits on', async () => {
+    fake.contents.set('a', 'a: 1');
+    const events = await watching();
+
+    // Without a word to the requests that wait.
+    fake.change('a', 'a: 2');
+    await eventually('the change', () => events.contents.length > 0, 3000);
+    await eventually('it waits for the next', () => fake.waiting === 1);
+
+    expect(events).toMatchObject({ contents: [['a: 2']], failures: [] });
+  });
+
+  it('looks at a server that waits once more, and not again', async () => {
+    fake.contents.set('a', 'a: 1');
+    await watching();
+    const before = fake.requests.length;
+
+    await new Promise((resolve) => setTimeout(resolve, 1800));
+
+    expect(fake.requests.length - before).toBe(1);
+    expect(fake.waiting).toBe(1);
+  });
+
   it('does not run in circles with a server that does not agree with itself', async () => {
     fake.contents.set('a', 'a: 1');
     fake.md5Of = () => 'another';
