@@ -26,7 +26,8 @@ export class OwnSockets {
   add(socket: Socket): void {
     this.#sockets.add(socket);
     socket.once('close', () => this.#sockets.delete(socket));
-    if (this.#isClosed) socket.destroy();
+    // Not at once: it is told of before it connects, and Node gives one that was destroyed by then a new life.
+    if (this.#isClosed) process.nextTick(() => socket.destroy());
   }
 
   /** Gives the sockets `graceMs` to end by themselves, with what is still to be written; resolves when all are gone. */
