@@ -6,6 +6,7 @@ import { type ChangeOrigin, type ConfigFailure, ConfigHistory, type ConfigVersio
 import { configChangeChannel, configFailureChannel } from './config.channels.js';
 import { ConfigError, type ConfigProblem } from './config.errors.js';
 import { type EffectiveValue, effectiveValues } from './effective-values.js';
+import { HeldBack } from './held-back.js';
 import {
   type ConfigLayer,
   type ConfigTree,
@@ -50,6 +51,7 @@ export class ConfigStore {
   #merged: MergedConfig;
   #version = 1;
   readonly #history = new ConfigHistory();
+  readonly #held = new HeldBack();
   #phase: 'idle' | 'asking' | 'telling' = 'idle';
 
   readonly #environment: Environment;
@@ -168,14 +170,18 @@ export class ConfigStore {
   /**
    * Puts each layer in the place of the one with its name, or adds it, all as one change: the new whole is read and
    * validated for every bound class, every subscriber is asked, then all values change together, and only then are
-   * listeners told. Nobody sees half of it. A source whose change fails is among the `failures` until one succeeds.
+   * listeners told. Nobody sees half of it. A source whose change fails is among the `failures` until one succeeds; a layer
+   * that `restore()` has put back stays out, and its source among them, until it says something else.
    *
    * @returns the number of the version now in force; unchanged when the layers say nothing new
    * @throws ConfigError nothing was changed: something is wrong, or a subscriber refused
    * @throws Error called by a subscriber while it is asked or told
    */
   apply(layers: readonly ConfigLayer[], origin: ChangeOrigin): number {
-    return this.#change(origin, withLayers(this.#layers, layers));
+    const admitted = this.#held.admitted(layers);
+    const version = this.#change(origin, withLayers(this.#layers, admitted), admitted.length === layers.length);
+    this.#held.forget(admitted);
+    return version;
   }
 
   /** As `apply()` of one layer, which is the source as well. @internal tests */
@@ -190,7 +196,10 @@ export class ConfigStore {
 
   /** Puts an earlier state back, as a new version. Throws as `apply()` does. */
   restore(checkpoint: ConfigCheckpoint, origin: ChangeOrigin): number {
-    return this.#change(origin, checkpoint.layers);
+    const before = this.#layers;
+    const version = this.#change(origin, checkpoint.layers);
+    this.#held.note(before, checkpoint.layers);
+    return version;
   }
 
   /** A source cannot be read: the values in force stay, and whoever looks at `failures` or the channel learns of it. */
@@ -215,7 +224,8 @@ export class ConfigStore {
     await Promise.all(this.#closers.splice(0).map(async (close) => close()));
   }
 
-  #change(origin: ChangeOrigin, layers: readonly ConfigLayer[]): number {
+  /** @param isWhole nothing of what the source says is held back */
+  #change(origin: ChangeOrigin, layers: readonly ConfigLayer[], isWhole = true): number {
     const { source, centre = source } = origin;
     if (this.#phase !== 'idle') throw new Error('a subscriber changed the configuration (expected: after the change)');
     try {
@@ -224,7 +234,7 @@ export class ConfigStore {
       this.#ask(candidate.changes);
       this.#phase = 'telling';
       this.#commit(candidate, origin);
-      this.#history.succeed(centre);
+      if (isWhole) this.#history.succeed(centre);
       return this.#version;
     } catch (error) {
       const placed = error instanceof ConfigError ? error.during(source === centre ? undefined : source) : error;

@@ -117,6 +117,32 @@ describe('ProbationWatch', () => {
     expect(store.failures).toEqual([]);
   });
 
+  it('does not apply again what it put back when another document changes, until it says something else', () => {
+    const { store, plain, set } = started();
+    const layer = (name: string, text: string) => yamlLayer(text, { name, kind: 'remote', origin: name });
+    const both = (n: number, other: string) =>
+      store.apply([layer('id', `plain: { n: ${n} }`), layer('other', `free: { text: ${other} }`)], {
+        source: 'centre',
+      });
+    both(1, 'a');
+    vi.advanceTimersByTime(30_000);
+    both(2, 'a');
+    end(10, Status.Internal);
+    expect(plain.value.n).toBe(1);
+
+    both(2, 'b');
+    expect(plain.value.n).toBe(1);
+    expect(store.get('free.text')).toBe('b');
+    expect(store.failures).toMatchObject([{ source: 'centre' }]);
+
+    both(3, 'b');
+    expect(plain.value.n).toBe(3);
+    expect(store.failures).toEqual([]);
+    vi.advanceTimersByTime(30_000);
+    set(2);
+    expect(plain.value.n).toBe(2);
+  });
+
   it('keeps a version that stood its time, whatever comes after', () => {
     const { plain, set } = started();
     set(1);

@@ -459,6 +459,10 @@ describe('the snapshot', () => {
     store.restore(proven, { source: 'probation' });
 
     await vi.waitFor(async () => expect(await snapshotOf()).toEqual(['paging: { size: 1 }', undefined]));
+
+    driver.change({ 'a.yaml': 'paging: { size: 2 }', 'b.yaml': 'free: 1' });
+    await vi.waitFor(async () => expect(await snapshotOf()).toEqual(['paging: { size: 1 }', 'free: 1']));
+    expect([store.get('paging.size'), store.get('free')]).toEqual([1, 1]);
   });
 
   it('is written to the end when the process closes', async () => {

@@ -187,7 +187,7 @@ export class RemoteSource {
       this.#good = { contents, layers };
       this.#remember(this.#good);
       this.#serving = 'centre';
-      this.#keeper?.keep(contents);
+      this.#keepInForce();
     } catch {
       // The store has told why, or will.
       this.#planRetry(isPart ? partMs : undefined);
@@ -226,10 +226,17 @@ export class RemoteSource {
 
   // What was put back is what is good: the next start is not to begin with what was taken back.
   #keepRestored(): void {
-    const layers = this.#store.checkpoint().layers.filter(({ kind }) => kind === 'remote');
-    if (this.#serving !== 'centre' || layers.every((layer) => this.#good.layers.includes(layer))) return;
-    const contents = layers.map((layer) => this.#contents.get(layer));
+    const isAsBefore = this.#inForce().every((layer) => this.#good.layers.includes(layer));
+    if (this.#serving === 'centre' && !isAsBefore) this.#keepInForce();
+  }
+
+  #keepInForce(): void {
+    const contents = this.#inForce().map((layer) => this.#contents.get(layer));
     if (contents.every((each) => each !== undefined)) this.#keeper?.keep(contents);
+  }
+
+  #inForce(): readonly ConfigLayer[] {
+    return this.#store.checkpoint().layers.filter(({ kind }) => kind === 'remote');
   }
 
   // Not within the change that is being told.
