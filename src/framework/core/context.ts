@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { RookeryError } from './errors.js';
 import { type Deadline, noDeadline } from './deadline.js';
+import type { Lifecycle } from './lifecycle.js';
 import type { Principal } from './principal.js';
 import { newRequestId, type TraceContext, traceFrom } from './trace.js';
 
@@ -19,6 +20,8 @@ export interface RequestContextInit {
   readonly deadline: Deadline;
   /** A question about the process's health; false when left out. */
   readonly isProbe?: boolean;
+  /** Of the process that serves the request; no drain is signalled when left out. */
+  readonly lifecycle?: Lifecycle | undefined;
   /** On the clock of `performance.now()`; now when left out. */
   readonly startedAtMs?: number;
 }
@@ -36,6 +39,8 @@ export class RequestContext {
   readonly header: (name: string) => string | undefined;
   /** On the clock of `performance.now()`. */
   readonly startedAtMs: number;
+  /** @internal `drainSignal()` */
+  readonly lifecycle: Lifecycle | undefined;
   operation: string;
   /** A question about the process's health (`metadataKeys.probe`): it gets no line in the access log. */
   isProbe: boolean;
@@ -58,6 +63,7 @@ export class RequestContext {
     this.header = init.header;
     this.deadline = init.deadline;
     this.isProbe = init.isProbe ?? false;
+    this.lifecycle = init.lifecycle;
     this.startedAtMs = init.startedAtMs ?? performance.now();
     this.principal = undefined;
     this.denial = undefined;
@@ -96,6 +102,21 @@ export function currentContext(): RequestContext | undefined {
 /** The abort signal of the request being served; one that never fires outside any request. */
 export function currentSignal(): AbortSignal {
   return (storage.getStore()?.deadline ?? noDeadline).signal;
+}
+
+const noDrain: AbortSignal = new AbortController().signal;
+
+/**
+ * The signal that the process drains, for handlers of streams without an end of their own: it fires once the drain delay
+ * has passed, `server.graceMs` before such a stream is ended with UNAVAILABLE. Outside any request it never fires;
+ * providers inject `Lifecycle` and use its `drainSignal`.
+ *
+ * @example
+ * const stop = drainSignal();
+ * while (!stop.aborted) yield await nextEvent(stop);
+ */
+export function drainSignal(): AbortSignal {
+  return storage.getStore()?.lifecycle?.drainSignal ?? noDrain;
 }
 
 /** Runs `work` with `context` as the current one, also across everything it awaits. */

@@ -3,9 +3,11 @@ import {
   currentContext,
   DeadlineExceededError,
   Deadline,
+  drainSignal,
   httpStatusOf,
   Lifecycle,
   LiveValue,
+  noDeadline,
   project,
   RequestContext,
   RookeryError,
@@ -161,6 +163,27 @@ describe('Lifecycle', () => {
 
     expect(phases).toEqual(['draining']);
     expect(lifecycle.phase).toBe('draining');
+  });
+
+  it('signals the drain once, also to handlers that ask later, and never outside a request', () => {
+    const lifecycle = new Lifecycle();
+    const context = new RequestContext({
+      face: 'grpc',
+      operation: 'op',
+      peer: '127.0.0.1',
+      header: () => undefined,
+      deadline: noDeadline,
+      lifecycle,
+    });
+    const early = runInContext(context, drainSignal);
+    expect([early.aborted, drainSignal().aborted]).toEqual([false, false]);
+
+    lifecycle.signalDrain();
+    lifecycle.signalDrain();
+
+    expect(early.reason).toMatchObject({ reason: 'DRAINING' });
+    expect(runInContext(context, drainSignal)).toBe(early);
+    expect(drainSignal().aborted).toBe(false);
   });
 
   it('is idle when the last request has ended', async () => {

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { DrainingError } from './core.errors.js';
 import { parseGrpcTimeout, parseRequestTimeout } from './deadline.js';
 
 describe('Deadline', () => {
@@ -90,6 +91,37 @@ describe('Deadline', () => {
     deadline.watch({ onFire: () => told.push('late') });
 
     expect(told).toEqual(['DEADLINE_EXCEEDED', 'listener', 'late']);
+  });
+
+  it('fires with DRAINING when the process stops waiting, once', () => {
+    const deadline = new Deadline(100);
+    const reasons: string[] = [];
+    deadline.onFire((reason) => reasons.push(reason.reason));
+
+    deadline.interrupt(new DrainingError());
+    deadline.interrupt(new DrainingError());
+    vi.advanceTimersByTime(200);
+
+    expect(reasons).toEqual(['DRAINING']);
+    expect(deadline.signal.reason).toMatchObject({ reason: 'DRAINING' });
+  });
+
+  it.each([
+    ['extends the limit of all requests by it', false, undefined, false],
+    ["keeps to the client's", true, undefined, true],
+    ["keeps to the route's", false, 100, true],
+  ])('%s, when the event loop was blocked', (_, isCallers, routeMs, hasFired) => {
+    const deadline = new Deadline(100, isCallers);
+    if (routeMs !== undefined) deadline.adjust(routeMs);
+    const before = performance.now();
+    // The timer is due at 100 ms, and comes long after.
+    const now = vi.spyOn(performance, 'now').mockImplementation(() => before + 5000);
+
+    vi.advanceTimersByTime(110);
+    now.mockRestore();
+
+    expect(deadline.reason !== undefined).toBe(hasFired);
+    expect(deadline.isDefault).toBe(!hasFired);
   });
 
   it('never fires without a limit', () => {

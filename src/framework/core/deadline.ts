@@ -1,8 +1,8 @@
-import { CancelledError, DeadlineExceededError } from './core.errors.js';
+import { CancelledError, DeadlineExceededError, type DrainingError } from './core.errors.js';
 import { TimerWheel, WheelEntry } from './timer-wheel.js';
 
 /** Why a deadline fires. */
-export type FireReason = DeadlineExceededError | CancelledError;
+export type FireReason = DeadlineExceededError | CancelledError | DrainingError;
 
 /** Told when a deadline fires. */
 export interface DeadlineWatcher {
@@ -14,17 +14,22 @@ const wheel = new TimerWheel();
 // 2^31 - 1 ms is the longest delay of a Node timer, 24.8 days; more counts as no limit.
 const longestTimerMs = 0x7fffffff;
 
+// Later than that, the event loop was blocked: the wheel is a few ms late at most.
+const blockedMs = 250;
+
 /**
  * The time limit of one request and the `AbortSignal` that fires when it passes or the caller goes away.
  * The signal is made on first use, and all limits share one timer: a handler that never looks pays for next to nothing.
- * It fires at most a few ms late, and keeps no process running.
+ * It fires at most a few ms late, and keeps no process running. A limit that neither client nor route has set does not
+ * count a time in which the event loop was blocked.
  *
- * `signal.reason` is a `DeadlineExceededError` or a `CancelledError`.
+ * `signal.reason` is a `DeadlineExceededError`, a `CancelledError`, or a `DrainingError` at the end of the process's grace.
  */
 export class Deadline extends WheelEntry {
   readonly #startMs: number;
   readonly #isCallers: boolean;
   #timeoutMs: number;
+  #isAdjusted = false;
   #controller: AbortController | undefined;
   #reason: FireReason | undefined;
   #watcher: DeadlineWatcher | undefined;
@@ -45,11 +50,17 @@ export class Deadline extends WheelEntry {
 
   /** Sets the service's own limit, in ms since the start; a limit the caller asked for stays if it is shorter. */
   adjust(timeoutMs: number): void {
+    this.#isAdjusted = true;
     const next = this.#isCallers ? Math.min(timeoutMs, this.#timeoutMs) : timeoutMs;
     if (next === this.#timeoutMs || this.#reason !== undefined) return;
     this.#timeoutMs = next;
     wheel.remove(this);
     this.#arm(performance.now());
+  }
+
+  /** Whether it is the limit of all requests: neither the client nor the route has set one. */
+  get isDefault(): boolean {
+    return !this.#isCallers && !this.#isAdjusted;
   }
 
   /** When it passes, on the clock of `performance.now()`; `Infinity` for never. */
@@ -105,6 +116,11 @@ export class Deadline extends WheelEntry {
     this.#fire(new CancelledError());
   }
 
+  /** The process stops waiting for the request. Calls after the deadline, or after a cancellation, change nothing. */
+  interrupt(reason: DrainingError): void {
+    this.#fire(reason);
+  }
+
   /** The request is answered: no time limit and no listener stays. May be called twice. */
   close(): void {
     wheel.remove(this);
@@ -114,6 +130,13 @@ export class Deadline extends WheelEntry {
 
   /** @internal */
   override onDue(): void {
+    const lateMs = performance.now() - this.atMs;
+    if (lateMs > blockedMs && this.isDefault) {
+      // The process did other things all that time: it is not the request that was slow. What has arrived is read first.
+      this.#timeoutMs += lateMs + blockedMs;
+      this.#arm(performance.now());
+      return;
+    }
     this.#fire(new DeadlineExceededError(this.#timeoutMs));
   }
 

@@ -30,6 +30,7 @@ export { callerKey, type CallerKind, callerKinds } from './caller-key.js';
 export {
   currentContext,
   currentSignal,
+  drainSignal,
   type Face,
   RequestContext,
   type RequestContextInit,

@@ -1,3 +1,6 @@
+import { setMaxListeners } from 'node:events';
+import { DrainingError } from './core.errors.js';
+
 /** Where a process stands in its life. */
 export type Phase = 'starting' | 'ready' | 'draining' | 'stopped';
 
@@ -10,6 +13,8 @@ export class Lifecycle {
   #phase: Phase = 'starting';
   #inFlight = 0;
   #idleWaiters: (() => void)[] = [];
+  #drain: AbortController | undefined;
+  #isDrainSignalled = false;
   readonly #listeners = new Set<(phase: Phase) => void>();
 
   get phase(): Phase {
@@ -18,6 +23,27 @@ export class Lifecycle {
 
   get isDraining(): boolean {
     return this.#phase === 'draining' || this.#phase === 'stopped';
+  }
+
+  /**
+   * Fires when the drain delay has passed: the process takes no new connections, and clients that reconnect reach another
+   * instance. Handlers of streams without an end of their own end them then. `reason` is a `DrainingError`.
+   */
+  get drainSignal(): AbortSignal {
+    if (this.#drain === undefined) {
+      this.#drain = new AbortController();
+      // One listener for each open stream is no leak.
+      setMaxListeners(0, this.#drain.signal);
+      if (this.#isDrainSignalled) this.#drain.abort(new DrainingError());
+    }
+    return this.#drain.signal;
+  }
+
+  /** Fires `drainSignal`. Later calls change nothing. */
+  signalDrain(): void {
+    if (this.#isDrainSignalled) return;
+    this.#isDrainSignalled = true;
+    this.#drain?.abort(new DrainingError());
   }
 
   /** Requests that have begun and are not answered yet, on all faces. */

@@ -79,10 +79,11 @@ export class GrpcServer {
   /**
    * Has `invoke` serve `method`.
    *
+   * @param timeoutMs the method's own limit, in ms; that of all requests when left out
    * @throws RpcBindingError it is served already
    */
-  bind(method: DescMethod, invoke: Invoke): void {
-    this.#methods.bind(method, invoke);
+  bind(method: DescMethod, invoke: Invoke, timeoutMs?: number): void {
+    this.#methods.bind(method, invoke, false, timeoutMs);
   }
 
   /** Serves one stream of any engine. */
@@ -124,6 +125,7 @@ export class GrpcServer {
       isStream: method !== undefined && (method.takesStream || method.givesStream),
       isProbe: method !== undefined && method.isProbe,
     });
+    if (method?.timeoutMs !== undefined) context.deadline.adjust(method.timeoutMs);
     const call = new ServerCall(this.#environment, stream, head, context, method);
     this.#activeCalls += 1;
     return call;

@@ -24,6 +24,7 @@ interface Registration {
   readonly handler: Handler;
   /** What serves instead of it, where it can. */
   readonly chain: RpcChain | undefined;
+  readonly timeoutMs: number | undefined;
 }
 
 /**
@@ -73,7 +74,8 @@ export class GrpcStrategy extends Server<never, never> {
     const method = extras[rpcExtra] as DescMethod | undefined;
     // Now, as Nest does: what the application adds to itself later does not concern this handler.
     const chain = isEventHandler ? undefined : this.#compose(pattern);
-    this.#registrations.push({ pattern, method, handler: callback as Handler, chain });
+    const timeoutMs = this.#handlers?.rpcTimeoutMs(pattern);
+    this.#registrations.push({ pattern, method, handler: callback as Handler, chain, timeoutMs });
   }
 
   override listen(callback: (error?: unknown) => void): void {
@@ -116,11 +118,11 @@ export class GrpcStrategy extends Server<never, never> {
     return composeRpc(this.#handlers, pattern);
   }
 
-  #bind({ pattern, method, handler, chain }: Registration): void {
+  #bind({ pattern, method, handler, chain, timeoutMs }: Registration): void {
     const desc = method ?? this.#resolver.resolve(pattern);
     if (method !== undefined) checkStreaming(method, pattern.streaming, `@Rpc() ${method.localName}`);
     const invoke = chain === undefined ? invokers[pattern.streaming](handler, desc) : composed(pattern, chain);
-    this.#server.bind(desc, this.#hasHooks ? this.#withHooks(invoke) : invoke);
+    this.#server.bind(desc, this.#hasHooks ? this.#withHooks(invoke) : invoke, timeoutMs);
   }
 
   // Instrumentation that Nest offers its transports: `done` runs the call, the end hook comes when it is answered.

@@ -16,6 +16,8 @@ export interface BoundMethod<C> {
   readonly givesStream: boolean;
   /** Served also while everything else is refused. */
   readonly isProbe: boolean;
+  /** The method's own limit, in ms, which holds while the message is on its way too. */
+  readonly timeoutMs: number | undefined;
   /** Serves one call; what it returns is the answer. */
   readonly invoke: (call: C) => unknown;
 }
@@ -31,7 +33,7 @@ export class MethodTable<C> {
   }
 
   /** @throws RpcBindingError the method is served already */
-  bind(desc: DescMethod, invoke: BoundMethod<C>['invoke'], isProbe = false): void {
+  bind(desc: DescMethod, invoke: BoundMethod<C>['invoke'], isProbe = false, timeoutMs?: number): void {
     const operation = operationOf(desc);
     if (this.#methods.has(`/${operation}`)) throw new RpcBindingError(`two handlers for ${operation} (expected: one)`);
     const takesStream = desc.methodKind === 'client_streaming' || desc.methodKind === 'bidi_streaming';
@@ -39,7 +41,7 @@ export class MethodTable<C> {
     this.#services.set(desc.parent.typeName, desc.parent);
     const input = codecOf(desc.input);
     const output = codecOf(desc.output);
-    const method = { desc, input, output, operation, takesStream, givesStream, isProbe, invoke };
+    const method = { desc, input, output, operation, takesStream, givesStream, isProbe, timeoutMs, invoke };
     this.#methods.set(`/${operation}`, method);
   }
 

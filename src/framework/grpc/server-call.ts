@@ -3,6 +3,7 @@ import { ErrorCode, type HeaderField, listBytes } from '../http2/index.js';
 import {
   CancelledError,
   type DeadlineWatcher,
+  DrainingError,
   type FireReason,
   type RequestContext,
   runInContext,
@@ -106,6 +107,13 @@ export class ServerCall extends IncomingCall implements StreamListener, ResultSi
 
   onDrain(): void {
     this.#writer?.onDrain();
+  }
+
+  /** The process stops waiting: a stream is told to go elsewhere, a unary call is cut short. */
+  onShutdown(): boolean {
+    if (this.#isEnded) return true;
+    this.context.deadline.interrupt(new DrainingError());
+    return this.method.takesStream || this.method.givesStream;
   }
 
   onClose(): void {
@@ -262,7 +270,8 @@ export class ServerCall extends IncomingCall implements StreamListener, ResultSi
     }
     this.#unsettled = outcome;
     const { reason } = this.context.deadline;
-    if (reason === undefined) return;
+    // At the end of the process, the port says how long that may take.
+    if (reason === undefined || reason instanceof DrainingError) return;
     if (this.#writer?.isPending === true) this.#breakOff(reason);
     else this.#lingering = setTimeout(() => this.#breakOff(reason), lateStatusMs);
   }

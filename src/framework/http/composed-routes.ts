@@ -48,7 +48,7 @@ function isWatched(adapter: HttpServer): boolean {
 function replacementOf(route: object, source: HandlerSource, adapter: HttpServer): unknown {
   const chain = composeRoute(source, route);
   if (chain === undefined) return route;
-  const slot = new DirectSlot(chain);
+  const slot = new DirectSlot(chain, source.routeTimeoutMs(route));
   const handler: RouteHandler = (request, reply) => {
     if (adapter instanceof HttpAdapter) adapter.onChain(slot, request, reply);
     chain(request, reply);

@@ -39,7 +39,7 @@ async function start(
   const get = adapter.get.bind(adapter) as (...args: unknown[]) => unknown;
   Object.assign(adapter, {
     get: (path: string, handler: object) => {
-      if (path === '/composed') markComposed(handler, new DirectSlot(() => {}));
+      if (path === '/composed') markComposed(handler, new DirectSlot(() => {}, undefined));
       return get(path, handler);
     },
   });

@@ -9,6 +9,8 @@ export interface Exchange {
   failure: Failure | undefined;
   /** The deadline passed, or the handler failed, before the answer was out; the rest of it was not sent. */
   isCut: boolean;
+  /** The process has ended the response in good order; what the handler still writes is not sent. */
+  isEnded: boolean;
 }
 
 const exchangeKey = Symbol('rookery.exchange');

@@ -32,7 +32,7 @@ export function replyFailure(request: FastifyRequest, reply: FastifyReply, error
   const wantsProblem = acceptsProblem(request.headers.accept);
   void reply
     .code(failure.httpStatus)
-    .headers(headersOf(failure))
+    .headers(failureHeaders(failure))
     .type(wantsProblem ? 'application/problem+json; charset=utf-8' : 'application/json; charset=utf-8')
     .send(JSON.stringify(wantsProblem ? problem(failure, requestId) : errorEnvelope(failure, requestId)));
 }
@@ -49,7 +49,8 @@ function dropUnsendable(reply: FastifyReply): void {
   }
 }
 
-function headersOf(failure: Failure): Record<string, string> {
+/** The headers of an error response that depend on the failure. */
+export function failureHeaders(failure: Failure): Record<string, string> {
   const headers: Record<string, string> = { ...failure.httpHeaders, 'cache-control': 'no-store' };
   if (failure.retryAfterMs !== undefined) headers['retry-after'] = String(Math.ceil(failure.retryAfterMs / 1000));
   return headers;

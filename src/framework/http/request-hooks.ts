@@ -1,16 +1,10 @@
 import { METHODS } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import {
-  CancelledError,
-  currentContext,
-  type FireReason,
-  parseRequestTimeout,
-  type RookeryError,
-  runInContext,
-  statusOfHttp,
-} from '../core/index.js';
-import { type RequestGate, toFailure } from '../pipeline/index.js';
+import { currentContext, parseRequestTimeout, type RookeryError, runInContext } from '../core/index.js';
+import type { RequestGate } from '../pipeline/index.js';
+import { slotOf } from './composed-mark.js';
 import { type Exchange, exchangeOf, keepExchange } from './exchange.js';
+import { endExchange, meetDeadline } from './exchange-end.js';
 import { MalformedRequestTimeoutError } from './http.errors.js';
 import type { RestRequest } from './rest-request.js';
 
@@ -19,14 +13,6 @@ const probePrefix = '/health/';
 const metricsPath = '/metrics';
 
 const knownMethods: ReadonlySet<string> = new Set(METHODS);
-
-/** What can break off one answer and no more. */
-interface Cuttable {
-  cut?(): void;
-}
-
-// Time that the answer to a passed deadline has to reach the caller, in ms.
-const lastWordMs = 1000;
 
 /** Opens the context of a request and sees to its end. Returns why the request is not to be served, if it is not. */
 export function openExchange(
@@ -38,7 +24,7 @@ export function openExchange(
   const timeout = headers['request-timeout'];
   const timeoutMs = typeof timeout === 'string' ? parseRequestTimeout(timeout) : undefined;
   // Fastify makes the object anew each time.
-  const url = request.routeOptions?.url;
+  const { url, config } = request.routeOptions ?? {};
   const context = gate.enter({
     face: 'http',
     operation: operationOf(request.method, url),
@@ -48,14 +34,16 @@ export function openExchange(
     isStream: false,
     isProbe: isProbe(url),
   });
-  const exchange: Exchange = { context, gate, failure: undefined, isCut: false };
+  const routeMs = slotOf(config)?.timeoutMs;
+  if (routeMs !== undefined) context.deadline.adjust(routeMs);
+  const exchange: Exchange = { context, gate, failure: undefined, isCut: false, isEnded: false };
   keepExchange(request.raw, exchange);
   void reply.header('x-request-id', context.requestId);
   // 'close' comes after the last byte as well as when the caller goes away.
   reply.raw.once('close', () => {
     endExchange(exchange, reply);
   });
-  cutAtDeadline(exchange, reply);
+  context.deadline.onFire((reason) => meetDeadline(exchange, reply, reason));
   const { refusal: broken } = request.raw as Partial<Pick<RestRequest, 'refusal'>>;
   if (broken !== undefined) {
     // Where the next request begins is not sure: a body may follow or not.
@@ -83,46 +71,6 @@ export function isProbe(url: string | undefined): boolean {
 function operationOf(method: string, url: string | undefined): string {
   if (url !== undefined) return `${method} ${url}`;
   return knownMethods.has(method) ? `${method} (no route)` : '(no route)';
-}
-
-function cutAtDeadline(exchange: Exchange, reply: FastifyReply): void {
-  exchange.context.deadline.onFire((reason) => meetDeadline(exchange, reply, reason));
-}
-
-/** A caller who does not read must not keep the request open: what has not been sent by the deadline is cut off. */
-export function meetDeadline(exchange: Exchange, reply: FastifyReply, reason: FireReason): void {
-  if (reason instanceof CancelledError) return;
-  const cut = (): void => {
-    exchange.failure ??= toFailure(reason);
-    exchange.isCut = true;
-    // On HTTP/2 the rest of the connection goes on.
-    const raw = reply.raw as Cuttable & object;
-    if (raw.cut === undefined) reply.raw.destroy();
-    else raw.cut();
-  };
-  if (reply.raw.headersSent) {
-    cut();
-    return;
-  }
-  const timer = setTimeout(cut, lastWordMs);
-  reply.raw.once('close', () => clearTimeout(timer));
-}
-
-/** The answer is out, or broken off. */
-export function endExchange(exchange: Exchange, reply: FastifyReply): void {
-  const { context, gate, failure } = exchange;
-  if (exchange.isCut && failure !== undefined) {
-    gate.leave(context, { status: failure.status, httpStatus: failure.httpStatus, reason: failure.reason });
-    return;
-  }
-  // On HTTP/2 a stream that the caller reset counts as finished, too; but nobody has ended it.
-  if (!reply.raw.writableEnded || !reply.raw.writableFinished) {
-    context.deadline.cancel();
-    gate.leave(context, { status: statusOfHttp(499), httpStatus: 499, reason: failure?.reason ?? 'CANCELLED' });
-    return;
-  }
-  const httpStatus = reply.raw.statusCode;
-  gate.leave(context, { status: failure?.status ?? statusOfHttp(httpStatus), httpStatus, reason: failure?.reason });
 }
 
 /** Goes on inside the request's context. */

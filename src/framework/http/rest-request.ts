@@ -16,6 +16,12 @@ const noTrailers = new Http2Headers([]);
 
 const readableOptions = { autoDestroy: false, highWaterMark: readAheadBytes } as const;
 
+/** Ends the wait for a request body. */
+export interface BodyWatch {
+  /** The rest of the body does not come: what reads it fails with `error`, which is the response. */
+  onBroken(error: RookeryError): void;
+}
+
 /** Who wants the body as a whole. */
 export interface BodyTaker {
   /** All of it. */
@@ -44,6 +50,8 @@ export class RestRequest extends Readable {
   complete: boolean;
   /** Why no route is to serve it, as HTTP itself has it. */
   readonly refusal: RookeryError | undefined;
+  /** Of a request that has a body. */
+  bodyWatch: BodyWatch | undefined;
   readonly #head: RestHead;
   readonly #connection: RestConnection;
   #headers: IncomingHttpHeaders | undefined;
@@ -67,6 +75,12 @@ export class RestRequest extends Readable {
     this.#head = head;
     this.#connection = connection;
     this.refusal = refusal;
+    this.bodyWatch = undefined;
+  }
+
+  /** Whether something is held up because the body has not come. */
+  get isBodyAwaited(): boolean {
+    return !this.complete && !this.aborted && (this.#taker !== undefined || (this.#isRead && !this.destroyed));
   }
 
   get httpVersion(): string {

@@ -3,12 +3,13 @@ import { type Live, type RookeryError, TimerWheel, WheelEntry } from '../core/in
 import { ErrorCode, type HeaderField, type Http2StreamListener } from '../http2/index.js';
 import { type LimitOptions, type RequestGate, toFailure } from '../pipeline/index.js';
 import { errorEnvelope, problem } from './envelope.js';
-import { exchangeOf } from './exchange.js';
+import { meetShutdown } from './exchange-end.js';
 import { RequestTimeoutError, TunnelNotOfferedError } from './http.errors.js';
 import { dateField } from './rest-fields.js';
 import { RestRequest } from './rest-request.js';
 import { RestResponse } from './rest-response.js';
 import type { RestConnection, RestHead, RestStream } from './rest-stream.js';
+import { answerRaw } from './raw-failure.js';
 import { acceptsProblem } from './reply-failure.js';
 import { brokenRule, expectsContinue } from './request-rules.js';
 import type { FixedHeaders } from './security-headers.js';
@@ -29,6 +30,9 @@ export interface RestRequestsInit {
 
 // Time for the application's own answer to a body that did not come.
 const ownAnswerMs = 1000;
+
+// Later than that, the event loop was blocked: the wheel is a few ms late at most.
+const blockedMs = 250;
 
 const limits = new TimerWheel();
 
@@ -63,6 +67,7 @@ export class RestRequests {
     if (!head.endStream) {
       // Nothing is read before somebody wants it.
       stream.pause();
+      request.bodyWatch = work;
       // The engine of HTTP/1.1 has this limit itself, as the connection depends on it.
       if (head.http1 === undefined) work.limitBody(this.#init.limits.value.bodyTimeoutMs);
       else keepWork(stream, work);
@@ -174,6 +179,10 @@ class RequestWork extends WheelEntry implements Http2StreamListener {
     this.#response.onDrain();
   }
 
+  onShutdown(): boolean {
+    return meetShutdown(this.#request);
+  }
+
   onClose(): void {
     limits.remove(this);
     this.#request.onClose(this.#request.stream.isAnswered);
@@ -202,8 +211,11 @@ class RequestWork extends WheelEntry implements Http2StreamListener {
   }
 
   override onDue(): void {
-    if (this.#broken === undefined) this.onBroken(new RequestTimeoutError());
-    else this.#answer(this.#broken);
+    const lateMs = performance.now() - this.dueTick;
+    if (this.#broken !== undefined) this.#answer(this.#broken);
+    // The event loop was blocked: what has arrived meanwhile is read first, and the client gets that time.
+    else if (lateMs > blockedMs) this.limitBody(lateMs);
+    else this.onBroken(new RequestTimeoutError());
   }
 
   #answer(error: RookeryError): void {
@@ -212,10 +224,6 @@ class RequestWork extends WheelEntry implements Http2StreamListener {
       response.cut();
       return;
     }
-    const failure = toFailure(error);
-    const exchange = exchangeOf(this.#request);
-    if (exchange !== undefined) exchange.failure = failure;
-    response.writeHead(failure.httpStatus, { 'content-type': 'application/json; charset=utf-8' });
-    response.end(JSON.stringify(errorEnvelope(failure, exchange?.context.requestId ?? '')));
+    answerRaw(this.#request, response, error);
   }
 }

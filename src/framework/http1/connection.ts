@@ -3,6 +3,7 @@ import { Http1Counters } from './http1.counters.js';
 import type { Http1ConnectionOptions } from './http1.options.js';
 import type { Http1Handler } from './http1-handler.js';
 import { Session } from './session.js';
+import { steadyNow } from './ticker.js';
 
 /**
  * The server's end of an HTTP/1.1 connection: RFC 9112.
@@ -46,9 +47,9 @@ export class Http1Connection {
     return isAnswering || incoming.sinceMs > 0 || incoming.hasMore;
   }
 
-  /** Since when there is no request, on the clock of `performance.now()`. */
-  get idleSinceMs(): number {
-    return this.#session.times.idleSinceMs;
+  /** How long there has been no request, in ms; time in which the event loop was blocked does not count. */
+  get idleMs(): number {
+    return steadyNow() - this.#session.times.idleSinceMs;
   }
 
   /**
@@ -57,6 +58,15 @@ export class Http1Connection {
    */
   announce(): void {
     this.#session.isLeaving = true;
+  }
+
+  /**
+   * Has the listener of the request at hand end its response now. What has come of a later request is not served.
+   *
+   * @returns the number of requests that this cuts short
+   */
+  shutDownStreams(): number {
+    return this.#session.shutDown();
   }
 
   /** Ends at once: what is not out is lost. May be called twice. */

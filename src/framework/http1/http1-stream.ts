@@ -21,6 +21,12 @@ export interface Http1StreamListener {
    * is out, 8 when the caller has gone, what `reset` was given, 2 when this side failed.
    */
   onClose(code: number): void;
+  /**
+   * The process stops waiting: the listener ends its response in this call, and throws nothing. Without it the stream is cut with its connection.
+   *
+   * @returns false where that cuts a request short, true where the response has come to an orderly end
+   */
+  onShutdown?(): boolean;
 }
 
 /**

@@ -6,7 +6,7 @@ import { Incoming, type IncomingHost } from './incoming.js';
 import { type Http1Refusal, refusal } from './refusal.js';
 import type { Http1RequestHead, RequestHead } from './request-head.js';
 import { CloseCode, Stream, type StreamHost } from './stream.js';
-import { coarseNow } from './ticker.js';
+import { coarseNow, steadyNow } from './ticker.js';
 import { TimeLimits, type TimedConnection } from './time-limits.js';
 import { Writer, type WriterHost } from './writer.js';
 
@@ -153,7 +153,7 @@ export class Session implements IncomingHost, StreamHost, TimedConnection, Write
   }
 
   onUnreadEnd(): void {
-    this.times.idleSinceMs = performance.now();
+    this.times.idleSinceMs = steadyNow();
   }
 
   holdSocket(isHeld: boolean): void {
@@ -175,7 +175,7 @@ export class Session implements IncomingHost, StreamHost, TimedConnection, Write
   onAnswered(stream: Stream): void {
     this.#stream = undefined;
     if (this.#isClosing) this.finish();
-    this.times.idleSinceMs = performance.now();
+    this.times.idleSinceMs = steadyNow();
     stream.close(CloseCode.ended);
     if (this.isEnded) return;
     if (stream.isRequestEnded) this.incoming.read();
@@ -206,6 +206,20 @@ export class Session implements IncomingHost, StreamHost, TimedConnection, Write
     if (this.isEnded) return;
     this.#stream?.onWritable();
     this.incoming.read();
+  }
+
+  /** The process stops waiting. Returns the number of requests that are cut short. */
+  shutDown(): number {
+    if (this.isEnded) return 0;
+    this.isLeaving = true;
+    const stream = this.#stream;
+    if (stream !== undefined) {
+      this.#isClosing = true;
+      return stream.shutDown() ? 0 : 1;
+    }
+    const cut = this.incoming.sinceMs > 0 || this.incoming.hasMore ? 1 : 0;
+    this.finish();
+    return cut;
   }
 
   /** The peer has ended its side. */

@@ -168,6 +168,12 @@ export class Stream implements Http1Stream {
     if (!this.isHeld) this.#deliverEnd();
   }
 
+  /** The process stops waiting. Returns whether the response comes to an orderly end. */
+  shutDown(): boolean {
+    if (this.isClosed || this.#isEnding) return true;
+    return this.#listener?.onShutdown?.() ?? false;
+  }
+
   /** The stream is over. */
   close(code: number): void {
     if (this.isClosed) return;

@@ -71,6 +71,15 @@ export class Http2Connection {
   }
 
   /**
+   * Has the listeners of all open streams end their responses now.
+   *
+   * @returns the number of requests that this cuts short
+   */
+  shutDownStreams(): number {
+    return [...this.#session.streams.values()].filter((stream) => !stream.shutDown()).length;
+  }
+
+  /**
    * Ends gracefully, and by force when streams are still open after `graceMs`.
    *
    * @returns true when all streams came to their end

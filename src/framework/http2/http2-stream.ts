@@ -14,6 +14,12 @@ export interface Http2StreamListener {
   onDrain(): void;
   /** The stream is gone, whoever ended it; called exactly once. `code` of RFC 9113 section 7, 0 when it ended well. */
   onClose(code: number): void;
+  /**
+   * The process stops waiting: the listener ends its response in this call, and throws nothing. Without it the stream is cut with its connection.
+   *
+   * @returns false where that cuts a request short, true where the response has come to an orderly end
+   */
+  onShutdown?(): boolean;
 }
 
 /**

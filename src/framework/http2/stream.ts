@@ -216,6 +216,12 @@ export class Stream implements Http2Stream {
     this.#deliver();
   }
 
+  /** The process stops waiting. Returns whether the response comes to an orderly end. */
+  shutDown(): boolean {
+    if (this.isClosed || this.isAnswered || this.#isEnding) return true;
+    return this.#listener?.onShutdown?.() ?? false;
+  }
+
   /** The stream is over for the connection too. */
   close(code: number): void {
     if (this.isClosed) return;

@@ -3,6 +3,7 @@ import { ModulesContainer } from '@nestjs/core';
 import { HandlerIndex, type HandlerRef } from './handler-index.js';
 import type { RouteParts, RpcParts } from './handler-parts.js';
 import { NestInternals } from './nest-internals.js';
+import { timeoutOf } from './policy.guard.js';
 
 /**
  * Where the faces learn what Nest would put around a handler, so that they can put it together themselves. Whatever is
@@ -41,6 +42,16 @@ export class HandlerSource {
     return ref && parts && { ref, parts };
   }
 
+  /** The limit that `@Timeout()` sets for the RPC that was registered for the object `pattern`, in ms. */
+  rpcTimeoutMs(pattern: object): number | undefined {
+    return timeoutOfRef(this.#index.byPattern(pattern));
+  }
+
+  /** The limit that `@Timeout()` sets for the route that Nest made the closure `route` for, in ms. */
+  routeTimeoutMs(route: object): number | undefined {
+    return timeoutOfRef(this.#index.byRoute(route));
+  }
+
   /** What stands around the route that Nest made the closure `route` for. */
   route(route: object): { readonly ref: HandlerRef; readonly parts: RouteParts } | undefined {
     const ref = this.#index.byRoute(route);
@@ -48,4 +59,8 @@ export class HandlerSource {
     if (ref === undefined || Reflect.getMetadata('host', ref.controller) !== undefined) return undefined;
     return { ref, parts: this.#nest.routeParts(ref, Reflect.getMetadata('method', ref.callback)) };
   }
+}
+
+function timeoutOfRef(ref: HandlerRef | undefined): number | undefined {
+  return ref === undefined ? undefined : (timeoutOf(ref.controller, ref.callback) ?? undefined);
 }

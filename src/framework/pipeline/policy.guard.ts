@@ -31,7 +31,8 @@ export class PolicyGuard implements CanActivate, PreparedGuard {
   }
 }
 
-function timeoutOf(controller: object, handler: object): number | null {
+/** What `@Timeout()` says of a handler, in ms; `null` for nothing. */
+export function timeoutOf(controller: object, handler: object): number | null {
   const read = (target: object): unknown => Reflect.getMetadata(metadataKeys.timeout, target);
   return (read(handler) ?? read(controller) ?? null) as number | null;
 }

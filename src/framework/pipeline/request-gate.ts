@@ -69,7 +69,8 @@ export class RequestGate {
         ? new Deadline(ownMs, false, startedAtMs)
         : new Deadline(Math.min(timeoutMs, limits.maxTimeoutMs), true, startedAtMs);
     if (!isProbe) this.#lifecycle.begin();
-    return new OpenRequest({ face, operation, peer, header, deadline, isProbe, startedAtMs }, !isProbe);
+    const lifecycle = this.#lifecycle;
+    return new OpenRequest({ face, operation, peer, header, deadline, isProbe, startedAtMs, lifecycle }, !isProbe);
   }
 
   /** Why a request that has just entered is not to be served, or `undefined`. Probes are served all the same. */

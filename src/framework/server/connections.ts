@@ -19,6 +19,8 @@ export interface ConnectionKeeper {
   announce(): void;
   /** Called again and again while draining: closes what has ended. */
   drainStep(nowMs: number, lingerMs: number): void;
+  /** Ends every open response now. Returns the number of requests that this cuts short. */
+  shutDown(): number;
 }
 
 /** One TCP connection, from accept to close. */

@@ -17,7 +17,8 @@ export interface GrpcStreams {
 /** gRPC-Web as the port sees it. */
 export interface GrpcWebStreams {
   handles(head: RestHead): boolean;
-  serve(stream: FaceStream, head: RestHead): void;
+  /** Returns what ends the call where the rest of its request does not come. */
+  serve(stream: FaceStream, head: RestHead): { fail(error: RookeryError): void } | undefined;
   /** Answers a call without serving, as the protocol has it. */
   refuse(stream: FaceStream, head: RestHead, error: RookeryError): void;
 }

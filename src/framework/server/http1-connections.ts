@@ -1,7 +1,7 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
-import type { Live } from '../core/index.js';
+import type { Live, RookeryError } from '../core/index.js';
 import { brokenRule, type RestHead } from '../http/index.js';
 import {
   Http1Connection,
@@ -57,8 +57,9 @@ class Http1Keeper implements ConnectionKeeper, Http1Handler {
   readonly #init: Http1ConnectionsInit;
   readonly #scheme: string;
   readonly #engine: Http1Connection;
-  /** The request that gRPC-Web serves. */
+  /** The request that gRPC-Web serves, and the way to end it. */
   #webId = 0;
+  #webCall: { fail(error: RookeryError): void } | undefined;
 
   constructor(connection: Connection, socket: Socket, owner: Http1Connections, init: Http1ConnectionsInit) {
     this.#connection = connection;
@@ -73,8 +74,12 @@ class Http1Keeper implements ConnectionKeeper, Http1Handler {
     this.#engine.announce();
   }
 
-  drainStep(nowMs: number, lingerMs: number): void {
-    if (!this.#engine.isInUse && nowMs - this.#engine.idleSinceMs >= lingerMs) this.#engine.destroy();
+  drainStep(_nowMs: number, lingerMs: number): void {
+    if (!this.#engine.isInUse && this.#engine.idleMs >= lingerMs) this.#engine.destroy();
+  }
+
+  shutDown(): number {
+    return this.#engine.shutDownStreams();
   }
 
   onRequest(stream: Http1Stream, http1: Http1RequestHead): void {
@@ -83,16 +88,17 @@ class Http1Keeper implements ConnectionKeeper, Http1Handler {
     if (grpcWeb?.handles(head) === true && brokenRule(head) === undefined) {
       this.#webId = stream.id;
       if (http1.expectsContinue) stream.inform(goOn);
-      grpcWeb.serve(stream, head);
+      this.#webCall = grpcWeb.serve(stream, head);
     } else http.serve(stream, head, this.#socket);
   }
 
   onRefused(stream: Http1Stream, refusal: Http1Refusal, http1: Partial<Http1RequestHead>): void {
     const { http, limits } = this.#init;
     const error = refusalError(refusal, limits.value.maxHeaderBytes);
-    // Amid a call's messages there is nothing to be said: the call ends with its connection.
-    if (stream.id === this.#webId) stream.reset(ErrorCode.cancel);
-    else if (refusal.kind === 'host') http.serve(stream, this.#headOf({ ...nothing, ...http1 }), this.#socket, error);
+    if (stream.id === this.#webId) {
+      if (this.#webCall === undefined) stream.reset(ErrorCode.cancel);
+      else this.#webCall.fail(error);
+    } else if (refusal.kind === 'host') http.serve(stream, this.#headOf({ ...nothing, ...http1 }), this.#socket, error);
     // What breaks off before it is a request has no operation that it could be counted by.
     else if (!http.fail(stream, error)) http.refuse(stream, this.#headOf({ ...nothing, ...http1, method: '' }), error);
   }
@@ -131,6 +137,11 @@ class HandedOver implements ConnectionKeeper {
     // The client is told by FIN, then by the close.
     this.#socket.end();
     if (nowMs - this.#sinceMs >= lingerMs) this.#socket.destroy();
+  }
+
+  // A protocol without requests that we know.
+  shutDown(): number {
+    return 0;
   }
 }
 

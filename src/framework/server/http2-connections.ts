@@ -56,6 +56,10 @@ class Http2Keeper implements ConnectionKeeper, Http2ConnectionHandler {
     if (this.#hasServed || nowMs - this.#connection.openedAtMs >= lingerMs) this.#engine.goaway();
   }
 
+  shutDown(): number {
+    return this.#engine.shutDownStreams();
+  }
+
   onStream(stream: Http2Stream, head: Http2RequestHead): void {
     this.#hasServed = true;
     const { grpc, grpcWeb, http } = this.#init;

@@ -39,6 +39,8 @@ const acceptQuietMs = 50;
 const acceptStepMs = 5;
 // A busy process may have had no turn to accept anybody in all that time.
 const acceptQuietTurns = 5;
+// For the status of what is ended at the end of the grace to reach its client.
+const lastWordsMs = 1000;
 // A socket that is destroyed reports its close within a turn or two of the event loop.
 const destroyTimeMs = 1000;
 
@@ -121,11 +123,12 @@ export class OnePort {
   }
 
   /**
-   * Stops listening, lets what runs and what is on its way finish, and destroys the rest when time is up: gRPC callers
-   * then see UNAVAILABLE. A second call waits for the first.
+   * Stops listening and lets what runs and what is on its way finish. When time is up, gRPC calls end with UNAVAILABLE,
+   * events on REST end, other requests get 503, and within a second more what is left is cut off. A second call waits for
+   * the first.
    *
-   * @param graceMs time for all of it, in ms
-   * @returns whether everything ended in time
+   * @param graceMs time for requests to finish, in ms
+   * @returns whether nothing was cut short: streams that ended with UNAVAILABLE and their trailers were not
    */
   drain(graceMs: number): Promise<boolean> {
     return this.#drain(graceMs, this.#init.options.value.idleLingerMs);
@@ -184,19 +187,35 @@ export class OnePort {
     this.announceDrain();
     await this.#acceptWaiting();
     this.#stopListening();
+    const isDrained = (await this.#waitUntil(deadlineMs, lingerMs)) || (await this.#shutDown(graceMs));
+    this.#release();
+    return isDrained;
+  }
+
+  /** Returns whether all connections have ended by then. */
+  async #waitUntil(deadlineMs: number, lingerMs: number): Promise<boolean> {
     let isEmpty = false;
     do {
       const nowMs = performance.now();
       this.#table.forEach((connection) => connection.drainStep(nowMs, lingerMs));
       isEmpty = await this.#table.empty(Math.max(0, Math.min(drainStepMs, deadlineMs - nowMs)));
     } while (!isEmpty && performance.now() < deadlineMs);
-    if (!isEmpty) {
-      this.#init.log('drain ran out of time', { graceMs, ...this.stats() });
-      this.#table.forEach(({ socket }) => socket.destroy());
-      await this.#table.empty(destroyTimeMs);
-    }
-    this.#release();
     return isEmpty;
+  }
+
+  /** Ends what still runs, and cuts off what does not take its end. Returns whether nothing was cut short. */
+  async #shutDown(graceMs: number): Promise<boolean> {
+    const open = this.stats();
+    let cut = 0;
+    this.#table.forEach(({ keeper }) => {
+      cut += keeper?.shutDown() ?? 0;
+    });
+    const isEmpty = await this.#waitUntil(performance.now() + lastWordsMs, 0);
+    if (isEmpty && cut === 0) return true;
+    this.#init.log('drain ran out of time', { graceMs, ...open, requestsCut: cut, isUnread: !isEmpty });
+    this.#table.forEach(({ socket }) => socket.destroy());
+    await this.#table.empty(destroyTimeMs);
+    return false;
   }
 
   // Connections that the kernel has confirmed and nobody has accepted are reset when the port closes, and clients that

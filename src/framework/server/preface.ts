@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { afterArrivals } from './after-arrivals.js';
 
 /** What the first bytes of a connection say it speaks. */
 export type Protocol = 'http1' | 'http2' | 'tls';
@@ -48,7 +49,7 @@ export function sniff(
 ): void {
   let seen: Buffer = Buffer.alloc(0);
   const finish = (outcome: Protocol | SniffFailure): void => {
-    clearTimeout(timer);
+    cancel();
     socket.off('data', onData);
     socket.off('end', onClosed);
     socket.off('close', onClosed);
@@ -63,7 +64,7 @@ export function sniff(
     socket.unshift(seen);
     finish(protocol);
   };
-  const timer = setTimeout(() => finish('silent'), timeoutMs);
+  const cancel = afterArrivals(timeoutMs, () => finish('silent'));
   socket.on('data', onData);
   socket.on('end', onClosed);
   socket.on('close', onClosed);

@@ -111,7 +111,10 @@ export class ServerOptions {
   @Max(600_000)
   readonly drainDelayMs?: number;
 
-  /** Time that running requests have to finish when the process stops, in ms. */
+  /**
+   * Time that running requests have to finish when the process stops, in ms. Streams that are open then end with
+   * UNAVAILABLE, other requests with 503, within a second more.
+   */
   @IsInt()
   @Min(0)
   @Max(3_600_000)

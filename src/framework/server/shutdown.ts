@@ -34,6 +34,7 @@ export async function runShutdown(steps: ShutdownSteps): Promise<0 | 2> {
   });
   steps.announce();
   await delay(steps.drainDelayMs);
+  steps.lifecycle.signalDrain();
   const isDrained = await steps.drain(steps.graceMs);
   const isClosed = await within(closeTimeoutMs, steps.closeApplication(), steps.log);
   steps.lifecycle.advance('stopped');

@@ -1,5 +1,6 @@
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import type { Socket } from 'node:net';
+import { afterArrivals } from './after-arrivals.js';
 import type { Connection } from './connections.js';
 import type { TlsOptions } from './server.options.js';
 import { TlsFiles, type TlsFilesTiming, type TlsMaterial } from './tls-files.js';
@@ -35,7 +36,8 @@ export class TlsConnections {
     this.#server = createServer({
       ...contextOf(this.#files.material),
       ALPNProtocols: ['h2', 'http/1.1'],
-      handshakeTimeout: init.options.handshakeTimeoutMs,
+      // By a timer of our own, which judges what has arrived.
+      handshakeTimeout: 0,
       requestCert: init.options.clientCaFile !== undefined,
       rejectUnauthorized: true,
     });
@@ -53,7 +55,11 @@ export class TlsConnections {
     const { socket } = connection;
     const key = addressesOf(socket);
     this.#handshaking.set(key, connection);
+    const cancel = afterArrivals(this.#init.options.handshakeTimeoutMs, () => {
+      if (this.#handshaking.get(key) === connection) socket.destroy();
+    });
     socket.once('close', () => {
+      cancel();
       // Nothing else tells of a client whose certificate is not one of the authority's.
       if (this.#handshaking.get(key) !== connection) return;
       this.#handshaking.delete(key);

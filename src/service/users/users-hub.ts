@@ -17,13 +17,15 @@ const maxWaitingEvents = 1024;
 @Injectable()
 export class UsersHub implements OnModuleDestroy {
   readonly #queues = new Set<SubscriberQueue<UserEvent>>();
-  readonly #lifecycle: Lifecycle;
-  readonly #unsubscribe: () => void;
+  readonly #drain: AbortSignal;
+  // A watch has no end of its own: it must not hold up the stop of the process.
+  readonly #onDrain = (): void => {
+    for (const queue of this.#queues) queue.close();
+  };
 
   constructor(lifecycle: Lifecycle) {
-    this.#lifecycle = lifecycle;
-    // A watch has no end of its own: it must not hold up the stop of the process.
-    this.#unsubscribe = lifecycle.onChange(() => this.#endWhenDraining());
+    this.#drain = lifecycle.drainSignal;
+    this.#drain.addEventListener('abort', this.#onDrain, { once: true });
   }
 
   /** Watchers there are. */
@@ -39,7 +41,7 @@ export class UsersHub implements OnModuleDestroy {
   watch(): SubscriberQueue<UserEvent> {
     const queue = new SubscriberQueue<UserEvent>(maxWaitingEvents);
     this.#queues.add(queue);
-    this.#endWhenDraining();
+    if (this.#drain.aborted) queue.close();
     return queue;
   }
 
@@ -49,11 +51,6 @@ export class UsersHub implements OnModuleDestroy {
   }
 
   onModuleDestroy(): void {
-    this.#unsubscribe();
-  }
-
-  #endWhenDraining(): void {
-    if (!this.#lifecycle.isDraining) return;
-    for (const queue of this.#queues) queue.close();
+    this.#drain.removeEventListener('abort', this.#onDrain);
   }
 }

@@ -130,7 +130,7 @@ describe('UsersService', () => {
         await transaction.insertInto('users').values(values).execute();
       }
     });
-    lifecycle.advance('draining');
+    lifecycle.signalDrain();
 
     const changes = await all(users.watch(true));
 
@@ -154,7 +154,7 @@ describe('UsersService', () => {
   it('ends all watches when the process drains', async () => {
     const waiting = [users.watch(false).next(), users.watch(false).next()];
 
-    lifecycle.advance('draining');
+    lifecycle.signalDrain();
 
     for (const result of await Promise.all(waiting)) expect(result.done).toBe(true);
   });

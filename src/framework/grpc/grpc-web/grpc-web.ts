@@ -2,7 +2,7 @@ import { type Live, Status } from '../../core/index.js';
 import { Http2Headers } from '../../http2/index.js';
 import type { RequestGate } from '../../pipeline/index.js';
 import type { GrpcServer } from '../grpc-server.js';
-import type { CarrierStream, RequestHead, ServerStream } from '../server-stream.js';
+import type { CarrierStream, RequestHead } from '../server-stream.js';
 import { allowReading, type CorsRules, preflightAnswer } from './cors.js';
 import { isWebType, type WebFormat, webFormat } from './web-format.js';
 import { GrpcWebStream } from './web-stream.js';
@@ -44,14 +44,20 @@ export class GrpcWeb {
     );
   }
 
-  /** Serves a request for which `handles` holds. */
-  serve(stream: CarrierStream, head: RequestHead): void {
+  /**
+   * Serves a request for which `handles` holds.
+   *
+   * @returns what ends the call where the rest of its request does not come; `undefined` for a preflight
+   */
+  serve(stream: CarrierStream, head: RequestHead): { fail(error: Error): void } | undefined {
     if (head.method === 'OPTIONS') {
       this.#answerPreflight(stream, head);
-      return;
+      return undefined;
     }
     const format = formatOf(head);
-    this.#grpc.serve(this.#streamOf(stream, head, format), nativeHead(head, format));
+    const call = this.#streamOf(stream, head, format);
+    this.#grpc.serve(call, nativeHead(head, format));
+    return call;
   }
 
   /** Answers a call with the status of `error`, without asking any handler. */
@@ -60,7 +66,7 @@ export class GrpcWeb {
     this.#grpc.refuse(this.#streamOf(stream, head, format), nativeHead(head, format), error);
   }
 
-  #streamOf(stream: CarrierStream, { headers }: RequestHead, format: WebFormat): ServerStream {
+  #streamOf(stream: CarrierStream, { headers }: RequestHead, format: WebFormat): GrpcWebStream {
     const origin = headers.get('origin');
     return new GrpcWebStream(stream, format, (fields) => allowReading(fields, this.#cors.value, origin));
   }

@@ -17,6 +17,7 @@ export class GrpcWebStream implements ServerStream {
   readonly #inner: CarrierStream;
   readonly #format: WebFormat;
   readonly #complete: (headers: OutgoingFields) => void;
+  #listener: StreamListener | undefined;
   // Headers wait for the end of the turn: if the whole answer is there by then, its length is known, and HTTP/1.1 needs no
   // chunks for it.
   #waiting: OutgoingFields | undefined;
@@ -39,7 +40,13 @@ export class GrpcWebStream implements ServerStream {
   }
 
   listen(listener: StreamListener): void {
+    this.#listener = listener;
     this.#inner.listen(this.#format.isRequestText ? new TextListener(listener) : listener);
+  }
+
+  /** The rest of the request does not come: the call ends with the status of `error`. */
+  fail(error: Error): void {
+    this.#listener?.onMalformed?.(error);
   }
 
   pause(): void {
@@ -136,6 +143,10 @@ class TextListener implements StreamListener {
 
   onClose(code: number): void {
     this.#listener.onClose(code);
+  }
+
+  onShutdown(): boolean {
+    return this.#listener.onShutdown?.() ?? false;
   }
 
   #pass(decode: () => Buffer): void {

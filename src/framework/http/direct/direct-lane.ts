@@ -106,7 +106,7 @@ export class DirectLane {
     const parts = partsOf(request, reply);
     if (parts === undefined || parts.context.server !== fastify || 'cors' in parts.context.config) return;
     if (!isBare(parts.context, hooks, this.#loggerFactory)) return;
-    slot.route = new DirectRoute(slot.handler, parts, reply, {
+    slot.route = new DirectRoute(slot, parts, reply, {
       headers: this.#headers,
       heads: this.#heads,
       parser,

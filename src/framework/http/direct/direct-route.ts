@@ -4,6 +4,7 @@ import { isProbe } from '../request-hooks.js';
 import type { RouteHandler } from '../route-handler.js';
 import type { FixedHeaders } from '../security-headers.js';
 import { type DirectReply, type DirectReplyClass, directReplyClass } from './direct-reply.js';
+import type { DirectSlot } from './direct-slot.js';
 import type { FixedHeads } from './fixed-heads.js';
 import type { FastifyParts, ReplyKeys, RouteContext } from './fastify-parts.js';
 
@@ -29,6 +30,7 @@ const jsonType = /^application\/json(; ?charset=utf-8)?$/i;
 export class DirectRoute {
   readonly handler: RouteHandler;
   readonly operation: string;
+  readonly timeoutMs: number | undefined;
   readonly isProbe: boolean;
   readonly takesBody: boolean;
   readonly keys: ReplyKeys;
@@ -42,9 +44,10 @@ export class DirectRoute {
   readonly #types = new Set<string>();
 
   /** @param reply of a request that Fastify serves */
-  constructor(handler: RouteHandler, { context, keys }: FastifyParts, reply: FastifyReply, init: DirectInit) {
+  constructor(slot: DirectSlot, { context, keys }: FastifyParts, reply: FastifyReply, init: DirectInit) {
     const { method, raw, log } = reply.request;
-    this.handler = handler;
+    this.handler = slot.handler;
+    this.timeoutMs = slot.timeoutMs;
     this.operation = `${method} ${context.config.url}`;
     this.isProbe = isProbe(context.config.url);
     this.takesBody = withBody.has(raw.method ?? '');

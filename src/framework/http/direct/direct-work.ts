@@ -13,7 +13,7 @@ import { type Exchange, keepExchange } from '../exchange.js';
 import { MalformedRequestTimeoutError } from '../http.errors.js';
 import { parseJsonBody } from '../json-body.js';
 import { replyFailure } from '../reply-failure.js';
-import { endExchange, meetDeadline } from '../request-hooks.js';
+import { endExchange, meetDeadline } from '../exchange-end.js';
 import { isBodiless } from '../rest-fields.js';
 import type { BodyTaker, RestRequest } from '../rest-request.js';
 import type { ResponseWatcher, RestResponse } from '../rest-response.js';
@@ -28,6 +28,7 @@ export class DirectWork implements Exchange, DeadlineWatcher, BodyTaker, Respons
   readonly gate: RequestGate;
   failure: Failure | undefined;
   isCut = false;
+  isEnded = false;
   #limitBytes = 0;
   readonly #route: DirectRoute;
   readonly #raw: RestRequest;
@@ -64,6 +65,7 @@ export class DirectWork implements Exchange, DeadlineWatcher, BodyTaker, Respons
     this.#reply[route.keys.startTime] = this.context.startedAtMs;
     keepExchange(raw, this);
     response.watcher = this;
+    if (route.timeoutMs !== undefined) this.context.deadline.adjust(route.timeoutMs);
     this.context.deadline.watch(this);
   }
 

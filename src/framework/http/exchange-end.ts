@@ -1,0 +1,87 @@
+import type { FastifyReply } from 'fastify';
+import { CancelledError, DrainingError, type FireReason, statusOfHttp } from '../core/index.js';
+import { toFailure } from '../pipeline/index.js';
+import { type Exchange, exchangeOf } from './exchange.js';
+import { RequestTimeoutError } from './http.errors.js';
+import { answerRaw } from './raw-failure.js';
+import type { RestRequest } from './rest-request.js';
+
+/** What can break off one response and no more. */
+interface Cuttable {
+  cut?(): void;
+}
+
+// Time that the application has to respond itself, in ms; at the end of the process less than the port waits.
+const ownAnswerMs = 1000;
+const ownLastAnswerMs = 500;
+
+/**
+ * The time of a request is over. What has begun to be sent is cut off, as a client that does not read must not keep the
+ * request open. A body that has not come is not waited for. Otherwise the application responds, or else this does.
+ */
+export function meetDeadline(exchange: Exchange, reply: FastifyReply, reason: FireReason): void {
+  if (reason instanceof CancelledError) return;
+  const { raw } = reply;
+  if (raw.headersSent) {
+    if (reason instanceof DrainingError && isEvents(reply)) endEvents(exchange, reply, reason);
+    else cut(exchange, reply, reason);
+    return;
+  }
+  const { bodyWatch, isBodyAwaited } = reply.request.raw as Partial<Pick<RestRequest, 'bodyWatch' | 'isBodyAwaited'>>;
+  if (isBodyAwaited === true) {
+    const isBodyLate = exchange.context.deadline.isDefault && !(reason instanceof DrainingError);
+    bodyWatch?.onBroken(isBodyLate ? new RequestTimeoutError() : reason);
+  }
+  const respond = (): void => {
+    if (raw.headersSent) {
+      if (!raw.writableEnded) cut(exchange, reply, reason);
+    } else answerRaw(reply.request.raw, raw, reason);
+  };
+  const timer = setTimeout(respond, reason instanceof DrainingError ? ownLastAnswerMs : ownAnswerMs);
+  raw.once('close', () => clearTimeout(timer));
+}
+
+/** The process stops waiting for a request. Returns whether its response comes to an orderly end. */
+export function meetShutdown(request: object): boolean {
+  const exchange = exchangeOf(request);
+  if (exchange === undefined) return false;
+  exchange.context.deadline.interrupt(new DrainingError());
+  return exchange.isEnded;
+}
+
+/** The response is out, or broken off. */
+export function endExchange(exchange: Exchange, reply: FastifyReply): void {
+  const { context, gate, failure } = exchange;
+  if (exchange.isCut && failure !== undefined) {
+    gate.leave(context, { status: failure.status, httpStatus: failure.httpStatus, reason: failure.reason });
+    return;
+  }
+  // On HTTP/2 a stream that the caller reset counts as finished, too; but nobody has ended it.
+  if (!reply.raw.writableEnded || !reply.raw.writableFinished) {
+    context.deadline.cancel();
+    gate.leave(context, { status: statusOfHttp(499), httpStatus: 499, reason: failure?.reason ?? 'CANCELLED' });
+    return;
+  }
+  const httpStatus = reply.raw.statusCode;
+  gate.leave(context, { status: failure?.status ?? statusOfHttp(httpStatus), httpStatus, reason: failure?.reason });
+}
+
+function cut(exchange: Exchange, reply: FastifyReply, reason: FireReason): void {
+  exchange.failure ??= toFailure(reason);
+  exchange.isCut = true;
+  // On HTTP/2 the rest of the connection goes on.
+  const raw = reply.raw as Cuttable & object;
+  if (raw.cut === undefined) reply.raw.destroy();
+  else raw.cut();
+}
+
+function isEvents({ raw }: FastifyReply): boolean {
+  return String(raw.getHeader('content-type')).startsWith('text/event-stream');
+}
+
+// Clients of events open them again where they end, and no event is cut in two: https://html.spec.whatwg.org/#server-sent-events
+function endEvents(exchange: Exchange, { raw }: FastifyReply, reason: FireReason): void {
+  exchange.failure ??= toFailure(reason);
+  exchange.isEnded = true;
+  raw.end();
+}
