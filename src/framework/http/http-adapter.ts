@@ -45,7 +45,7 @@ export class HttpAdapter extends FastifyAdapter {
     const headers = init.securityHeaders ? securityHeaders() : {};
     const open = (request: FastifyRequest, reply: FastifyReply): RookeryError | undefined => {
       void reply.headers(headers);
-      return openExchange(init.gate, request, reply);
+      return openExchange(init.gate, request, reply, slotOf(request.routeOptions?.config)?.timeoutMs);
     };
     super({
       // For parsers of the application's own; ours asks anew for each request.

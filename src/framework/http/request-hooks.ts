@@ -2,7 +2,6 @@ import { METHODS } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { currentContext, parseRequestTimeout, type RookeryError, runInContext } from '../core/index.js';
 import type { RequestGate } from '../pipeline/index.js';
-import { slotOf } from './composed-mark.js';
 import { type Exchange, exchangeOf, keepExchange } from './exchange.js';
 import { endExchange, meetDeadline } from './exchange-end.js';
 import { MalformedRequestTimeoutError } from './http.errors.js';
@@ -14,17 +13,23 @@ const metricsPath = '/metrics';
 
 const knownMethods: ReadonlySet<string> = new Set(METHODS);
 
-/** Opens the context of a request and sees to its end. Returns why the request is not to be served, if it is not. */
+/**
+ * Opens the context of a request and sees to its end.
+ *
+ * @param routeMs the route's own limit, in ms; that of all requests when left out
+ * @returns why the request is not to be served, if it is not
+ */
 export function openExchange(
   gate: RequestGate,
   request: FastifyRequest,
   reply: FastifyReply,
+  routeMs?: number,
 ): RookeryError | undefined {
   const { headers } = request;
   const timeout = headers['request-timeout'];
   const timeoutMs = typeof timeout === 'string' ? parseRequestTimeout(timeout) : undefined;
   // Fastify makes the object anew each time.
-  const { url, config } = request.routeOptions ?? {};
+  const url = request.routeOptions?.url;
   const context = gate.enter({
     face: 'http',
     operation: operationOf(request.method, url),
@@ -34,7 +39,6 @@ export function openExchange(
     isStream: false,
     isProbe: isProbe(url),
   });
-  const routeMs = slotOf(config)?.timeoutMs;
   if (routeMs !== undefined) context.deadline.adjust(routeMs);
   const exchange: Exchange = { context, gate, failure: undefined, isCut: false, isEnded: false };
   keepExchange(request.raw, exchange);

@@ -4,9 +4,15 @@ import { isProbe } from '../request-hooks.js';
 import type { RouteHandler } from '../route-handler.js';
 import type { FixedHeaders } from '../security-headers.js';
 import { type DirectReply, type DirectReplyClass, directReplyClass } from './direct-reply.js';
-import type { DirectSlot } from './direct-slot.js';
 import type { FixedHeads } from './fixed-heads.js';
 import type { FastifyParts, ReplyKeys, RouteContext } from './fastify-parts.js';
+
+/** What serves a route, and how long it may take. */
+export interface RouteTarget {
+  readonly handler: RouteHandler;
+  /** The route's own limit, in ms, which holds while the body is on its way too. */
+  readonly timeoutMs: number | undefined;
+}
 
 /** What holds for all routes of an application. */
 export interface DirectInit {
@@ -44,10 +50,15 @@ export class DirectRoute {
   readonly #types = new Set<string>();
 
   /** @param reply of a request that Fastify serves */
-  constructor(slot: DirectSlot, { context, keys }: FastifyParts, reply: FastifyReply, init: DirectInit) {
+  constructor(
+    { handler, timeoutMs }: RouteTarget,
+    { context, keys }: FastifyParts,
+    reply: FastifyReply,
+    init: DirectInit,
+  ) {
     const { method, raw, log } = reply.request;
-    this.handler = slot.handler;
-    this.timeoutMs = slot.timeoutMs;
+    this.handler = handler;
+    this.timeoutMs = timeoutMs;
     this.operation = `${method} ${context.config.url}`;
     this.isProbe = isProbe(context.config.url);
     this.takesBody = withBody.has(raw.method ?? '');

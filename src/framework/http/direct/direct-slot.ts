@@ -1,10 +1,9 @@
 import type { RouteHandler } from '../route-handler.js';
-import type { DirectRoute } from './direct-route.js';
+import type { DirectRoute, RouteTarget } from './direct-route.js';
 
 /** A route whose handler is a chain, and what has been found out of the way past Fastify. */
-export class DirectSlot {
+export class DirectSlot implements RouteTarget {
   readonly handler: RouteHandler;
-  /** The route's own limit, in ms, which holds while the body is on its way too. */
   readonly timeoutMs: number | undefined;
   /** `undefined`: Fastify serves it. */
   route: DirectRoute | undefined;
