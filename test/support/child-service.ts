@@ -50,8 +50,8 @@ export class ChildService {
   #stderr = '';
 
   /** @param environment over the defaults: a free port, SQLite in memory, the secret of tests; `''` takes one away */
-  constructor(environment: Readonly<Record<string, string>> = {}, program: Program = reference) {
-    const { path, args, nodeOptions, cwd = root, shell } = program;
+  constructor(environment: Readonly<Record<string, string>> = {}, program: Partial<Program> = {}) {
+    const { path, args, nodeOptions, cwd = root, shell } = { ...reference, ...program };
     if (!existsSync(main)) throw new Error('dist/main.js is missing: run `npm run build`, or the tests by `npm test`');
     const { PATH = '', HOME = '' } = process.env;
     const command = [process.execPath, ...nodeOptions, path, ...args];
@@ -77,7 +77,7 @@ export class ChildService {
     environment?: Readonly<Record<string, string>>,
     program: Partial<Program> = {},
   ): Promise<ChildService> {
-    const child = new ChildService(environment, { ...reference, ...program });
+    const child = new ChildService(environment, program);
     await child.line('listening');
     return child;
   }

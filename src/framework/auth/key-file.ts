@@ -1,7 +1,10 @@
 import { createPrivateKey, createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readRegularFileSync, RegularFileError } from '../core/index.js';
 import { type AlgorithmFamily, familyOf } from './algorithms.js';
 import { AuthOptionsError } from './auth.errors.js';
+
+// Keys have a few kilobytes, chains of certificates a few dozen.
+export const maxKeyFileBytes = 1_048_576;
 
 // RFC 7518 section 3.3.
 const minRsaBits = 2048;
@@ -43,8 +46,10 @@ type KeySource = string | { readonly key: JsonWebKey; readonly format: 'jwk' };
 function readKeyText(path: string, setting: string, expectation: string): string {
   try {
     // At start and when the setting changes; a key file has a few kilobytes.
-    return readFileSync(path, 'utf8').trim();
+    return readRegularFileSync(path, maxKeyFileBytes).toString().trim();
   } catch (cause) {
+    if (cause instanceof RegularFileError)
+      throw new AuthOptionsError(setting, `the file ${cause.message}`, expectation);
     const code = (cause as NodeJS.ErrnoException).code ?? 'unreadable';
     throw new AuthOptionsError(setting, `the file cannot be read: ${code}`, expectation, { cause });
   }

@@ -1,5 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
+import { readRegularFile } from '../core/index.js';
+import { maxKeyFileBytes } from './key-file.js';
 
 /** How key files are looked at. */
 export interface KeyFilesPollInit {
@@ -43,7 +44,7 @@ export class KeyFilesPoll {
 
   async #look(): Promise<void> {
     const paths = this.#init.paths();
-    const texts = await Promise.all(paths.map((path) => readFile(path, 'utf8').catch(() => undefined)));
+    const texts = await Promise.all(paths.map(contentOf));
     if (this.#isClosed || !isDeepStrictEqual(paths, this.#init.paths())) return;
     const isSettled = isDeepStrictEqual(texts, this.#seen);
     this.#seen = texts;
@@ -53,4 +54,12 @@ export class KeyFilesPoll {
     this.#known = texts;
     this.#init.onChange();
   }
+}
+
+/** `undefined` for what cannot be read. */
+async function contentOf(path: string): Promise<string | undefined> {
+  return readRegularFile(path, maxKeyFileBytes).then(
+    (content) => content.toString('latin1'),
+    () => undefined,
+  );
 }

@@ -61,9 +61,9 @@ export class ConfigCentre {
     RemoteSource.of(store)?.watch(log);
     const probation = new ProbationWatch(store, options);
     this.#closers.push(() => probation.close());
-    const { watch, settleMs, pollMs } = options.value;
+    const { watch, settleMs, maxSettleMs, pollMs } = options.value;
     if (directory === undefined || !watch) return;
-    const files = new FileWatch(store, { directory, settleMs, pollMs });
+    const files = new FileWatch(store, { directory, settleMs, maxSettleMs, pollMs });
     this.#closers.push(() => files.close());
   }
 

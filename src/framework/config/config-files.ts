@@ -1,18 +1,21 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readRegularFile, RegularFileError } from '../core/index.js';
 import { ConfigError, type ConfigProblem } from './config.errors.js';
 import type { ConfigLayer } from './layer.js';
-import { yamlLayer } from './yaml-layer.js';
+import { yamlLayer, yamlLimits } from './yaml-layer.js';
 
 /** `application.yaml` and `application-<env>.yaml` of a folder, either of which may be missing. */
 export class ConfigFiles {
   readonly #directory: string;
+  /** Paths of the files, in the order of the layers. */
+  readonly paths: readonly string[];
   /** Names of the layers, the weakest first. */
   readonly #names: readonly string[];
 
   constructor(directory: string, env: string) {
     this.#directory = directory;
     this.#names = ['application', `application-${env}`];
+    this.paths = this.#names.map((name) => join(directory, `${name}.yaml`));
   }
 
   /**
@@ -30,7 +33,13 @@ export class ConfigFiles {
   /** The texts as they are now, for comparison; `undefined` for what is missing or cannot be read. */
   texts(): Promise<readonly (string | undefined)[]> {
     return Promise.all(
-      this.#names.map((name) => readFile(join(this.#directory, `${name}.yaml`), 'latin1').catch(() => undefined)),
+      this.paths.map((path) =>
+        readRegularFile(path, yamlLimits.maxBytes).then(
+          (content) => content.toString('latin1'),
+          // What is wrong with a file is a state too: it changes, and is told when it is read.
+          (error: unknown) => (error instanceof RegularFileError ? `\0${error.message}` : undefined),
+        ),
+      ),
     );
   }
 
@@ -53,10 +62,11 @@ export function problemsIn(reason: unknown): readonly ConfigProblem[] {
 
 async function readIfPresent(path: string): Promise<string | undefined> {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(await readFile(path));
+    return new TextDecoder('utf-8', { fatal: true }).decode(await readRegularFile(path, yamlLimits.maxBytes));
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
+    const { code, message } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT') return undefined;
+    if (error instanceof RegularFileError) throw ConfigError.of(path, message);
     throw ConfigError.of(path, code === 'ERR_ENCODING_INVALID_ENCODED_DATA' ? 'not UTF-8' : `cannot be read (${code})`);
   }
 }

@@ -48,6 +48,16 @@ export class ConfigOptions {
   @Max(10_000)
   readonly settleMs: number = 100;
 
+  /**
+   * How long a change waits at most for the files to be left alone, in ms: what is written to without rest is read then, as
+   * it is at that moment.
+   */
+  @NeedsRestart()
+  @IsInt()
+  @Min(10)
+  @Max(600_000)
+  readonly maxSettleMs: number = 5000;
+
   /** How often the files are looked at without a sign, in ms: network file systems give none. */
   @NeedsRestart()
   @IsInt()

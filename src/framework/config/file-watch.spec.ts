@@ -1,4 +1,5 @@
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { closeSync, mkdirSync, openSync, rmSync, symlinkSync, writeFileSync, writeSync } from 'node:fs';
 import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -33,12 +34,12 @@ describe('FileWatch', () => {
   const file = (name = 'application') => join(directory, `${name}.yaml`);
 
   // Polls are far away, so what is seen was seen by an event, unless a test says otherwise.
-  async function started(timing: { settleMs?: number; pollMs?: number } = {}) {
+  async function started(timing: { settleMs?: number; maxSettleMs?: number; pollMs?: number } = {}) {
     const store = await loadConfig({ directory, environment: { ROOKERY_ENV: 'test' }, argv: [] });
     const live = store.bind('s', SOptions);
     const seen: number[][] = [];
     live.subscribe(({ n, m }) => seen.push([n, m]));
-    watch = new FileWatch(store, { directory, settleMs: 20, pollMs: 60_000, ...timing });
+    watch = new FileWatch(store, { directory, settleMs: 20, maxSettleMs: 60_000, pollMs: 60_000, ...timing });
     await settled(store, live);
     return { store, live, seen };
   }
@@ -109,6 +110,94 @@ describe('FileWatch', () => {
     closeSync(descriptor);
   }
   const slowParts = ['s:\n', '  n: 7', '0', '0', '0', '0', '0', '0\n', '  m: 5\n'];
+
+  // Rewrites the file at every call of `make`, until the test ends.
+  function neverResting(path: string, make: () => string): void {
+    const timer = setInterval(() => writeFileSync(path, make()), 5);
+    leave.push(() => clearInterval(timer));
+  }
+
+  it('reads files that are never left alone, after the longest wait', async () => {
+    await writeFile(file(), 's: { n: 1 }');
+    const { store, live, seen } = await started({ settleMs: 100, maxSettleMs: 400 });
+    let n = 1;
+
+    const beganAtMs = performance.now();
+    neverResting(file(), () => `s: { n: ${(n += 1)} }`);
+    await vi.waitFor(() => expect(live.value.n).toBeGreaterThan(1), waiting);
+    expect(performance.now() - beganAtMs).toBeGreaterThanOrEqual(350);
+    const first = live.value.n;
+    await vi.waitFor(() => expect(live.value.n).toBeGreaterThan(first), waiting);
+
+    expect(store.failures).toEqual([]);
+    expect(seen.every(([value]) => Number(value) >= 1)).toBe(true);
+  });
+
+  it('reads what is changed beside another file that is never left alone', async () => {
+    await writeFile(file(), 's: { n: 1 }');
+    const { live } = await started({ settleMs: 100, maxSettleMs: 400 });
+    let other = 0;
+
+    neverResting(file('application-test'), () => `s: { m: ${(other += 1)} }`);
+    await writeFile(file(), 's: { n: 2 }');
+
+    await vi.waitFor(() => expect(live.value.n).toBe(2), waiting);
+  });
+
+  it('is not held up by other files of the folder', async () => {
+    await writeFile(file(), 's: { n: 1 }');
+    const { live } = await started({ settleMs: 100, maxSettleMs: 60_000 });
+    let other = 0;
+
+    neverResting(join(directory, 'service.log'), () => String((other += 1)));
+    await writeFile(file(), 's: { n: 2 }');
+
+    await vi.waitFor(() => expect(live.value.n).toBe(2), waiting);
+  });
+
+  it.each([
+    ['a FIFO', (path: string) => execFileSync('mkfifo', [path])],
+    ['a device', (path: string) => symlinkSync('/dev/zero', path)],
+    ['a folder', (path: string) => mkdirSync(path)],
+    ['1048577 bytes', (path: string) => writeFileSync(path, `# ${'x'.repeat(1_048_575)}`)],
+  ])('tells of a file that turns into %s, and keeps the values', async (what, make) => {
+    await writeFile(file(), 's: { n: 1 }');
+    const { store, live } = await started();
+
+    await rm(file());
+    make(file());
+    await vi.waitFor(() => expect(store.failures).toHaveLength(1), waiting);
+
+    expect(store.failures[0]?.message).toContain(`${file()}: `);
+    expect(store.failures[0]?.message).toContain(what === '1048577 bytes' ? 'at most 1048576' : `is ${what}`);
+    expect(live.value.n).toBe(1);
+    await rm(file(), { recursive: true });
+    await writeFile(file(), 's: { n: 2 }');
+    await vi.waitFor(() => expect(live.value.n).toBe(2), waiting);
+    expect(store.failures).toEqual([]);
+  });
+
+  it('takes over an edit in place behind symbolic links, and a link on the way that leads elsewhere', async () => {
+    const elsewhere = await mkdtemp(join(tmpdir(), 'watch-target-'));
+    leave.push(() => rmSync(elsewhere, { recursive: true }));
+    for (const n of [1, 2]) {
+      await mkdir(join(elsewhere, `v${n}`));
+      await writeFile(join(elsewhere, `v${n}`, 'settings.yaml'), `s: { n: ${n} }`);
+    }
+    await symlink('v1', join(elsewhere, 'current'));
+    await symlink(join(elsewhere, 'current/settings.yaml'), join(elsewhere, 'link.yaml'));
+    await symlink(join(elsewhere, 'link.yaml'), file());
+    const { live } = await started();
+    expect(live.value.n).toBe(1);
+
+    await writeFile(join(elsewhere, 'v1/settings.yaml'), 's: { n: 10 }');
+    await vi.waitFor(() => expect(live.value.n).toBe(10), waiting);
+    await symlink('v2', join(elsewhere, 'next'));
+    await rename(join(elsewhere, 'next'), join(elsewhere, 'current'));
+    await vi.waitFor(() => expect(live.value.n).toBe(2), waiting);
+    await writeFile(join(elsewhere, 'v2/settings.yaml'), 's: { n: 20 }');
+    await vi.waitFor(() => expect(live.value.n).toBe(20), waiting);
+  });
 
   it('applies nothing half-written that events tell of', async () => {
     await writeFile(file(), 's: { n: 1 }');
@@ -225,7 +314,7 @@ describe('FileWatch', () => {
     await watch?.close();
     await watch?.close();
     await writeFile(file(), 's: { n: 2 }');
-    const other = new FileWatch(store, { directory, settleMs: 10, pollMs: 60_000 });
+    const other = new FileWatch(store, { directory, settleMs: 10, maxSettleMs: 60_000, pollMs: 60_000 });
     await vi.waitFor(() => expect(applied).toHaveBeenCalledOnce(), waiting);
     await other.close();
 

@@ -1,16 +1,17 @@
-import { type FSWatcher, watch } from 'node:fs';
-import { stat } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { ConfigFiles } from './config-files.js';
 import { ConfigError } from './config.errors.js';
 import type { ConfigStore } from './config-store.js';
 import type { ConfigLayer } from './layer.js';
+import { inodeOf, PathWatch } from './path-watch.js';
 
 /** Where the files are and how they are looked at. */
 export interface FileWatchOptions {
   readonly directory: string;
   /** Quiet time after a change before the files are read, in ms. */
   readonly settleMs: number;
+  /** Time after which files that are never left alone are read all the same, in ms. */
+  readonly maxSettleMs: number;
   /** Time after which they are read without a sign, in ms. */
   readonly pollMs: number;
 }
@@ -20,26 +21,29 @@ const source = 'files';
 // A writer empties a file first and then fills it: an empty one must stay so for this many quiet times.
 const emptyRounds = 10;
 
+// Between two looks at what changes while it is read.
+const shortestMs = 10;
+
 /**
  * Makes the files of the configuration its centre: an edit is applied as one change, by whatever way it is made: rewriting,
- * renaming over, Kubernetes' swap of its `..data` link. The directory is watched, not the files, for all but the first
- * replace what a watched file was.
+ * renaming over, Kubernetes' swap of its `..data` link, also behind symbolic links.
  *
  * Nothing half-written is applied: files are read when they have been left alone for `settleMs`, twice with the same
- * result. What is wrong is told to the store (`failures`), and the values in force stay.
+ * result. Files that are never left alone are read after `maxSettleMs`, as they are at that moment. What is wrong is told to the store (`failures`), and the values in force stay.
  */
 export class FileWatch {
   readonly #store: ConfigStore;
   readonly #options: FileWatchOptions;
   readonly #files: ConfigFiles;
-  #watcher: FSWatcher | undefined;
-  #watched: number | undefined;
+  readonly #paths = new PathWatch(() => this.#onEvent());
   #timer: NodeJS.Timeout | undefined;
   #texts: readonly (string | undefined)[] = [];
   #applied: readonly (string | undefined)[] | undefined;
   /** What was read and kept out. */
   #refused: readonly ConfigLayer[] | undefined;
   #rounds = 0;
+  /** Since when there is a change that is not applied. */
+  #restlessSinceMs: number | undefined;
   #isGone = false;
   #isLooking = false;
   #hasEvent = false;
@@ -58,7 +62,7 @@ export class FileWatch {
   async close(): Promise<void> {
     this.#isClosed = true;
     clearTimeout(this.#timer);
-    this.#watcher?.close();
+    this.#paths.close();
     await this.#running;
   }
 
@@ -77,42 +81,66 @@ export class FileWatch {
     const afterMs = await this.#look();
     this.#isLooking = false;
     // What came meanwhile was perhaps not seen.
-    this.#plan(this.#hasEvent ? this.#options.settleMs : afterMs);
+    this.#plan(this.#hasEvent ? this.#settleMs() : afterMs);
   }
 
   #onEvent(): void {
     // What is being looked at may be half of it.
     this.#rounds = 0;
+    this.#restlessSinceMs ??= performance.now();
     if (this.#isLooking) this.#hasEvent = true;
-    else this.#plan(this.#options.settleMs);
+    else this.#plan(this.#settleMs());
+  }
+
+  /** The quiet time to wait for, or what is left of the longest wait, in ms. */
+  #settleMs(): number {
+    const { settleMs, maxSettleMs } = this.#options;
+    return Math.min(settleMs, Math.max(shortestMs, maxSettleMs - this.#restlessMs()));
+  }
+
+  #restlessMs(): number {
+    return this.#restlessSinceMs === undefined ? 0 : performance.now() - this.#restlessSinceMs;
   }
 
   /** @returns the time until the next look, in ms */
   async #look(): Promise<number> {
-    const { directory, pollMs, settleMs } = this.#options;
-    await this.#watchAgain();
+    const { directory, pollMs } = this.#options;
+    // Before the files are read: what changes after that is told.
+    await this.#paths.follow(this.#files.paths);
+    const inode = await inodeOf(directory);
     const texts = await this.#files.texts();
     if (this.#isClosed) return pollMs;
-    if (isDeepStrictEqual(texts, this.#applied) && !this.#isGone) return this.#retry(pollMs);
+    if (isDeepStrictEqual(texts, this.#applied) && !this.#isGone) {
+      this.#restlessSinceMs = undefined;
+      return this.#retry(pollMs);
+    }
+    this.#restlessSinceMs ??= performance.now();
     this.#rounds = isDeepStrictEqual(texts, this.#texts) ? this.#rounds + 1 : 0;
     this.#texts = texts;
-    if (this.#rounds < this.#roundsFor(texts)) return settleMs;
+    if (this.#rounds < this.#roundsFor(texts)) return this.#settleMs();
     this.#rounds = 0;
     // A volume that is no longer mounted is no decision to go back to the defaults.
-    if (this.#watched === undefined && this.#applied?.some((text) => text !== undefined) === true) {
+    if (inode === undefined && this.#applied?.some((text) => text !== undefined) === true) {
       this.#isGone = true;
       this.#store.fail(source, ConfigError.of(directory, 'is gone (expected: the folder of the configuration)'));
       return pollMs;
     }
-    await this.#apply(texts);
-    return this.#applied === undefined ? settleMs : pollMs;
+    if (!(await this.#apply(texts))) return this.#settleMs();
+    this.#restlessSinceMs = undefined;
+    return pollMs;
   }
 
+  // One that is found empty by chance amid rewriting must not be taken for emptied: it is waited for twice as long.
   #roundsFor(texts: readonly (string | undefined)[]): number {
-    return texts.some((text, index) => (text ?? '') === '' && (this.#applied?.[index] ?? '') !== '') ? emptyRounds : 1;
+    const isEmptied = texts.some((text, index) => (text ?? '') === '' && (this.#applied?.[index] ?? '') !== '');
+    const longestMs = this.#options.maxSettleMs * (isEmptied ? 2 : 1);
+    if (this.#restlessMs() >= longestMs) return 0;
+    return isEmptied ? emptyRounds : 1;
   }
 
-  async #apply(texts: readonly (string | undefined)[]): Promise<void> {
+  /** @returns false where the files changed while they were read */
+  async #apply(texts: readonly (string | undefined)[]): Promise<boolean> {
+    const before = this.#applied;
     this.#rounds = 0;
     this.#applied = texts;
     this.#isGone = false;
@@ -121,8 +149,8 @@ export class FileWatch {
       const layers = await this.#files.read();
       // Changed between the two reads: the next look sees it.
       if (!isDeepStrictEqual(await this.#files.texts(), texts)) {
-        this.#applied = undefined;
-        return;
+        this.#applied = before;
+        return false;
       }
       this.#refused = layers;
       this.#store.apply(layers, { source });
@@ -130,6 +158,7 @@ export class FileWatch {
     } catch (error) {
       this.#store.fail(source, error);
     }
+    return true;
   }
 
   // What can be read and was kept out may be right when another source has changed, or a subscriber takes it now. The store
@@ -143,29 +172,5 @@ export class FileWatch {
       // The store has told why.
     }
     return pollMs;
-  }
-
-  // A directory made anew is another one; one that was not there may have come.
-  async #watchAgain(): Promise<void> {
-    const inode = await stat(this.#options.directory).then(
-      ({ ino }) => ino,
-      () => undefined,
-    );
-    if (this.#isClosed || (inode === this.#watched && this.#watcher !== undefined)) return;
-    this.#watcher?.close();
-    this.#watcher = undefined;
-    this.#watched = inode;
-    if (inode === undefined) return;
-    try {
-      const watcher = watch(this.#options.directory, { persistent: false }, () => this.#onEvent());
-      // It went away, or the system has no more watches: the poll goes on.
-      watcher.on('error', () => {
-        watcher.close();
-        if (this.#watcher === watcher) this.#watcher = undefined;
-      });
-      this.#watcher = watcher;
-    } catch {
-      this.#watched = undefined;
-    }
   }
 }

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readRegularFile } from '../core/index.js';
 import { NacosOptionError, type NacosOptions, type NacosTls, parseNacosServer } from '../nacos/index.js';
 import type { ConfigDriver } from './config.driver.js';
 import { ConfigError } from './config.errors.js';
@@ -69,10 +69,13 @@ async function tlsOf({
   };
 }
 
+// A bundle of all public authorities has a quarter of it.
+const maxPemBytes = 1_048_576;
+
 async function pem(setting: string, file: string | undefined): Promise<string | undefined> {
   if (file === undefined) return undefined;
   try {
-    return await readFile(file, 'utf8');
+    return (await readRegularFile(file, maxPemBytes)).toString();
   } catch {
     throw ConfigError.of(`nacos.tls.${setting}`, `${JSON.stringify(file)} (expected: a readable file)`);
   }

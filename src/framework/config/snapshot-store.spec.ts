@@ -92,7 +92,7 @@ describe('SnapshotStore', () => {
   it('says that it cannot be read', async () => {
     await mkdir(file, { recursive: true });
 
-    expect(await complaint(store().read())).toBe(`${file}: the snapshot cannot be read (EISDIR)`);
+    expect(await complaint(store().read())).toBe(`${file}: the snapshot is a folder (expected: a regular file)`);
   });
 
   it('does not follow a link that waits where the new file is written', async () => {

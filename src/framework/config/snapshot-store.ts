@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { readRegularFile, RegularFileError } from '../core/index.js';
 import { ConfigError } from './config.errors.js';
 import type { RemoteContent } from './config.driver.js';
 
@@ -56,9 +57,10 @@ export class SnapshotStore {
     const { file, namespace } = this.#options;
     let text: string;
     try {
-      text = await readFile(file, 'utf8');
+      text = (await readRegularFile(file, maxBytes)).toString();
     } catch (error) {
       if (codeOf(error) === 'ENOENT') return undefined;
+      if (error instanceof RegularFileError) throw ConfigError.of(file, `the snapshot ${error.message}`);
       throw ConfigError.of(file, `the snapshot cannot be read (${codeOf(error)})`);
     }
     const { head, body } = parts(text);

@@ -40,6 +40,7 @@ export { constant, type Live, type LiveListener, type LiveSubscriber, LiveValue,
 export { Lifecycle, type Phase } from './lifecycle.js';
 export { type Probe, type ProbeKind, ProbeRegistry } from './probes.js';
 export { type Metric, MetricRegistry, type MetricSample, type MetricSource, type MetricType } from './metrics.js';
+export { readRegularFile, readRegularFileSync, RegularFileError } from './regular-file.js';
 export { HealthSource } from './health-source.js';
 export { metadataKeys } from './metadata.js';
 export {

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import {
   ConfigError,
   type ConfigStore,
@@ -8,6 +7,7 @@ import {
   loadConfig,
   NacosConfig,
 } from '../config/index.js';
+import { readRegularFile, RegularFileError } from '../core/index.js';
 
 /** What to publish, and where the settings of the centre are. */
 export interface PublishCommand {
@@ -47,10 +47,14 @@ export async function publishDocument(command: PublishCommand, environment: Envi
   }
 }
 
+// What Nacos takes.
+const maxDocumentBytes = 1_048_576;
+
 async function readDocument(file: string): Promise<string> {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(await readFile(file));
+    return new TextDecoder('utf-8', { fatal: true }).decode(await readRegularFile(file, maxDocumentBytes));
   } catch (error) {
+    if (error instanceof RegularFileError) throw ConfigError.of(file, error.message);
     throw ConfigError.of(file, `cannot be read: ${(error as NodeJS.ErrnoException).code ?? 'unknown'}`);
   }
 }

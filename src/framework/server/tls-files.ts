@@ -1,7 +1,8 @@
 import { createHash, X509Certificate } from 'node:crypto';
-import { type FSWatcher, readFileSync, realpathSync, watch } from 'node:fs';
+import { type FSWatcher, realpathSync, watch } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { createSecureContext } from 'node:tls';
+import { readRegularFileSync } from '../core/index.js';
 import { TlsFilesError } from './server.errors.js';
 import type { TlsOptions } from './server.options.js';
 
@@ -24,6 +25,9 @@ export interface TlsFilesTiming {
   /** Time after which they are read without a sign, in ms: network file systems give none. */
   readonly pollMs?: number;
 }
+
+// A bundle of all public authorities has a quarter of it.
+const maxPemBytes = 1_048_576;
 
 /**
  * Keeps the TLS files read. The directories are watched, not the files: a rename, and the swap of Kubernetes' `..data`
@@ -137,7 +141,7 @@ function readTlsFiles(options: TlsOptions): TlsMaterial {
 function readPem(setting: keyof TlsOptions, file: string | undefined): Buffer {
   let content: Buffer;
   try {
-    content = readFileSync(String(file));
+    content = readRegularFileSync(String(file), maxPemBytes);
   } catch (cause) {
     throw new TlsFilesError(`server.tls.${setting}`, String(file), 'a readable file', { cause });
   }
