@@ -23,6 +23,18 @@ export {
   parseGrpcTimeout,
   parseRequestTimeout,
 } from './deadline.js';
+export {
+  entityTagsOf,
+  isPrintable,
+  isToken,
+  listOf,
+  mediaTypeOf,
+  type Parameterized,
+  parameterized,
+  parseHttpDate,
+  trimOws,
+  weightedListOf,
+} from './field-values.js';
 export { TimerWheel, WheelEntry } from './timer-wheel.js';
 export { newRequestId, type TraceContext, traceFrom, traceparentOf } from './trace.js';
 export type { Principal } from './principal.js';
