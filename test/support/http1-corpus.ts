@@ -80,6 +80,14 @@ export const malformed: Readonly<Record<string, readonly [kind: string, bytes: s
     'malformed',
     'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n',
   ],
+  'chunked behind a no-break space': [
+    'malformed',
+    'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: \xa0chunked\r\n\r\n0\r\n\r\n',
+  ],
+  'chunked before a no-break space': [
+    'malformed',
+    'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\xa0\r\n\r\n0\r\n\r\n',
+  ],
   'chunked before another coding': [
     'malformed',
     'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, gzip\r\n\r\n0\r\n\r\n',
@@ -199,6 +207,12 @@ export const malformed: Readonly<Record<string, readonly [kind: string, bytes: s
   'a fragment': ['malformed', 'GET /a#b HTTP/1.1\r\nHost: a\r\n\r\n'],
   'NUL in the target': ['malformed', 'GET /a\0b HTTP/1.1\r\nHost: a\r\n\r\n'],
   'a byte above ASCII in the target': ['malformed', 'GET /\xe9 HTTP/1.1\r\nHost: a\r\n\r\n'],
+  'a backslash in the path': ['malformed', 'GET /a\\b HTTP/1.1\r\nHost: a\r\n\r\n'],
+  'a quotation mark in the path': ['malformed', 'GET /a"b HTTP/1.1\r\nHost: a\r\n\r\n'],
+  'braces in the path': ['malformed', 'GET /{a} HTTP/1.1\r\nHost: a\r\n\r\n'],
+  'DEL in the target': ['malformed', 'GET /a\x7fb HTTP/1.1\r\nHost: a\r\n\r\n'],
+  'a fragment behind a query': ['malformed', 'GET /a?b#c HTTP/1.1\r\nHost: a\r\n\r\n'],
+  'a byte above ASCII in the query': ['malformed', 'GET /?\xe9 HTTP/1.1\r\nHost: a\r\n\r\n'],
   'a target without a slash': ['malformed', 'GET a HTTP/1.1\r\nHost: a\r\n\r\n'],
   'an asterisk for another method': ['malformed', 'GET * HTTP/1.1\r\nHost: a\r\n\r\n'],
   'another scheme': ['malformed', 'GET ftp://a/ HTTP/1.1\r\nHost: a\r\n\r\n'],
@@ -227,9 +241,25 @@ export const malformed: Readonly<Record<string, readonly [kind: string, bytes: s
   'a path in host': ['malformed', 'GET / HTTP/1.1\r\nHost: a/b\r\n\r\n'],
   'user information in host': ['malformed', 'GET / HTTP/1.1\r\nHost: u@a\r\n\r\n'],
   'a port that is none': ['malformed', 'GET / HTTP/1.1\r\nHost: a:b\r\n\r\n'],
+  'half an escape in host': ['malformed', 'GET / HTTP/1.1\r\nHost: a%2\r\n\r\n'],
+  'a no-break space before host': ['malformed', 'GET / HTTP/1.1\r\nHost: \xa0a\r\n\r\n'],
   'absolute form with another host': ['malformed', 'GET http://b/ HTTP/1.1\r\nHost: a\r\n\r\n'],
   'absolute form with an empty host': ['malformed', 'GET http://b/ HTTP/1.1\r\nHost:\r\n\r\n'],
   'absolute form without host': ['host', 'GET http://b/ HTTP/1.1\r\n\r\n'],
+
+  // What can be there once.
+  'two authorizations': [
+    'repeated',
+    'GET / HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer a\r\nAuthorization: Bearer b\r\n\r\n',
+  ],
+  'the same authorization twice': [
+    'repeated',
+    'GET / HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer a\r\nX: b\r\nauthorization: Bearer a\r\n\r\n',
+  ],
+  'two content-types': [
+    'repeated',
+    'POST / HTTP/1.1\r\nHost: a\r\nContent-Type: a/b\r\nContent-Type: c/d\r\nContent-Length: 1\r\n\r\nx',
+  ],
 
   // Sizes.
   'a long target': ['headers-too-large', `GET /${'a'.repeat(16_384)} HTTP/1.1\r\nHost: a\r\n\r\n`],

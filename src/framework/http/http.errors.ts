@@ -40,7 +40,7 @@ export class MalformedUrlError extends RookeryError {
   }
 }
 
-/** The body is in a format that this path does not read. Send `application/json` to a route, gRPC or gRPC-Web to an RPC. */
+/** The body is in a format that this path does not read, or `content-type` is not one media type. Send `application/json` to a route, gRPC or gRPC-Web to an RPC. */
 export class UnsupportedContentTypeError extends RookeryError {
   static override readonly reason = 'UNSUPPORTED_CONTENT_TYPE';
   static override readonly status = Status.InvalidArgument;
@@ -63,7 +63,7 @@ export class MalformedRequestTimeoutError extends RookeryError {
   }
 }
 
-/** The bytes on the connection are not HTTP, or a header that HTTP requires, `host`, is missing or there twice. */
+/** The bytes on the connection are not HTTP, `host` is missing, or a header that can be there once (`host`, `authorization`, `content-type`) is there twice. */
 export class MalformedRequestError extends RookeryError {
   static override readonly reason = 'MALFORMED_REQUEST';
   static override readonly status = Status.InvalidArgument;

@@ -43,6 +43,8 @@ describe('RouteTable', () => {
     ['/users/', []],
     ['/users/5/x', []],
     ['/files/a/b', ['GET']],
+    ['/files/', ['GET']],
+    ['/files', []],
     ['/nothing', []],
   ])('knows the methods of %s', (path, methods) => {
     expect(table.methodsOf(path)).toEqual(methods);

@@ -36,7 +36,7 @@ export interface Http1Facts {
 }
 
 /** What a request says before its body. */
-export interface RestHead extends Http2RequestHead {
+export interface RestHead extends Omit<Http2RequestHead, 'repeated'> {
   /** Not there on HTTP/2. */
   readonly http1?: Http1Facts;
 }

@@ -41,9 +41,9 @@ export class RouteTable {
 
 function matches(pattern: readonly string[], path: readonly string[]): boolean {
   for (const [index, segment] of pattern.entries()) {
-    if (segment === '*') return true;
     const part = path[index];
     if (part === undefined) return false;
+    if (segment === '*') return true;
     if (segment.startsWith(':') ? part === '' : segment !== part) return false;
   }
   return pattern.length === path.length;

@@ -9,6 +9,9 @@ export const FieldKind = {
   connection: 4,
   upgrade: 5,
   expect: 6,
+  /** Who calls, and what the body is: two answers to that are none, RFC 9110 section 5.3. */
+  authorization: 7,
+  contentType: 8,
 } as const;
 
 export interface FieldName {
@@ -24,6 +27,8 @@ const kinds = new Map<string, number>([
   ['connection', FieldKind.connection],
   ['upgrade', FieldKind.upgrade],
   ['expect', FieldKind.expect],
+  ['authorization', FieldKind.authorization],
+  ['content-type', FieldKind.contentType],
 ]);
 
 // Names that clients use number dozens. A peer that invents names drives them out for as long as it does.

@@ -1,4 +1,15 @@
-import { carriageReturn, colon, del, hash as numberSign, lineFeed, space, tab, tokenLower } from './characters.js';
+import {
+  carriageReturn,
+  colon,
+  del,
+  isBlank,
+  lineFeed,
+  space,
+  tab,
+  TargetPart,
+  targetPart,
+  tokenLower,
+} from './characters.js';
 import { FieldKind, type FieldName, fieldName, nextHash } from './field-names.js';
 import { type Http1Refusal, type Http1RefusalKind, refusal } from './refusal.js';
 
@@ -59,6 +70,7 @@ export class HeadReader {
   /** Offset of the part that is being read. */
   #partAt = 0;
   #hash = 0;
+  #isInQuery = false;
   #emptyLines = 0;
 
   /** Makes ready for a head. */
@@ -76,9 +88,12 @@ export class HeadReader {
     return this.#part > Part.emptyLineEnd;
   }
 
-  /** One of the fields is heeded by HTTP/1.1 itself. */
+  /** One of the fields says where a message ends or whom it is for. */
   get hasSpecial(): boolean {
-    for (let i = 0; i < this.fieldCount; i += 1) if (this.names[i]?.kind !== FieldKind.plain) return true;
+    for (let i = 0; i < this.fieldCount; i += 1) {
+      const kind = this.names[i]?.kind ?? FieldKind.plain;
+      if (kind !== FieldKind.plain && kind < FieldKind.authorization) return true;
+    }
     return false;
   }
 
@@ -158,11 +173,14 @@ export class HeadReader {
 
   #target(bytes: Buffer, start: number, from: number, end: number): number {
     let at = from;
-    let byte = 0;
-    while (at < end && (byte = bytes[at] as number) > space && byte < del && byte !== numberSign) at += 1;
+    if (!this.#isInQuery) {
+      while (at < end && targetPart[bytes[at] as number] === TargetPart.path) at += 1;
+      this.#isInQuery = at < end && targetPart[bytes[at] as number] === TargetPart.queryMark;
+    }
+    if (this.#isInQuery) while (at < end && targetPart[bytes[at] as number] !== TargetPart.nothing) at += 1;
     if (at === end) return at;
-    if (byte !== space)
-      return this.#fail('malformed', 'target: forbidden character (expected: visible ASCII, no fragment)');
+    if (bytes[at] !== space)
+      return this.#fail('malformed', 'target: forbidden character (expected: a path and a query of RFC 3986)');
     if (at - start === this.#partAt) return this.#fail('malformed', 'target: empty');
     this.targetEnd = at - start;
     this.#next(Part.version, start, at + 1);
@@ -264,10 +282,7 @@ export class HeadReader {
     this.#at = 0;
     this.#partAt = 0;
     this.#hash = 0;
+    this.#isInQuery = false;
     this.#emptyLines = 0;
   }
-}
-
-function isBlank(byte: number): boolean {
-  return byte === space || byte === tab;
 }

@@ -19,6 +19,7 @@ export class Http1Counters {
   readonly refused: Record<Http1RefusalKind, number> = {
     malformed: 0,
     host: 0,
+    repeated: 0,
     'headers-too-large': 0,
     timeout: 0,
     version: 0,

@@ -3,6 +3,8 @@ export type Http1RefusalKind =
   | 'malformed'
   /** Not exactly one `host`; the head is whole. */
   | 'host'
+  /** A field that can be there once is there twice; the head is whole. */
+  | 'repeated'
   /** Of the headers, or of the trailers. */
   | 'headers-too-large'
   /** Headers or body have not come in time. */
@@ -22,6 +24,7 @@ export interface Http1Refusal {
 const statuses: Record<Http1RefusalKind, number> = {
   malformed: 400,
   host: 400,
+  repeated: 400,
   timeout: 408,
   'headers-too-large': 431,
   'transfer-coding': 501,

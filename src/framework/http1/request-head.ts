@@ -1,4 +1,5 @@
 import { refusal, type Http1Refusal } from './refusal.js';
+import { lowerList } from './characters.js';
 import { FieldKind, type FieldName } from './field-names.js';
 import type { HeadReader } from './head-reader.js';
 
@@ -118,6 +119,8 @@ function heedFields(head: RequestHead, names: readonly FieldName[]): Http1Refusa
   let length = none;
   let codings = '';
   let hasUpgrade = false;
+  let seen = 0;
+  let repeated = '';
   for (let i = 1; i < head.fields.length; i += 2) {
     const { kind } = names[i >>> 1] as FieldName;
     if (kind === FieldKind.plain) continue;
@@ -133,22 +136,30 @@ function heedFields(head: RequestHead, names: readonly FieldName[]): Http1Refusa
     } else if (kind === FieldKind.transferEncoding) codings += `${codings === '' ? '' : ','}${value || ','}`;
     else if (kind === FieldKind.connection) heedConnection(head, value);
     else if (kind === FieldKind.upgrade) hasUpgrade = true;
-    else if (head.httpVersionMinor === 1) head.expectsContinue ||= continueExpected.test(value);
+    else if (kind === FieldKind.expect) head.expectsContinue ||= expectsContinue(head, value);
+    else {
+      if ((seen & (1 << kind)) !== 0) repeated = (names[i >>> 1] as FieldName).name;
+      seen |= 1 << kind;
+    }
   }
   head.wantsUpgrade &&= hasUpgrade && head.httpVersionMinor === 1;
   if (hosts > 1 || (hosts === 0 && head.httpVersionMinor === 1))
     return refusal('host', `the request has ${hosts} host headers (expected: 1)`);
   if (hosts > 0 && !isHost(head.authority)) return malformed('host: not a host with or without a port');
   head.bodyBytes = length === none ? 0 : length;
-  return codings === '' ? undefined : heedCodings(head, codings, length !== none);
+  const wrongCodings = codings === '' ? undefined : heedCodings(head, codings, length !== none);
+  if (wrongCodings !== undefined || repeated === '') return wrongCodings;
+  return refusal('repeated', `${repeated}: more than one (expected: one)`);
 }
 
-const continueExpected = /(^|\W)100-continue(\W|$)/i;
+// RFC 9110 section 10.1.1. What else it asks for is for others to refuse.
+function expectsContinue(head: RequestHead, value: string): boolean {
+  return head.httpVersionMinor === 1 && lowerList(value).includes('100-continue');
+}
 
 function heedConnection(head: RequestHead, value: string): void {
   if (value === 'keep-alive' && head.httpVersionMinor === 1) return;
-  for (const each of value.toLowerCase().split(',')) {
-    const option = each.trim();
+  for (const option of lowerList(value)) {
     if (option === 'upgrade') head.wantsUpgrade = true;
     else if (option === 'close') head.isClosing = true;
     else if (option === 'keep-alive') head.isKeptAlive = true;
@@ -159,10 +170,7 @@ function heedConnection(head: RequestHead, value: string): void {
 function heedCodings(head: RequestHead, codings: string, hasLength: boolean): Http1Refusal | undefined {
   if (head.httpVersionMinor === 0) return malformed('transfer-encoding: not in HTTP/1.0');
   if (hasLength) return malformed('transfer-encoding: with content-length (expected: one of them)');
-  const list = codings
-    .toLowerCase()
-    .split(',')
-    .map((each) => each.trim());
+  const list = lowerList(codings);
   if (list.at(-1) !== 'chunked' || list.indexOf('chunked') < list.length - 1) {
     return malformed('transfer-encoding: other than chunked once at the end');
   }
@@ -172,7 +180,8 @@ function heedCodings(head: RequestHead, codings: string, hasLength: boolean): Ht
 }
 
 // RFC 3986 section 3.2.2 and 3.2.3, without user information, which has no business there: RFC 9110 section 4.2.4.
-const hostForm = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~!$&'()*+,;=%]*)(?::\d{0,5})?$/;
+const hostForm =
+  /^(?:\[(?:[0-9A-Fa-f:.]+(?:%25[\w.~%-]+)?|[Vv][0-9A-Fa-f]+\.[\w.~!$&'()*+,;=:-]+)\]|(?:[\w.~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*)(?::\d{0,5})?$/;
 const absoluteForm = /^https?:\/\/([^/?]+)([/?].*)?$/i;
 let lastHost = '';
 

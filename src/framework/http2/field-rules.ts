@@ -11,6 +11,9 @@ export const FieldKind = {
   host: 8,
   contentLength: 9,
   malformedValue: 10,
+  /** Who calls, and what the body is: two answers to that are none, RFC 9110 section 5.3. */
+  authorization: 11,
+  contentType: 12,
 } as const;
 
 // RFC 9113 section 8.2.2.
@@ -24,6 +27,8 @@ const kinds = new Map<string, number>([
   ['te', FieldKind.te],
   ['host', FieldKind.host],
   ['content-length', FieldKind.contentLength],
+  ['authorization', FieldKind.authorization],
+  ['content-type', FieldKind.contentType],
   ...connectionSpecific.map((name) => [name, FieldKind.connectionSpecific] as const),
 ]);
 
@@ -48,14 +53,15 @@ const schemePattern = /^[a-z][a-z0-9+.-]*$/i;
  * Host and port of RFC 3986 sections 3.2.2 and 3.2.3, without the user before them, which is deprecated and not to be
  * sent: RFC 9113 section 8.3.1. RFC 9110 section 7.2 says the same of `host`.
  */
-const authorityPattern = /^(?:\[[\w.~!$&'()*+,;=:%-]+\]|(?:[\w.~!$&'()*+,;=-]|%[\da-f]{2})*)(?::\d*)?$/i;
+const authorityPattern =
+  /^(?:\[(?:[0-9a-f:.]+(?:%25[\w.~%-]+)?|v[0-9a-f]+\.[\w.~!$&'()*+,;=:-]+)\]|(?:[\w.~!$&'()*+,;=-]|%[0-9a-f]{2})*)(?::\d{0,5})?$/i;
 
 // RFC 9113 section 8.3.1; what may be empty or missing when depends on the rest of the request.
 function isValueOf(kind: number, value: string): boolean {
   if (kind === FieldKind.method) return isToken(value);
   if (kind === FieldKind.scheme) return schemePattern.test(value);
   if (kind === FieldKind.authority || kind === FieldKind.host) return authorityPattern.test(value);
-  if (kind === FieldKind.path) return value === '*' || (value.charCodeAt(0) === slash && isVisible(value));
+  if (kind === FieldKind.path) return value === '*' || (value.charCodeAt(0) === slash && isTarget(value));
   return kind === FieldKind.malformed || isFieldValue(value);
 }
 
@@ -77,20 +83,18 @@ function isFieldName(name: string): boolean {
   return name.length > 0;
 }
 
-const nul = 0x00;
-const lineFeed = 0x0a;
-const carriageReturn = 0x0d;
 const space = 0x20;
 const tab = 0x09;
 const slash = 0x2f;
+const del = 0x7f;
 
-/** Nothing that ends a line, and no white space at the ends: RFC 9113 section 8.2.1. */
+/** No control character but HTAB, and no white space at the ends: RFC 9113 section 8.2.1, RFC 9110 section 5.5. */
 export function isFieldValue(value: string): boolean {
   const last = value.length - 1;
   if (last < 0) return true;
   for (let i = 0; i <= last; i += 1) {
     const char = value.charCodeAt(i);
-    if (char <= carriageReturn && (char === nul || char === lineFeed || char === carriageReturn)) return false;
+    if (char < space ? char !== tab : char === del) return false;
   }
   return !isBlank(value.charCodeAt(0)) && !isBlank(value.charCodeAt(last));
 }
@@ -99,13 +103,24 @@ function isBlank(char: number): boolean {
   return char === space || char === tab;
 }
 
-/** What may stand in `:path`: neither white space nor controls. */
-function isVisible(value: string): boolean {
-  for (let i = 0; i < value.length; i += 1) {
-    const char = value.charCodeAt(i);
-    if (char <= space || char === 0x7f) return false;
-  }
-  return true;
+const TargetPart = { path: 1, query: 2, queryMark: 3 } as const;
+
+/** What a byte of a target may be part of, as in HTTP/1.1: RFC 3986 sections 3.3 and 3.4, and what browsers send unescaped besides. */
+const targetPart = new Uint8Array(128);
+for (let byte = 0x21; byte < del; byte += 1) targetPart[byte] = TargetPart.path;
+for (const char of '"<>\\`{}') targetPart[char.charCodeAt(0)] = TargetPart.query;
+targetPart[0x23] = 0;
+targetPart[0x3f] = TargetPart.queryMark;
+
+/** What may stand in `:path`: a path and a query, both of ASCII, and no fragment. */
+function isTarget(value: string): boolean {
+  const { length } = value;
+  let at = 0;
+  while (at < length && targetPart[value.charCodeAt(at)] === TargetPart.path) at += 1;
+  if (at === length) return true;
+  if (targetPart[value.charCodeAt(at)] !== TargetPart.queryMark) return false;
+  while (at < length && (targetPart[value.charCodeAt(at)] ?? 0) !== 0) at += 1;
+  return at === length;
 }
 
 /** The token of RFC 9110 section 5.6.2. */

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { controls } from '../../../test/support/wire-requests.js';
 import { judgeField } from './field-rules.js';
 import { FieldCollector, type Http2RequestHead, unknownLength } from './request-head.js';
 
@@ -118,6 +119,14 @@ describe('FieldCollector', () => {
     ['an empty :path', withValue(':path', '')],
     ['a :path without a slash', withValue(':path', 'a')],
     ['a :path with a blank', withValue(':path', '/a b')],
+    ['a fragment in :path', withValue(':path', '/a#b')],
+    ['a fragment behind the query in :path', withValue(':path', '/a?b#c')],
+    ['a byte above 127 in :path', withValue(':path', '/\u00e4')],
+    ['a byte above 127 in the query of :path', withValue(':path', '/?\u00e4')],
+    ['a backslash in the path of :path', withValue(':path', '/a\\b')],
+    ['a quotation mark in the path of :path', withValue(':path', '/a"b')],
+    ['DEL in :path', withValue(':path', '/a\x7f')],
+    ['DEL in the query of :path', withValue(':path', '/?\x7f')],
     ['an asterisk outside of OPTIONS', withValue(':path', '*')],
     ['a user in :authority', withValue(':authority', 'me@example')],
     ['a path in :authority', withValue(':authority', 'example/a')],
@@ -152,6 +161,10 @@ describe('FieldCollector', () => {
     ['a line feed in a value', [...pseudo, ['x-a', 'a\nb']]],
     ['a carriage return in a value', [...pseudo, ['x-a', 'a\rb']]],
     ['NUL in a value', [...pseudo, ['x-a', 'a\0b']]],
+    ...controls.map((each): [string, Lines] => [
+      `the control character ${each.charCodeAt(0)} in a value`,
+      [...pseudo, ['x-a', `a${each}b`]],
+    ]),
     ['a blank before a value', [...pseudo, ['x-a', ' a']]],
     ['a tab after a value', [...pseudo, ['x-a', 'a\t']]],
     ['connection', [...pseudo, ['connection', 'close']]],
@@ -163,6 +176,11 @@ describe('FieldCollector', () => {
     ['host that differs from :authority', [...pseudo, ['host', 'other']]],
     ['host twice', [...pseudo, ['host', 'example:80'], ['host', 'example:80']]],
     ['content-length that is no number', [...pseudo, ['content-length', '+1']]],
+    ['the same content-length twice', [...pseudo, ['content-length', '1'], ['content-length', '1']]],
+    ['a list of content-lengths', [...pseudo, ['content-length', '1, 1']]],
+    ['a no-break space before content-length', [...pseudo, ['content-length', '\u00a01']]],
+    ['a no-break space before te', [...pseudo, ['te', '\u00a0trailers']]],
+    ['a no-break space before host', [...without(':authority'), ['host', '\u00a0a']]],
     ['two content-lengths', [...pseudo, ['content-length', '1'], ['content-length', '2']]],
     [
       'CONNECT with a path',
@@ -179,9 +197,35 @@ describe('FieldCollector', () => {
         [':authority', 'a'],
       ],
     ],
+    [
+      'CONNECT without a host',
+      [
+        [':method', 'CONNECT'],
+        [':authority', ':80'],
+      ],
+    ],
     ['CONNECT without authority', [[':method', 'CONNECT']]],
   ])('refuses a request with %s', (_what, lines) => {
     expect(collect(lines).head).toBeUndefined();
+  });
+
+  it.each(['authorization', 'content-type'])('says that %s was there twice, and refuses nothing itself', (name) => {
+    const once: Lines = [...pseudo, [name, 'a']];
+
+    expect(collect(once).head?.repeated).toBe('');
+    expect(collect([...once, ['x-a', 'b'], ['x-a', 'b']]).head?.repeated).toBe('');
+    expect(collect([...once, ['x-a', 'b'], [name, 'a']]).head).toMatchObject({ repeated: name });
+  });
+
+  it.each(["/a/b;c=d,e:@!$&'()*+-._~", '/[a]|^', '/a%20%zz', '/?a[]={b}|"<>^`\\&%', '//', '/.', '/??'])(
+    'takes the path %s',
+    (path) => {
+      expect(collect(withValue(':path', path)).head?.path).toBe(path);
+    },
+  );
+
+  it('takes a tab and bytes above 127 within a value', () => {
+    expect(collect([...pseudo, ['x-a', 'a\tb\u00ff']]).head?.headers.get('x-a')).toBe('a\tb\u00ff');
   });
 
   it('refuses a length where there is no body', () => {

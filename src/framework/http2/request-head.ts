@@ -13,13 +13,15 @@ export interface Http2RequestHead {
   readonly headers: Http2Headers;
   /** There is no body. */
   readonly endStream: boolean;
+  /** A field of which there can be one, `authorization` or `content-type`, that was sent more than once; empty: none. */
+  readonly repeated: string;
 }
 
 /** `content-length` was not sent. */
 export const unknownLength = -1;
 
 const digits = /^\d{1,15}$/;
-const portAtEnd = /:\d+$/;
+const portAtEnd = /[^:]:\d+$/;
 const defaultPorts: Readonly<Record<string, RegExp>> = { http: /:(?:80)?$/, https: /:(?:443)?$/ };
 
 /**
@@ -36,6 +38,9 @@ export class FieldCollector {
   #authority: string | undefined;
   #path: string | undefined;
   #host: string | undefined;
+  #repeated = '';
+  /** One bit for each kind of field of which there can be one. */
+  #seen = 0;
   #fields: string[] = [];
 
   /** For the decoder. */
@@ -52,6 +57,8 @@ export class FieldCollector {
     this.#authority = undefined;
     this.#path = undefined;
     this.#host = undefined;
+    this.#repeated = '';
+    this.#seen = 0;
     this.#fields = [];
   }
 
@@ -70,6 +77,7 @@ export class FieldCollector {
       path: this.#path ?? '',
       headers: new Http2Headers(this.#fields),
       endStream,
+      repeated: this.#repeated,
     };
   }
 
@@ -78,6 +86,10 @@ export class FieldCollector {
       this.#fields.push(name, value);
     } else if (kind >= FieldKind.method && kind <= FieldKind.path) {
       this.#addPseudo(kind, name, value);
+    } else if (kind >= FieldKind.authorization) {
+      if ((this.#seen & (1 << kind)) !== 0) this.#repeated = name;
+      this.#seen |= 1 << kind;
+      this.#fields.push(name, value);
     } else {
       this.#addSpecial(kind, name, value);
       this.#fields.push(name, value);
@@ -118,8 +130,8 @@ export class FieldCollector {
   #addContentLength(value: string): void {
     const length = digits.test(value) ? Number(value) : unknownLength;
     if (length === unknownLength) this.malformed = 'content-length: not a number';
-    else if (this.contentLength !== unknownLength && this.contentLength !== length)
-      this.malformed = 'content-length: two values';
+    // The same number twice as well, as in HTTP/1.1: RFC 9110 section 8.6.
+    else if (this.contentLength !== unknownLength) this.malformed = 'content-length: more than one';
     this.contentLength = length;
   }
 

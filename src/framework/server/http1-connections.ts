@@ -1,7 +1,7 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
-import type { Live, RookeryError } from '../core/index.js';
+import { type Live, listOf, type RookeryError } from '../core/index.js';
 import { brokenRule, type RestHead } from '../http/index.js';
 import {
   Http1Connection,
@@ -45,7 +45,9 @@ const nothing: Http1RequestHead = {
 
 // Clients ask for these on the first request of any connection, and take a plain answer; whoever listens for upgrades
 // waits for WebSockets, and would refuse them.
-const notOffered = /^(?:(?:h2c|tls\/[\d.]+) *(?:, *|$))+$/i;
+const notOffered = /^(?:h2c|tls\/[0-9.]+)$/i;
+// RFC 9110 section 7.8. An upgrade to what is no protocol is as if it were not there.
+const protocolForm = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:\/[!#$%&'*+.^_`|~0-9A-Za-z-]+)?$/;
 
 const ignore = (): void => {};
 
@@ -98,20 +100,30 @@ class Http1Keeper implements ConnectionKeeper, Http1Handler {
     if (stream.id === this.#webId) {
       if (this.#webCall === undefined) stream.reset(ErrorCode.cancel);
       else this.#webCall.fail(error);
-    } else if (refusal.kind === 'host') http.serve(stream, this.#headOf({ ...nothing, ...http1 }), this.#socket, error);
+    } else if (refusal.kind === 'host' || refusal.kind === 'repeated')
+      this.#refuse(stream, this.#headOf({ ...nothing, ...http1 }), error);
     // What breaks off before it is a request has no operation that it could be counted by.
     else if (!http.fail(stream, error)) http.refuse(stream, this.#headOf({ ...nothing, ...http1, method: '' }), error);
   }
 
   onUpgrade(http1: Http1RequestHead, bytes: Buffer, socket: Socket): boolean {
     if (http1.method === 'CONNECT') return false;
-    const protocol = this.#headOf(http1).headers.get('upgrade');
-    return protocol?.search(notOffered) !== 0 && this.#owner.handOver(this.#connection, socket, bytes);
+    const protocols = listOf(this.#headOf(http1).headers.get('upgrade') ?? '');
+    const isOffered =
+      protocols.every((each) => protocolForm.test(each)) && !protocols.every((each) => notOffered.test(each));
+    return isOffered && this.#owner.handOver(this.#connection, socket, bytes);
   }
 
   // The faces answer their errors themselves: this is a defect.
   onError(error: unknown): void {
     this.#init.log('HTTP/1.1 request failed', { error: String(error) });
+  }
+
+  /** The head is whole, so that the operation is known. */
+  #refuse(stream: Http1Stream, head: RestHead, error: RookeryError): void {
+    const { grpcWeb, http } = this.#init;
+    if (head.method !== 'OPTIONS' && grpcWeb?.handles(head) === true) grpcWeb.refuse(stream, head, error);
+    else http.serve(stream, head, this.#socket, error);
   }
 
   #headOf(http1: Http1RequestHead): RestHead {

@@ -20,6 +20,7 @@ export function refusalError({ kind, message }: Http1Refusal, maxHeaderBytes: nu
     case 'transfer-coding':
       return new TransferCodingNotSupportedError();
     case 'host':
+    case 'repeated':
       return new MalformedRequestError(message);
     default:
       return new MalformedRequestError();

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
-import type { Live } from '../core/index.js';
-import { HeadersTooLargeError, type Transport, transportOf } from '../http/index.js';
+import type { Live, RookeryError } from '../core/index.js';
+import { HeadersTooLargeError, MalformedRequestError, type Transport, transportOf } from '../http/index.js';
 import {
   Http2Connection,
   type Http2ConnectionHandler,
@@ -63,7 +63,11 @@ class Http2Keeper implements ConnectionKeeper, Http2ConnectionHandler {
   onStream(stream: Http2Stream, head: Http2RequestHead): void {
     this.#hasServed = true;
     const { grpc, grpcWeb, http } = this.#init;
-    if (grpc.handles(head.headers.get('content-type'))) {
+    if (head.repeated !== '') {
+      this.#refuse(stream, head, new MalformedRequestError(`${head.repeated}: more than one (expected: one)`));
+      return;
+    }
+    if (grpc.handles(head.headers.first('content-type'))) {
       grpc.serve(stream, head);
       return;
     }
@@ -71,17 +75,13 @@ class Http2Keeper implements ConnectionKeeper, Http2ConnectionHandler {
       grpcWeb.serve(stream, head);
       return;
     }
-    this.#transport ??= transportOf(this.#socket);
-    http.serve(stream, head, this.#transport);
+    http.serve(stream, head, this.#transportOf());
   }
 
   onHeadersTooLarge(stream: Http2Stream, head: Http2RequestHead): void {
     this.#hasServed = true;
-    const { grpc, grpcWeb, http, limits } = this.#init;
-    const error = new HeadersTooLargeError(limits.value.maxHeaderBytes);
-    if (grpc.handles(head.headers.get('content-type'))) grpc.refuse(stream, head, error);
-    else if (head.method !== 'OPTIONS' && grpcWeb?.handles(head) === true) grpcWeb.refuse(stream, head, error);
-    else http.refuse(stream, head, error);
+    const error = new HeadersTooLargeError(this.#init.limits.value.maxHeaderBytes);
+    if (!this.#refuseCall(stream, head, error)) this.#init.http.refuse(stream, head, error);
   }
 
   // The faces answer their errors themselves: this is a defect, of which the connection's other streams know nothing.
@@ -91,6 +91,25 @@ class Http2Keeper implements ConnectionKeeper, Http2ConnectionHandler {
 
   onClose(): void {
     this.#owner.forget(this);
+  }
+
+  /** The head is whole, so that the operation is known. */
+  #refuse(stream: Http2Stream, head: Http2RequestHead, error: RookeryError): void {
+    if (!this.#refuseCall(stream, head, error)) this.#init.http.serve(stream, head, this.#transportOf(), error);
+  }
+
+  /** Returns false for what is no call of either gRPC protocol. */
+  #refuseCall(stream: Http2Stream, head: Http2RequestHead, error: RookeryError): boolean {
+    const { grpc, grpcWeb } = this.#init;
+    if (grpc.handles(head.headers.first('content-type'))) grpc.refuse(stream, head, error);
+    else if (head.method !== 'OPTIONS' && grpcWeb?.handles(head) === true) grpcWeb.refuse(stream, head, error);
+    else return false;
+    return true;
+  }
+
+  #transportOf(): Transport {
+    this.#transport ??= transportOf(this.#socket);
+    return this.#transport;
   }
 }
 
