@@ -148,6 +148,25 @@ describe('AuthGuard', () => {
     },
   );
 
+  it.each([
+    'Bearer\u00a0%s',
+    'Bearer \u00a0%s',
+    'Bearer %s\u00a0',
+    'Bearer \t%s',
+    'Bearer\t%s',
+    'Bearer "%s"',
+    'Bearer %s=',
+    'Bearer %s;a=b',
+  ])('takes %j for no token, remembered or not', async (form) => {
+    const guard = guardWith();
+    const good = await token();
+    const authorization = form.replace('%s', good);
+
+    expect((await ask(guard, Users, 'plain', { authorization })).outcome).toBe('TOKEN_MALFORMED');
+    expect((await ask(guard, Users, 'plain', { authorization: `Bearer ${good}` })).outcome).toBe('true');
+    expect((await ask(guard, Users, 'plain', { authorization })).outcome).toBe('TOKEN_MALFORMED');
+  });
+
   it('lets anonymous callers into public handlers, and knows those who show a token', async () => {
     const guard = guardWith();
 

@@ -2,12 +2,14 @@ import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/com
 import {
   currentContext,
   type HandlerTarget,
+  isToken,
   type PreparedCheck,
   type PreparedGuard,
   prepareGuard,
   type Principal,
   type RequestContext,
   type RookeryError,
+  trimOws,
 } from '../core/index.js';
 import { type AccessRule, accessRuleOf } from './access-rule.js';
 import { RoleMissingError, ScopeMissingError, TokenMalformedError, TokenMissingError } from './auth.errors.js';
@@ -97,12 +99,22 @@ function denialOf(rule: AccessRule, principal: Principal): RookeryError | undefi
  * @throws TokenMalformedError scheme Bearer and something else than one token after it
  * @see https://www.rfc-editor.org/rfc/rfc6750#section-2.1
  */
-function bearerToken(header: string | undefined): string | undefined {
-  if (header === undefined || header.slice(0, 6).toLowerCase() !== 'bearer') return undefined;
-  const token = header.slice(6).trim();
-  const isSeparated = header.length === 6 || header[6] === ' ';
-  if (!isSeparated) return undefined;
-  // Node keeps the first of several `authorization` headers; one that holds two credentials is no token.
+function bearerToken(value: string | undefined): string | undefined {
+  if (value === undefined) return undefined;
+  const header = trimOws(value);
+  if (header.slice(0, scheme.length).toLowerCase() !== scheme) return undefined;
+  let at = scheme.length;
+  if (header.charCodeAt(at) !== space) {
+    // A scheme is a token, so that a longer one is another scheme: RFC 9110 section 11.1.
+    if (at < header.length && isToken(header.charAt(at))) return undefined;
+    throw new TokenMalformedError();
+  }
+  while (header.charCodeAt(at) === space) at += 1;
+  const token = header.slice(at);
+  // The verifier looks at the other characters of a token that it does not remember.
   if (token === '' || token.includes(' ') || token.includes(',')) throw new TokenMalformedError();
   return token;
 }
+
+const scheme = 'bearer';
+const space = 0x20;

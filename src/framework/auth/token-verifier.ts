@@ -8,6 +8,7 @@ import {
   TokenAudienceMismatchError,
   TokenClaimInvalidError,
   TokenKeyUnknownError,
+  TokenMalformedError,
   TokenSignatureInvalidError,
 } from './auth.errors.js';
 import { type AuthIdentity, isDevelopment, type KeySet, type Verification } from './auth-keys.js';
@@ -56,6 +57,8 @@ export class TokenVerifier {
     const id = hash('sha256', token, 'base64');
     const known = this.#verified?.get(id);
     if (known !== undefined && this.#now() < known.untilMs) return known.principal;
+    // Not on every request: what is remembered has been looked at.
+    if (!compactForm.test(token)) return Promise.reject(new TokenMalformedError());
     return this.#check(token, id);
   }
 
@@ -123,6 +126,9 @@ export class TokenVerifier {
     return Math.min(expiresAtMs, this.#now() + options.cache.ttlMs);
   }
 }
+
+// RFC 7515 section 3.1. The decoder would skip what is not base64url, so that one token had many spellings.
+const compactForm = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*$/;
 
 // Whether another key may have signed the token.
 function isAboutKey(error: unknown): boolean {

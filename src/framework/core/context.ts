@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type { RookeryError } from './errors.js';
 import { type Deadline, noDeadline } from './deadline.js';
 import type { Lifecycle } from './lifecycle.js';
+import { isPrintable } from './field-values.js';
 import type { Principal } from './principal.js';
 import { newRequestId, type TraceContext, traceFrom } from './trace.js';
 
@@ -70,9 +71,12 @@ export class RequestContext {
     this.backpressure = undefined;
   }
 
-  /** The principal's tenant, or the caller's `x-tenant` where nobody is authenticated. */
+  /** The principal's tenant, or the caller's `x-tenant` where nobody is authenticated; one that is no printable ASCII counts as none. */
   get tenant(): string | undefined {
-    if (this.#tenant === null) this.#tenant = this.header('x-tenant');
+    if (this.#tenant === null) {
+      const named = this.header('x-tenant');
+      this.#tenant = named !== undefined && isPrintable(named) ? named : undefined;
+    }
     return this.#tenant;
   }
 

@@ -126,6 +126,16 @@ describe('traceFrom', () => {
   });
 });
 
+describe('what a caller names for calls that are made for it', () => {
+  it.each(['a=b\u00ff', '\u00a0a=b', 'a=b\t'])('counts as nothing where calls cannot carry it: %j', (value) => {
+    const trace = traceFrom('00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01', value);
+
+    expect([trace.flags, trace.state]).toEqual([1, undefined]);
+    expect(contextWith({ 'x-tenant': value }).tenant).toBeUndefined();
+    expect(contextWith({ 'x-tenant': 'Acme & Co' }).tenant).toBe('Acme & Co');
+  });
+});
+
 describe('LiveValue', () => {
   it('tells every listener of new and previous value, also after one that throws', () => {
     const errors: unknown[] = [];

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { isPrintable } from './field-values.js';
 
 /** The position of a request in a trace, as W3C Trace Context carries it. */
 export interface TraceContext {
@@ -57,7 +58,8 @@ export function traceFrom(traceparent: string | undefined, tracestate: string | 
     spanId,
     parentSpanId: match[3],
     flags: Number.parseInt(match[4] as string, 16),
-    state: tracestate,
+    // It goes into calls made for this request, which cannot carry anything else.
+    state: tracestate !== undefined && isPrintable(tracestate) ? tracestate : undefined,
   };
 }
 

@@ -1,5 +1,6 @@
 import { promisify } from 'node:util';
 import { deflate, gunzip, gzip, inflate } from 'node:zlib';
+import { listOf } from '../core/index.js';
 import { RequestTooLargeError } from '../pipeline/index.js';
 import { MalformedMessageError } from './grpc.errors.js';
 
@@ -28,7 +29,7 @@ export function isEncoding(name: string): name is Encoding {
 /** The encoding an answer may have: `wanted`, if the caller's `grpc-accept-encoding` has it. */
 export function negotiate(wanted: Encoding, accepted: string | undefined): Encoding | undefined {
   if (accepted === undefined) return undefined;
-  return accepted.split(',').some((name) => name.trim() === wanted) ? wanted : undefined;
+  return accepted === acceptedEncodings || listOf(accepted).includes(wanted) ? wanted : undefined;
 }
 
 export function compress(encoding: Encoding, data: Uint8Array): Promise<Uint8Array> {

@@ -5,6 +5,7 @@ import {
   type HealthSource,
   type Lifecycle,
   type Live,
+  mediaTypeOf,
   parseGrpcTimeout,
 } from '../core/index.js';
 import type { HeaderField } from '../http2/index.js';
@@ -18,6 +19,12 @@ import { type BoundMethod, MethodTable } from './method-table.js';
 import { bindReflection } from './reflection-service.js';
 import { type Invoke, ServerCall } from './server-call.js';
 import type { RequestHead, ServerStream } from './server-stream.js';
+
+function isProtobuf(contentType: string): boolean {
+  if (contentType === 'application/grpc' || contentType === 'application/grpc+proto') return true;
+  const name = mediaTypeOf(contentType)?.name;
+  return name === 'application/grpc' || name === 'application/grpc+proto';
+}
 
 const badRequest: HeaderField = { name: ':status', value: '400' };
 
@@ -138,7 +145,7 @@ export class GrpcServer {
       return;
     }
     const contentType = context.header('content-type') ?? '';
-    if (contentType !== 'application/grpc' && !/^application\/grpc(\+proto)?($|;)/.test(contentType)) {
+    if (!isProtobuf(contentType)) {
       call.refuse(new UnsupportedCodecError(contentType));
       return;
     }

@@ -39,6 +39,39 @@ describe('Metadata', () => {
     });
   });
 
+  it('leaves out what HTTP carries and metadata does not, so that what was read can be sent back', () => {
+    const metadata = Metadata.fromHeaders(
+      new Http2Headers(
+        [
+          ['plain', 'a~ b'],
+          ['plain', 'a\u00a0'],
+          ['tab', 'a\tb'],
+          ['above', '\u00ff'],
+          ['not!a-key', 'a'],
+        ].flat(),
+      ),
+    );
+
+    expect(metadata.toJSON()).toEqual({ plain: ['a~ b'] });
+    const back = new Metadata();
+    for (const [key, value] of Object.entries(metadata.getMap())) back.set(key, value);
+  });
+
+  it.each(['AAE', 'AAE=', ' AAE= ,\tAAE ', ''])('takes %j for bytes', (value) => {
+    const values = Metadata.fromHeaders(new Http2Headers(['a-bin', value])).get('a-bin');
+
+    expect(values.every((each) => Buffer.isBuffer(each))).toBe(true);
+  });
+
+  it.each(['\u00a0AAE', 'AAE\u00a0', 'A\u00a0AE', 'AAE==', 'A', 'AA-_', 'AA E', '=AAE', 'AAE,\u00a0'])(
+    'takes %j for no base64',
+    (value) => {
+      const metadata = Metadata.fromHeaders(new Http2Headers(['a-bin', value]));
+
+      expect(() => metadata.get('a-bin')).toThrow(expect.objectContaining({ reason: 'MALFORMED_METADATA' }));
+    },
+  );
+
   it('has the usual methods', () => {
     const metadata = new Metadata();
     metadata.set('Key', 'one');

@@ -1,3 +1,4 @@
+import { isPrintable, trimOws } from '../core/index.js';
 import type { Http2Headers } from '../http2/index.js';
 import { MalformedMetadataError } from './grpc.errors.js';
 import type { OutgoingFields } from './server-stream.js';
@@ -6,7 +7,6 @@ import type { OutgoingFields } from './server-stream.js';
 export type MetadataValue = string | Buffer;
 
 const keyPattern = /^[0-9a-z_.-]+$/;
-const asciiPattern = /^[ -~]*$/;
 const base64Pattern = /^[A-Za-z0-9+/]*={0,2}$/;
 const unpaddedPattern = /^[A-Za-z0-9+/]*$/;
 
@@ -40,8 +40,7 @@ function check(key: string, value: MetadataValue): void {
   if (isBinary !== Buffer.isBuffer(value)) {
     throw new Error(`metadata value of ${key}: ${typeof value} (expected: ${isBinary ? 'a Buffer' : 'a string'})`);
   }
-  if (!isBinary && !asciiPattern.test(value as string))
-    throw new Error(`metadata value of ${key}: not printable ASCII`);
+  if (!isBinary && !isPrintable(value as string)) throw new Error(`metadata value of ${key}: not printable ASCII`);
 }
 
 /**
@@ -121,7 +120,7 @@ export class Metadata {
     for (const [name, values] of this.#map()) {
       if (isReserved(name) || isAmong(fields, own, name)) continue;
       for (const value of values)
-        fields.push({ name, value: typeof value === 'string' ? value.trim() : encodeBinary(value) });
+        fields.push({ name, value: typeof value === 'string' ? trimOws(value) : encodeBinary(value) });
     }
   }
 
@@ -129,7 +128,7 @@ export class Metadata {
     if (this.#entries === undefined) {
       this.#entries = new Map();
       for (const [name, value] of this.#headers ?? []) {
-        if (isReserved(name)) continue;
+        if (isReserved(name) || !isEntry(name, value)) continue;
         const values = this.#entries.get(name);
         if (values === undefined) this.#entries.set(name, parse(name, value));
         else values.push(...parse(name, value));
@@ -140,6 +139,12 @@ export class Metadata {
   }
 }
 
+// What HTTP can carry and metadata cannot is left out and no error, so that whoever sends back what came may do so:
+// https://github.com/grpc/grpc/blob/v1.71.0/doc/PROTOCOL-HTTP2.md, on ASCII-Value
+function isEntry(name: string, value: string): boolean {
+  return keyPattern.test(name) && (name.endsWith('-bin') || isPrintable(value));
+}
+
 function isAmong(fields: OutgoingFields, count: number, name: string): boolean {
   for (let i = 0; i < count; i += 1) if (fields[i]?.name === name) return true;
   return false;
@@ -148,7 +153,7 @@ function isAmong(fields: OutgoingFields, count: number, name: string): boolean {
 function parse(key: string, value: string): MetadataValue[] {
   if (!key.endsWith('-bin')) return [value];
   // Binary values may be joined by commas, which base64 does not have.
-  return value.split(',').map((encoded) => decodeBinary(key, encoded.trim()));
+  return value.split(',').map((encoded) => decodeBinary(key, trimOws(encoded)));
 }
 
 // Base64 with padding or without, as the protocol demands, and nothing else that Node would read as well.

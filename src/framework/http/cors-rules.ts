@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify';
-import type { Live } from '../core/index.js';
+import { isToken, listOf, type Live } from '../core/index.js';
 import type { CorsOptions, HttpOptions } from './http.options.js';
 
 /** What `@fastify/cors` is told of one request. */
@@ -23,10 +23,13 @@ const nothing: CorsAnswer = { origin: false };
 export function corsByRules(options: Live<HttpOptions>): (request: FastifyRequest, decide: Decide) => void {
   return ({ method, headers }, decide) => {
     const rules = options.value.cors;
-    const { origin } = headers;
-    if (origin === undefined || !(rules.origins.includes(origin) || rules.origins.includes('*'))) decide(null, nothing);
+    const { origin, 'access-control-request-method': wanted, 'access-control-request-headers': names } = headers;
+    // No browser asks for what is no name; it would be in the answer.
+    const isBroken = names !== undefined && !listOf(names).every(isToken);
+    const isAllowed = origin !== undefined && (rules.origins.includes(origin) || rules.origins.includes('*'));
+    if (!isAllowed || isBroken) decide(null, nothing);
     // Any other OPTIONS is a request like all: https://fetch.spec.whatwg.org/#cors-preflight-request
-    else decide(null, answerFor(rules, origin, method === 'OPTIONS' && 'access-control-request-method' in headers));
+    else decide(null, answerFor(rules, origin, method === 'OPTIONS' && wanted !== undefined && isToken(wanted)));
   };
 }
 

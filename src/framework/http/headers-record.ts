@@ -1,9 +1,11 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Http2Headers } from '../http2/index.js';
+import { isCodingList } from './coding-list.js';
 
 type Fields = Pick<Http2Headers, 'forEach'>;
 
-// Node's own list: of these the first line counts, of all others the lines are joined.
+// Of these the first line counts, of all others the lines are joined. Node's own list but for the two conditions by a date,
+// of which a server must ignore those with more than one: RFC 9110 sections 13.1.3 and 13.1.4.
 const singleValued: ReadonlySet<string> = new Set([
   'age',
   'authorization',
@@ -13,8 +15,6 @@ const singleValued: ReadonlySet<string> = new Set([
   'expires',
   'from',
   'host',
-  'if-modified-since',
-  'if-unmodified-since',
   'last-modified',
   'location',
   'max-forwards',
@@ -26,7 +26,7 @@ const singleValued: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Header fields as `request.headers` of Node has them.
+ * Header fields as `request.headers` of Node has them, but for an `accept-encoding` that is not well formed: it is left out.
  *
  * @see https://nodejs.org/download/release/v24.15.0/docs/api/http.html#messageheaders how lines of one name are joined
  */
@@ -39,6 +39,9 @@ export function headersRecord(fields: Fields): IncomingHttpHeaders {
     else if (typeof before !== 'string') record[name] = value;
     else if (!singleValued.has(name)) record[name] = `${before}${name === 'cookie' ? '; ' : ', '}${value}`;
   });
+  // What chooses a coding by it passes over what it does not understand: such a list counts as none.
+  const codings = record['accept-encoding'];
+  if (typeof codings === 'string' && !isCodingList(codings)) delete record['accept-encoding'];
   return record;
 }
 

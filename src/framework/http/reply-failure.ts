@@ -1,6 +1,6 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { CancelledError, newRequestId, RookeryError } from '../core/index.js';
+import { CancelledError, newRequestId, RookeryError, weightedListOf } from '../core/index.js';
 import { type Failure, RequestTooLargeError, toFailure } from '../pipeline/index.js';
 import { errorEnvelope, problem } from './envelope.js';
 import { MalformedBodyError, MalformedUrlError, UnsupportedContentTypeError } from './http.errors.js';
@@ -56,9 +56,12 @@ export function failureHeaders(failure: Failure): Record<string, string> {
   return headers;
 }
 
+const problemType = 'application/problem+json';
+
 /** Whether a caller asks for problem documents: both types may be listed, and only who names that one gets it. */
 export function acceptsProblem(accept: string | undefined): boolean {
-  return accept !== undefined && /\bapplication\/problem\+json\b(?!\s*;\s*q=0(\.0*)?(\s|,|;|$))/i.test(accept);
+  if (accept === undefined || !accept.toLowerCase().includes(problemType)) return false;
+  return weightedListOf(accept).some(({ name, weight }) => name === problemType && weight > 0);
 }
 
 // Fastify refuses some requests itself; its codes are translated to our reasons here.

@@ -1,4 +1,4 @@
-import type { RookeryError } from '../core/index.js';
+import { listOf, type RookeryError } from '../core/index.js';
 import { ExpectationFailedError } from './http.errors.js';
 import type { RestHead } from './rest-stream.js';
 
@@ -9,12 +9,16 @@ import type { RestHead } from './rest-stream.js';
  */
 export function brokenRule({ headers, http1 }: RestHead): RookeryError | undefined {
   const expect = headers.get('expect');
-  if (expect === undefined || expectsContinue(expect)) return undefined;
+  if (expect === undefined || listOf(expect).every(isContinue)) return undefined;
   // HTTP/1.0 has no expectations.
   return http1?.httpVersionMinor === 0 ? undefined : new ExpectationFailedError();
 }
 
 /** Whether `100 Continue` is waited for before the body. */
 export function expectsContinue(expect: string | undefined): boolean {
-  return expect !== undefined && /(^|\W)100-continue(\W|$)/i.test(expect);
+  return expect !== undefined && listOf(expect).some(isContinue);
+}
+
+function isContinue(expectation: string): boolean {
+  return expectation.toLowerCase() === '100-continue';
 }

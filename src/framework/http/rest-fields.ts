@@ -1,4 +1,5 @@
 import type { OutgoingHttpHeader, OutgoingHttpHeaders } from 'node:http';
+import { trimOws } from '../core/index.js';
 import type { HeaderField } from '../http2/index.js';
 
 /** What `writeHead` takes: a record, a list of pairs, or names and values in turn. */
@@ -38,20 +39,12 @@ export function eachHeader(given: GivenHeaders, unsent: Unsent, visit: (name: st
 
 /** Adds one header; a list is a line for each. What is neither goes out as its text, as from Node: `true`, a bigint. */
 export function addField(fields: HeaderField[], name: string, value: unknown): void {
-  if (typeof value === 'string') fields.push({ name, value: trimmed(value) });
+  // White space at the ends, which Node lets pass, HTTP does not count (RFC 9110 section 5.5, RFC 9113 section 8.2.1).
+  if (typeof value === 'string') fields.push({ name, value: trimOws(value) });
   else if (Array.isArray(value)) for (const each of value) addField(fields, name, each);
   // oxlint-disable-next-line typescript/no-base-to-string -- what Node would write
   else if (value !== undefined && typeof value !== 'symbol') fields.push({ name, value: String(value) });
   else throw new TypeError(`header ${name}: ${typeof value} (expected: string, number or list of them)`);
-}
-
-// White space at the ends, which Node lets pass, HTTP does not count (RFC 9110 section 5.5, RFC 9113 section 8.2.1).
-function trimmed(value: string): string {
-  return isBlank(value.charCodeAt(0)) || isBlank(value.charCodeAt(value.length - 1)) ? value.trim() : value;
-}
-
-function isBlank(char: number): boolean {
-  return char === 0x20 || char === 0x09;
 }
 
 /** Whether an answer with this status has no body, whatever is given for one: RFC 9110 section 6.4.1. */

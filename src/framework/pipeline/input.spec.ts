@@ -237,6 +237,25 @@ describe('InputReader without a message type', () => {
     );
   });
 
+  it.each(['\u00a03', ' 3', '3 ', '0x3', '0b1', '3_0', '', '\u0663', 'Infinity', '1e999', '+3'])(
+    'takes %j of a query for no number',
+    async (page) => {
+      expect(await violationsOf(() => orders.fromHttp(http({ items: [] }, { page })))).toEqual([
+        'page isInt: page must be an integer number',
+      ]);
+    },
+  );
+
+  it('takes decimal numbers of a query in every form', async () => {
+    for (const [page, number] of [
+      ['-3', -3],
+      ['3.0', 3],
+      ['30e-1', 3],
+      ['.3e1', 3],
+    ] as const)
+      expect(await orders.fromHttp(http({ items: [] }, { page }))).toMatchObject({ page: number });
+  });
+
   it('leaves the body as it is, also where class-validator reads it', async () => {
     class Trimmed {
       @Transform(({ value }) => String(value).trim())

@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import type { DescMessage, Message } from '@bufbuild/protobuf';
 import { currentContext, type FieldViolation } from '../core/index.js';
-import type { Origin } from './json-values.js';
+import { decimalOf, type Origin } from './json-values.js';
 import { MessageJsonReader } from './message-json.js';
 import { isRecord, type PlainMessage } from './plain-message.js';
 import { refusedRequest, ValidationError } from './pipeline.errors.js';
@@ -112,7 +112,7 @@ function isEmpty(part: unknown): boolean {
 function fromText(value: unknown, type: unknown): unknown {
   if (type === Array) return Array.isArray(value) ? value : [value];
   if (typeof value !== 'string') return value;
-  if (type === Number && value.trim() !== '' && Number.isFinite(Number(value))) return Number(value);
+  if (type === Number) return decimalOf(value) ?? value;
   if (type === Boolean && (value === 'true' || value === 'false')) return value === 'true';
   return value;
 }

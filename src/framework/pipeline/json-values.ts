@@ -28,7 +28,13 @@ export function enumReader(desc: DescEnum): ReadValue {
     const number = typeof value === 'string' ? byName.get(value) : value;
     if (typeof number === 'number' && Number.isInteger(number) && (desc.open || desc.value[number] !== undefined))
       return number;
-    if (origin === 'text' && typeof value === 'string' && desc.value[Number(value)] !== undefined) return Number(value);
+    if (
+      origin === 'text' &&
+      typeof value === 'string' &&
+      integerText.test(value) &&
+      desc.value[Number(value)] !== undefined
+    )
+      return Number(value);
     return wrong(path, `one of ${names}`, violations);
   };
 }
@@ -70,6 +76,14 @@ export function scalarReader(scalar: ScalarType, longAsString: boolean): ReadVal
   return readFloat;
 }
 
+const decimalText = /^-?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$/;
+
+/** The number that `text` says in decimal digits; `undefined` for what else `Number` reads: white space, other bases, too large. */
+export function decimalOf(text: string): number | undefined {
+  const number = decimalText.test(text) ? Number(text) : Number.NaN;
+  return Number.isFinite(number) ? number : undefined;
+}
+
 // 4.0 and "4" are integers in the mapping; 4.5 and "four" are not.
 const integerText = /^-?\d{1,20}(\.0{1,8})?$/;
 
@@ -104,8 +118,8 @@ const readBool: ReadValue = (value, path, origin, violations) => {
 const readFloat: ReadValue = (value, path, _origin, violations) => {
   if (typeof value === 'number') return value;
   if (value === 'NaN' || value === 'Infinity' || value === '-Infinity') return Number(value);
-  if (typeof value === 'string' && value.trim() !== '' && Number.isFinite(Number(value))) return Number(value);
-  return wrong(path, 'a number', violations);
+  const number = typeof value === 'string' ? decimalOf(value) : undefined;
+  return number ?? wrong(path, 'a number', violations);
 };
 
 const readBytes: ReadValue = (value, path, _origin, violations) => {

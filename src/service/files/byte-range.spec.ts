@@ -28,6 +28,11 @@ describe('readRange', () => {
     'bytes=0-1,3-4',
     'items=0-1',
     'bytes=0x1-2',
+    '\u00a0bytes=0-1',
+    'bytes=\u00a00-1',
+    'bytes=0-1\u00a0',
+    'bytes =0-1',
+    'byte\u017f=0-1',
     `bytes=0-${'9'.repeat(400)}`,
   ])('leaves %j aside', (header) => {
     expect(readRange(header, 1000)).toBeUndefined();

@@ -15,6 +15,15 @@ describe('isNotModified', () => {
     [{ 'if-modified-since': written }, true],
     [{ 'if-modified-since': before }, false],
     [{ 'if-modified-since': 'yesterday' }, false],
+    [{ 'if-none-match': '"c,d" , "a-1"' }, true],
+    [{ 'if-none-match': '\u00a0"a-1"' }, false],
+    [{ 'if-none-match': 'x"a-1"' }, false],
+    [{ 'if-none-match': '\u00a0*' }, false],
+    [{ 'if-none-match': '*, "b"' }, false],
+    [{ 'if-modified-since': `${written}\u00a0` }, false],
+    [{ 'if-modified-since': '2027' }, false],
+    [{ 'if-modified-since': '2026-01-31T08:00:00Z' }, false],
+    [{ 'if-modified-since': `${written}, ${written}` }, false],
     // The tag decides alone.
     [{ 'if-none-match': '"b"', 'if-modified-since': written }, false],
   ])('%j: %s', (headers, expected) => {
@@ -31,6 +40,8 @@ describe('isRangeWelcome', () => {
     [{ 'if-range': 'W/"a-1"' }, false],
     [{ 'if-range': written }, true],
     [{ 'if-range': before }, false],
+    [{ 'if-range': '2026-01-31T08:00:00Z' }, false],
+    [{ 'if-range': '"a-1"\u00a0' }, false],
   ])('%j: %s', (headers, expected) => {
     expect(isRangeWelcome(headers, file)).toBe(expected);
   });

@@ -1,3 +1,5 @@
+import { entityTagsOf, parseHttpDate } from 'rookery/core';
+
 /** What tells one state of a file from another. */
 export interface FileValidators {
   /** A strong entity tag, in quotes. */
@@ -19,21 +21,20 @@ export interface ConditionHeaders {
  */
 export function isNotModified(headers: ConditionHeaders, { etag, modifiedMs }: FileValidators): boolean {
   const tags = headers['if-none-match'];
-  if (tags !== undefined) return tags.trim() === '*' || tagsOf(tags).includes(etag);
-  const sinceMs = Date.parse(headers['if-modified-since'] ?? '');
-  return wholeSeconds(modifiedMs) <= sinceMs;
+  if (tags !== undefined) {
+    // Compared weakly: the mark does not count. A list that is none names no state.
+    const known = entityTagsOf(tags);
+    return known === '*' || known?.includes(etag) === true;
+  }
+  const sinceMs = parseHttpDate(headers['if-modified-since'] ?? '');
+  return sinceMs !== undefined && wholeSeconds(modifiedMs) <= sinceMs;
 }
 
 /** Whether a `Range` header counts: always without `If-Range`, else only while the file is the one the caller has a part of. */
 export function isRangeWelcome(headers: ConditionHeaders, { etag, modifiedMs }: FileValidators): boolean {
   const condition = headers['if-range'];
   if (condition === undefined) return true;
-  return condition.startsWith('"') ? condition === etag : wholeSeconds(modifiedMs) === Date.parse(condition);
-}
-
-// `If-None-Match` compares weakly: the mark does not count.
-function tagsOf(header: string): string[] {
-  return header.match(/"[^"]*"/g) ?? [];
+  return condition.startsWith('"') ? condition === etag : wholeSeconds(modifiedMs) === parseHttpDate(condition);
 }
 
 // HTTP dates have no fractions.

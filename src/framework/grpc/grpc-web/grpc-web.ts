@@ -1,4 +1,4 @@
-import { type Live, Status } from '../../core/index.js';
+import { listOf, type Live, Status } from '../../core/index.js';
 import { Http2Headers } from '../../http2/index.js';
 import type { RequestGate } from '../../pipeline/index.js';
 import type { GrpcServer } from '../grpc-server.js';
@@ -37,7 +37,7 @@ export class GrpcWeb {
 
   /** Whether a request is a gRPC-Web call, or a preflight of one. */
   handles({ method, path, headers }: RequestHead): boolean {
-    if (method !== 'OPTIONS') return isWebType(headers.get('content-type'));
+    if (method !== 'OPTIONS') return isWebType(headers.first('content-type'));
     return (
       headers.get('access-control-request-method') !== undefined &&
       this.#isPreflight(path, headers.get('access-control-request-headers'))
@@ -72,8 +72,8 @@ export class GrpcWeb {
   }
 
   // A page may ask for a method that is not served; it is to learn that from the call.
-  #isPreflight(path: string, requestHeaders: string | undefined): boolean {
-    return this.#grpc.operationAt(path) !== undefined || requestHeaders?.includes('x-grpc-web') === true;
+  #isPreflight(path: string, requestHeaders = ''): boolean {
+    return this.#grpc.operationAt(path) !== undefined || listOf(requestHeaders.toLowerCase()).includes('x-grpc-web');
   }
 
   #answerPreflight(stream: CarrierStream, { path, headers }: RequestHead): void {
@@ -94,7 +94,7 @@ export class GrpcWeb {
 }
 
 function formatOf({ headers }: RequestHead): WebFormat {
-  return webFormat(headers.get('content-type') ?? '', headers.get('accept'));
+  return webFormat(headers.first('content-type') ?? '', headers.get('accept'));
 }
 
 function nativeHead({ method, path, headers }: RequestHead, { nativeType }: WebFormat): RequestHead {

@@ -27,6 +27,11 @@ describe('the content types of gRPC-Web', () => {
     ['application/grpc-web-text', 'application/grpc-web', true, false, 'application/grpc'],
     ['application/grpc-web', 'application/grpc-web-text', false, true, 'application/grpc'],
     ['application/grpc-web', 'text/html, application/grpc-web-text+proto;q=0.9', false, true, 'application/grpc'],
+    ['application/grpc-web', '\u00a0application/grpc-web-text', false, false, 'application/grpc'],
+    ['application/grpc-web', 'application/grpc-web-text\u00a0', false, false, 'application/grpc'],
+    ['application/grpc-web', 'application/grpc-web-text;q=0', false, false, 'application/grpc'],
+    ['application/grpc-web', 'application/grpc-web-text;q=2', false, false, 'application/grpc'],
+    ['application/grpc-web', 'Application/GRPC-Web-Text ; q=0.1', false, true, 'application/grpc'],
     ['application/grpc-web-text+foo', 'x-application/grpc-web', true, true, 'application/grpc+foo'],
   ])('%s with accept %s', (type, accept, isRequestText, isAnswerText, nativeType) => {
     expect(webFormat(type, accept)).toEqual({ isRequestText, isAnswerText, nativeType });

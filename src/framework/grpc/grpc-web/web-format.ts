@@ -1,5 +1,6 @@
+import { weightedListOf } from '../../core/index.js';
+
 const pattern = /^application\/grpc-web(-text)?(?=$|[+;])/;
-const accepted = /(?:^|[,\s])application\/grpc-web(-text)?(?=$|[+;,\s])/;
 
 /** In which of its two forms a call speaks gRPC-Web. */
 export interface WebFormat {
@@ -22,13 +23,19 @@ export function isWebType(contentType: string | undefined): contentType is strin
  */
 export function webFormat(contentType: string, accept: string | undefined): WebFormat {
   const [prefix = '', text] = pattern.exec(contentType) ?? [];
-  const named = accepted.exec(accept ?? '');
+  const named = firstWebType(accept ?? '');
   const isRequestText = text !== undefined;
   return {
     isRequestText,
-    isAnswerText: named === null ? isRequestText : named[1] !== undefined,
+    isAnswerText: named === undefined ? isRequestText : pattern.exec(named)?.[1] !== undefined,
     nativeType: `application/grpc${contentType.slice(prefix.length)}`,
   };
+}
+
+function firstWebType(accept: string): string | undefined {
+  // Nearly all clients name no list, and many nothing at all.
+  if (!accept.toLowerCase().includes('application/grpc-web')) return undefined;
+  return weightedListOf(accept).find(({ name, weight }) => weight > 0 && pattern.test(name))?.name;
 }
 
 /** The content type of an answer that would natively have `nativeType`. */

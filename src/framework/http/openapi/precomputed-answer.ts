@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { entityTagsOf, weightedListOf } from '../../core/index.js';
 
 const compress = promisify(gzip);
 
@@ -47,10 +48,13 @@ export class PrecomputedAnswer {
 }
 
 function isKnown(header: string | undefined, etag: string): boolean {
-  const opaque = (tag: string): string => tag.trim().replace(/^W\//, '');
-  return header !== undefined && header.split(',').some((tag) => tag.trim() === '*' || opaque(tag) === opaque(etag));
+  const tags = header === undefined ? undefined : entityTagsOf(header);
+  return tags === '*' || tags?.includes(etag.slice('W/'.length)) === true;
 }
 
 function acceptsGzip(header: string | undefined): boolean {
-  return header !== undefined && /(^|,)\s*(gzip|\*)\s*(;\s*q=(1|0?\.\d*[1-9]\d*|1\.0*)\s*)?(,|$)/i.test(header);
+  if (header === undefined) return false;
+  const codings = weightedListOf(header);
+  const coding = codings.find(({ name }) => name === 'gzip') ?? codings.find(({ name }) => name === '*');
+  return coding !== undefined && coding.weight > 0;
 }
