@@ -127,6 +127,28 @@ describe('a target', () => {
   });
 });
 
+describe('a host', () => {
+  const hosts = [
+    ...['a', 'A.b', 'a.', 'a:80', 'a:', 'a:99999', '127.0.0.1', '[::1]', '[::1]:80', '[fe80::1%25eth0]', '[v1.a:b]'],
+    ...['a_b', 'a~!$&()*+,;=-', 'a%20b', '%C3%A9', 'xn--9ca'],
+  ];
+  const none = [
+    ...['a b', 'a/b', 'a?b', 'a#b', 'u@a', 'u:p@a', 'a\\b', 'a:b', 'a:80:80', 'a:-1', ':a', '[::1', '::1]', '[::1]a', '[g]'],
+    ...['[]', '[v.a]', '[::1%eth0]', 'a%', 'a%2', 'a%zz', '"a"', '<a>', 'a{', 'a|b', 'a^b', 'a`', '\xe9', '\xa0a', 'a\xa0'],
+    ...['a\xc2\xa0', 'a:8\xa00', 'a:123456'],
+  ];
+
+  it.each(wireVersions)('is one by the same grammar on %s', { timeout: 60_000 }, async (version) => {
+    const path = '/echo/a';
+    const served = await exchange(version, app.port, hosts.map((authority) => ({ path, authority })));
+    const refused: WireAnswer[] = [];
+    for (const authority of none) refused.push(...(await exchange(version, app.port, [{ path, authority }])));
+
+    expect(hosts.filter((_, at) => served[at]?.status !== 200)).toEqual([]);
+    expect(none.filter((_, at) => refused[at]?.status !== (version === 'HTTP/2' ? 0 : 400))).toEqual([]);
+  });
+});
+
 describe('the path of a call', () => {
   const near = [
     placeOrderPath.toLowerCase(),

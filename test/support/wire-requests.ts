@@ -6,6 +6,8 @@ import { Flag, FrameType, RawClient, frame, setting, settings, uint32 } from './
 export interface WireRequest {
   readonly method?: string;
   readonly path: string;
+  /** `host` on HTTP/1.1. */
+  readonly authority?: string;
   readonly headers?: readonly (readonly [name: string, value: string])[];
   readonly body?: Uint8Array;
 }
@@ -44,8 +46,9 @@ async function overHttp1(port: number, requests: readonly WireRequest[]): Promis
   return answers;
 }
 
-function http1Bytes({ method = 'GET', path, headers = [], body }: WireRequest, isLast: boolean): Buffer {
-  const own: (readonly [string, string])[] = headers.some(([name]) => name === 'host') ? [] : [['host', 'test']];
+function http1Bytes(request: WireRequest, isLast: boolean): Buffer {
+  const { method = 'GET', path, authority = 'test', headers = [], body } = request;
+  const own: (readonly [string, string])[] = headers.some(([name]) => name === 'host') ? [] : [['host', authority]];
   if (body !== undefined) own.push(['content-length', String(body.length)]);
   if (isLast) own.push(['connection', 'close']);
   const lines = [...own, ...headers].map(([name, value]) => `${name}: ${value}\r\n`);
@@ -66,8 +69,8 @@ async function overHttp2(port: number, requests: readonly WireRequest[]): Promis
 async function batchOverHttp2(port: number, requests: readonly WireRequest[]): Promise<WireAnswer[]> {
   const client = await RawClient.connect(port, settings(setting(4, 2 ** 31 - 1)));
   client.send(frame(FrameType.windowUpdate, 0, 0, uint32(2 ** 30)));
-  requests.forEach(({ method = 'GET', path, headers = [], body }, at) => {
-    const pseudo = { ':method': method, ':scheme': 'http', ':path': path, ':authority': 'test' };
+  requests.forEach(({ method = 'GET', path, authority = 'test', headers = [], body }, at) => {
+    const pseudo = { ':method': method, ':scheme': 'http', ':path': path, ':authority': authority };
     const fields = [...Object.entries(pseudo), ...headers].map(([name, value]) => ({ name, value }));
     const id = 2 * at + 1;
     client.send(client.headers(id, fields, body === undefined ? Flag.endStream : 0));

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { controls } from '../../../test/support/wire-requests.js';
+import { controls, spoiled } from '../../../test/support/wire-requests.js';
 import { judgeField } from './field-rules.js';
 import { FieldCollector, type Http2RequestHead, unknownLength } from './request-head.js';
 
@@ -223,6 +223,20 @@ describe('FieldCollector', () => {
       expect(collect(withValue(':path', path)).head?.path).toBe(path);
     },
   );
+
+  it.each<[string, string]>([
+    [':method', 'POST'],
+    [':scheme', 'http'],
+    [':authority', 'a.example:80'],
+    [':path', '/a/b?c=d'],
+    ['te', 'trailers'],
+    ['content-length', '17'],
+  ])('takes %s: %s as it is, and with a byte more at no place', (name, word) => {
+    const head = (value: string): Http2RequestHead | undefined =>
+      collect(name.startsWith(':') ? withValue(name, value) : [...pseudo, [name, value]]).head;
+
+    expect([word, ...spoiled(word)].filter((each) => head(each) !== undefined)).toEqual([word]);
+  });
 
   it('takes a tab and bytes above 127 within a value', () => {
     expect(collect([...pseudo, ['x-a', 'a\tb\u00ff']]).head?.headers.get('x-a')).toBe('a\tb\u00ff');
