@@ -241,7 +241,6 @@ const cases: readonly (readonly [what: string, path: string, ask: Ask])[] = [
   ['a path without parameters', '/items', {}],
   ['a query', '/items?a=1&b=%20x&a=2&c&=d&e=f=g+h', {}],
   ['an empty query', '/items?', {}],
-  ['a fragment', '/items#a', {}],
   ['a trailing slash', '/items/', {}],
   ['a parameter', '/items/7', {}],
   ['a parameter and a query', '/items/7?x=1', {}],

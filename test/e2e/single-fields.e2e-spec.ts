@@ -175,13 +175,16 @@ describe('two hosts are refused', () => {
     ['host', 'test'],
   ];
 
-  it('on HTTP/1.1 by REST and gRPC-Web', async () => {
+  it('on HTTP/1.1 by REST and gRPC-Web, with the status that HTTP asks for', async () => {
     const message = 'the request has 2 host headers (expected: 1)';
-    const rest = await ask('HTTP/1.1', { ...order, headers: [json, ...hosts] });
-    const overWeb = await ask('HTTP/1.1', { ...rpc, headers: [web, ...hosts] });
+    for (const request of [
+      { ...order, headers: [json, ...hosts] },
+      { ...rpc, headers: [web, ...hosts] },
+    ]) {
+      const { status, body } = await ask('HTTP/1.1', request);
 
-    expect([rest.status, JSON.parse(rest.body)]).toEqual([400, errorEnvelope(400, { reason, message })]);
-    expect([overWeb.headers['grpc-status'], overWeb.headers['grpc-message']]).toEqual([invalidArgument, message]);
+      expect([status, JSON.parse(body)]).toEqual([400, errorEnvelope(400, { reason, message })]);
+    }
   });
 
   it.each([

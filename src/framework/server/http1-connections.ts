@@ -101,7 +101,7 @@ class Http1Keeper implements ConnectionKeeper, Http1Handler {
       if (this.#webCall === undefined) stream.reset(ErrorCode.cancel);
       else this.#webCall.fail(error);
     } else if (refusal.kind === 'host' || refusal.kind === 'repeated')
-      this.#refuse(stream, this.#headOf({ ...nothing, ...http1 }), error);
+      this.#refuse(stream, this.#headOf({ ...nothing, ...http1 }), error, refusal.kind === 'repeated');
     // What breaks off before it is a request has no operation that it could be counted by.
     else if (!http.fail(stream, error)) http.refuse(stream, this.#headOf({ ...nothing, ...http1, method: '' }), error);
   }
@@ -119,10 +119,10 @@ class Http1Keeper implements ConnectionKeeper, Http1Handler {
     this.#init.log('HTTP/1.1 request failed', { error: String(error) });
   }
 
-  /** The head is whole, so that the operation is known. */
-  #refuse(stream: Http1Stream, head: RestHead, error: RookeryError): void {
+  /** The head is whole, so that the operation is known. Without one host the status is to be 400: RFC 9112 section 3.2. */
+  #refuse(stream: Http1Stream, head: RestHead, error: RookeryError, asCall: boolean): void {
     const { grpcWeb, http } = this.#init;
-    if (head.method !== 'OPTIONS' && grpcWeb?.handles(head) === true) grpcWeb.refuse(stream, head, error);
+    if (asCall && head.method !== 'OPTIONS' && grpcWeb?.handles(head) === true) grpcWeb.refuse(stream, head, error);
     else http.serve(stream, head, this.#socket, error);
   }
 
