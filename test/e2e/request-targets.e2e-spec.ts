@@ -133,14 +133,50 @@ describe('a host', () => {
     ...['a_b', 'a~!$&()*+,;=-', 'a%20b', '%C3%A9', 'xn--9ca'],
   ];
   const none = [
-    ...['a b', 'a/b', 'a?b', 'a#b', 'u@a', 'u:p@a', 'a\\b', 'a:b', 'a:80:80', 'a:-1', ':a', '[::1', '::1]', '[::1]a', '[g]'],
-    ...['[]', '[v.a]', '[::1%eth0]', 'a%', 'a%2', 'a%zz', '"a"', '<a>', 'a{', 'a|b', 'a^b', 'a`', '\xe9', '\xa0a', 'a\xa0'],
+    ...[
+      'a b',
+      'a/b',
+      'a?b',
+      'a#b',
+      'u@a',
+      'u:p@a',
+      'a\\b',
+      'a:b',
+      'a:80:80',
+      'a:-1',
+      ':a',
+      '[::1',
+      '::1]',
+      '[::1]a',
+      '[g]',
+    ],
+    ...[
+      '[]',
+      '[v.a]',
+      '[::1%eth0]',
+      'a%',
+      'a%2',
+      'a%zz',
+      '"a"',
+      '<a>',
+      'a{',
+      'a|b',
+      'a^b',
+      'a`',
+      '\xe9',
+      '\xa0a',
+      'a\xa0',
+    ],
     ...['a\xc2\xa0', 'a:8\xa00', 'a:123456'],
   ];
 
   it.each(wireVersions)('is one by the same grammar on %s', { timeout: 60_000 }, async (version) => {
     const path = '/echo/a';
-    const served = await exchange(version, app.port, hosts.map((authority) => ({ path, authority })));
+    const served = await exchange(
+      version,
+      app.port,
+      hosts.map((authority) => ({ path, authority })),
+    );
     const refused: WireAnswer[] = [];
     for (const authority of none) refused.push(...(await exchange(version, app.port, [{ path, authority }])));
 

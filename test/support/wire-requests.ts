@@ -86,7 +86,8 @@ async function batchOverHttp2(port: number, requests: readonly WireRequest[]): P
   const heads = new Map<number, Record<string, string>>();
   for (const head of client.of(FrameType.headers)) {
     const fields = client.decode(head);
-    if (fields[':status']?.startsWith('1') !== true) heads.set(head.streamId, { ...heads.get(head.streamId), ...fields });
+    if (fields[':status']?.startsWith('1') !== true)
+      heads.set(head.streamId, { ...heads.get(head.streamId), ...fields });
   }
   const answers = requests.map((_, at): WireAnswer => {
     const headers = heads.get(2 * at + 1);
