@@ -127,7 +127,7 @@ export class TokenVerifier {
   }
 }
 
-// RFC 7515 section 3.1. The decoder would skip what is not base64url, so that one token had many spellings.
+// RFC 7515 section 3.1. The decoder skips characters that are not base64url, so one token would have many spellings.
 const compactForm = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*$/;
 
 // Whether another key may have signed the token.

@@ -1,8 +1,8 @@
 /**
  * Values of header fields by the grammar of RFC 9110 section 5.6, as they come over the wire: one character for each byte.
  *
- * `String.trim()`, `\s` and `Number()` know more white space than SP and HTAB, of which 0xA0 is a byte that a field may
- * carry. A word with such a byte at its side is another word, and nothing here takes it for the clean one.
+ * `String.trim()`, `\s` and `Number()` accept more white space than SP and HTAB, among it the byte 0xA0, which a field may
+ * carry. These functions accept SP and HTAB only.
  */
 
 const tokenPattern = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;

@@ -139,8 +139,8 @@ export class Metadata {
   }
 }
 
-// What HTTP can carry and metadata cannot is left out and no error, so that whoever sends back what came may do so:
-// https://github.com/grpc/grpc/blob/v1.71.0/doc/PROTOCOL-HTTP2.md, on ASCII-Value
+// Entries that HTTP can carry and metadata cannot are dropped without an error, so that a handler can send back what it
+// received: https://github.com/grpc/grpc/blob/v1.71.0/doc/PROTOCOL-HTTP2.md, on ASCII-Value
 function isEntry(name: string, value: string): boolean {
   return keyPattern.test(name) && (name.endsWith('-bin') || isPrintable(value));
 }

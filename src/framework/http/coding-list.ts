@@ -1,6 +1,6 @@
 import { listOf, weightedListOf } from '../core/index.js';
 
-// Browsers and libraries send a few values, and a client that makes up others pays for each.
+// Clients send few different values; others are parsed for each request.
 const rememberedValues = 64;
 const wellFormed = new Set<string>();
 

@@ -24,7 +24,7 @@ export function corsByRules(options: Live<HttpOptions>): (request: FastifyReques
   return ({ method, headers }, decide) => {
     const rules = options.value.cors;
     const { origin, 'access-control-request-method': wanted, 'access-control-request-headers': names } = headers;
-    // No browser asks for what is no name; it would be in the answer.
+    // The list is reflected in the response; no browser sends anything but names.
     const isBroken = names !== undefined && !listOf(names).every(isToken);
     const isAllowed = origin !== undefined && (rules.origins.includes(origin) || rules.origins.includes('*'));
     if (!isAllowed || isBroken) decide(null, nothing);

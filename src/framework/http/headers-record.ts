@@ -39,7 +39,7 @@ export function headersRecord(fields: Fields): IncomingHttpHeaders {
     else if (typeof before !== 'string') record[name] = value;
     else if (!singleValued.has(name)) record[name] = `${before}${name === 'cookie' ? '; ' : ', '}${value}`;
   });
-  // What chooses a coding by it passes over what it does not understand: such a list counts as none.
+  // @fastify/compress skips what it does not understand of a list; a malformed list is to be ignored as a whole.
   const codings = record['accept-encoding'];
   if (typeof codings === 'string' && !isCodingList(codings)) delete record['accept-encoding'];
   return record;

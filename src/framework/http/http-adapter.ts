@@ -180,7 +180,7 @@ type JsonParser = FastifyContentTypeParser;
 function jsonParser(limits: Live<LimitOptions>): JsonParser {
   return (request: FastifyRequest, payload, done): void => {
     const { 'content-type': type = '' } = request.headers;
-    // Fastify takes more off the ends of it than HTTP does, and passes over parameters that are none.
+    // Fastify trims more than SP and HTAB, and skips malformed parameters.
     if (mediaTypeOf(type) === undefined) {
       done(new UnsupportedContentTypeError(type));
       return;

@@ -9,7 +9,7 @@ export const FieldKind = {
   connection: 4,
   upgrade: 5,
   expect: 6,
-  /** Who calls, and what the body is: two answers to that are none, RFC 9110 section 5.3. */
+  /** Singleton fields that decide about access and interpretation: RFC 9110 sections 5.3 and 5.5. */
   authorization: 7,
   contentType: 8,
 } as const;

@@ -11,7 +11,7 @@ export const FieldKind = {
   host: 8,
   contentLength: 9,
   malformedValue: 10,
-  /** Who calls, and what the body is: two answers to that are none, RFC 9110 section 5.3. */
+  /** Singleton fields that decide about access and interpretation: RFC 9110 sections 5.3 and 5.5. */
   authorization: 11,
   contentType: 12,
 } as const;
