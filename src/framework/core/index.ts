@@ -38,6 +38,7 @@ export {
 export { TimerWheel, WheelEntry } from './timer-wheel.js';
 export { newRequestId, type TraceContext, traceFrom, traceparentOf } from './trace.js';
 export type { Principal } from './principal.js';
+export { AddressRanges, parseAddress, type Peer, plainAddress } from './ip-address.js';
 export { callerKey, type CallerKind, callerKinds } from './caller-key.js';
 export {
   currentContext,

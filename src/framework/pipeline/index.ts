@@ -22,6 +22,8 @@ export { type HttpInput, InputReader } from './input.js';
 export { type DtoClass } from './validation.js';
 export { StrictValidationPipe } from './validation.pipe.js';
 export { PolicyGuard } from './policy.guard.js';
+export { type ForwardedCounts, ForwardedPeer, type HeaderView } from './forwarded/forwarded-peer.js';
+export { maxHops, TrustedProxies, type TrustProxy } from './forwarded/trusted-proxies.js';
 export { HandlerCall, isDeferred, isThenable } from './handler-call.js';
 export { type HandlerRef } from './handler-index.js';
 export { type Admission, composeGuards } from './method-guards.js';
