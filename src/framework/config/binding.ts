@@ -1,10 +1,10 @@
 import { plainToInstance } from 'class-transformer';
 import { validateSync } from 'class-validator';
-import { LiveValue, type OptionsClass } from '../core/index.js';
+import { LiveValue, movedOption, type OptionsClass } from '../core/index.js';
 import type { ConfigProblem } from './config.errors.js';
 import { type ConfigTree, isTree, joinPath, type MergedConfig, originOf, valueAt } from './layer.js';
 import { OptionsShape } from './options-shape.js';
-import { problemsOf, unknownKey } from './problem.js';
+import { movedKey, problemsOf, unknownKey } from './problem.js';
 import { readText } from './text-value.js';
 
 /** A section read into its class, and what is wrong with it. */
@@ -73,7 +73,12 @@ class SectionReader {
       const path = joinPath(at, key);
       if (this.isForeign(path)) continue;
       if (shape !== undefined && !shape.properties.has(key)) {
-        this.#problems.push(unknownKey(at, key, shape.properties, this.merged.origins));
+        const moved = options === undefined ? undefined : movedOption(options, key);
+        this.#problems.push(
+          moved === undefined
+            ? unknownKey(at, key, shape.properties, this.merged.origins)
+            : movedKey(path, moved, this.merged.origins),
+        );
         continue;
       }
       if (typeof value === 'string' && shape !== undefined) copy[key] = this.#text(value, key, path, shape);

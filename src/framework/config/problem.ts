@@ -36,6 +36,11 @@ export function unknownKey(at: string, key: string, known: Iterable<string>, ori
   return problem(path, 'unknown key', hint, origins);
 }
 
+/** `http.trustProxy: no longer a setting (set server.trustProxy; from ROOKERY_HTTP__TRUST_PROXY)` */
+export function movedKey(path: string, to: string, origins: Origins): ConfigProblem {
+  return problem(path, 'no longer a setting', `set ${to}`, origins);
+}
+
 /** Brings class-validator's tree of errors into a list, one problem per value. */
 export function problemsOf(errors: readonly ValidationError[], at: string, origins: Origins): ConfigProblem[] {
   return errors.flatMap((error) => {

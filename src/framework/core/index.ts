@@ -69,6 +69,8 @@ export {
   configPrefixes,
   configPrefixOf,
   isSecretOption,
+  Moved,
+  movedOption,
   NeedsRestart,
   needsRestart,
   type OptionsClass,

@@ -4,12 +4,15 @@ import {
   configPrefixes,
   configPrefixOf,
   isSecretOption,
+  Moved,
+  movedOption,
   NeedsRestart,
   needsRestart,
   Secret,
 } from './options.js';
 
 @ConfigPrefix('base.section')
+@Moved('lock', 'other.lock')
 class Base {
   @Secret()
   readonly key: string = '';
@@ -17,6 +20,7 @@ class Base {
   readonly open: string = '';
 }
 
+@Moved('bolt', 'other.bolt')
 class Derived extends Base {
   @Secret()
   @NeedsRestart()
@@ -32,6 +36,19 @@ describe('marks on options', () => {
 
   it.each([[''], ['a.'], ['.a'], ['a..b'], ['a b'], ['__proto__']])('refuse the prefix %j', (prefix) => {
     expect(() => ConfigPrefix(prefix)).toThrow('expected: names joined by dots');
+  });
+
+  it('tell where an option has gone', () => {
+    expect([movedOption(Base, 'lock'), movedOption(Derived, 'lock'), movedOption(Derived, 'bolt')]).toEqual([
+      'other.lock',
+      'other.lock',
+      'other.bolt',
+    ]);
+    expect([movedOption(Base, 'bolt'), movedOption(Base, 'key'), movedOption(class Plain {}, 'lock')]).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
   });
 
   it('are inherited, and leave the base class alone', () => {

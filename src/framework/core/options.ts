@@ -4,6 +4,7 @@
  */
 const secretKey = Symbol.for('rookery.option.secret');
 const restartKey = Symbol.for('rookery.option.restart');
+const movedKey = Symbol.for('rookery.option.moved');
 const prefixKey = Symbol.for('rookery.option.prefix');
 const prefixesKey = Symbol.for('rookery.option.prefixes');
 
@@ -46,6 +47,29 @@ export function Secret(): PropertyDecorator {
 /** A change of this option is taken over by the next start only. */
 export function NeedsRestart(): PropertyDecorator {
   return (prototype, property) => mark(prototype, restartKey, property);
+}
+
+/**
+ * Says where an option has gone that the class had before: who still sets it is told, instead of an unknown key.
+ *
+ * @param name  of the option in this section
+ * @param to    what to set instead, such as `server.trustProxy, a number of proxies or their addresses`
+ */
+export function Moved(name: string, to: string): ClassDecorator {
+  return (target) => {
+    const { prototype } = target as { readonly prototype: Marked };
+    const inherited = prototype[movedKey] as ReadonlyMap<string, string> | undefined;
+    Object.defineProperty(prototype, movedKey, {
+      value: new Map([...(inherited ?? []), [name, to]]),
+      configurable: true,
+    });
+  };
+}
+
+/** What to set instead of an option that the class has no more; `undefined` for one that it never had. */
+export function movedOption(options: OptionsClass, name: string): string | undefined {
+  const moved = (options.prototype as Marked | undefined)?.[movedKey];
+  return moved instanceof Map ? (moved.get(name) as string | undefined) : undefined;
 }
 
 /** Whether `property` of the class is marked `@Secret()`. */

@@ -126,7 +126,7 @@ export class GrpcServer {
       face: 'grpc',
       // Not the path of an unknown method: strangers would make up as many operations as they like.
       operation: method === undefined ? '(no rpc)' : method.operation,
-      peer: stream.peerAddress,
+      peer: stream.peer.address,
       header: (name) => headers.get(name),
       timeoutMs,
       isStream: method !== undefined && (method.takesStream || method.givesStream),

@@ -22,7 +22,7 @@ export interface RpcCall {
   readonly cancelled: boolean;
   /** Such as `/user.service.v1.UserService/GetUser`. */
   getPath(): string;
-  /** Address and port of the other end. */
+  /** Address and port of the peer, such as `192.0.2.1:4711` or `[2001:db8::1]:4711`; no port where a proxy does not tell it. */
   getPeer(): string;
   /** When the deadline passes; `Infinity` for never. */
   getDeadline(): Date | number;
@@ -85,8 +85,9 @@ export abstract class CallHandle implements RpcCall {
   }
 
   getPeer(): string {
-    const { peerAddress, peerPort } = this.stream;
-    return peerAddress.includes(':') ? `[${peerAddress}]:${peerPort}` : `${peerAddress}:${peerPort}`;
+    const { address, port } = this.stream.peer;
+    const host = address.includes(':') ? `[${address}]` : address;
+    return port === 0 ? host : `${host}:${port}`;
   }
 
   getDeadline(): Date | number {

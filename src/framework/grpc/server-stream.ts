@@ -21,8 +21,7 @@ export interface StreamListener extends Http2StreamListener {
  */
 export type ServerStream = Pick<
   Http2Stream,
-  | 'peerAddress'
-  | 'peerPort'
+  | 'peer'
   | 'maxFieldsBytes'
   | 'listen'
   | 'pause'

@@ -3,6 +3,7 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyContentTypeParser, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type Live, mediaTypeOf, type RookeryError } from '../core/index.js';
 import { type LimitOptions, maxHeaderBytesBound, type RequestGate, RequestTooLargeError } from '../pipeline/index.js';
+import { decoratePeer } from './request-peer.js';
 import { readBody } from './body-reader.js';
 import { slotOf } from './composed-mark.js';
 import { DirectLane, rootHooks } from './direct/index.js';
@@ -22,7 +23,8 @@ import { watchSource } from './source-failure.js';
 export interface HttpAdapterInit {
   readonly gate: RequestGate;
   readonly limits: Live<LimitOptions>;
-  readonly trustProxy: boolean;
+  /** Whether `server.trustProxy` trusts anybody at the moment. */
+  readonly trustsProxies: () => boolean;
   /** Whether every answer has the headers of helmet. */
   readonly securityHeaders: boolean;
 }
@@ -50,7 +52,6 @@ export class HttpAdapter extends FastifyAdapter {
     super({
       // For parsers of the application's own; ours asks anew for each request.
       bodyLimit: limits.maxBodyBytes,
-      trustProxy: init.trustProxy,
       // The path is decoded by the router; longer parameters than the largest header block can hold cannot arrive.
       routerOptions: { maxParamLength: maxHeaderBytesBound },
       // Of Node's own server, which gets what somebody upgrades.
@@ -65,12 +66,12 @@ export class HttpAdapter extends FastifyAdapter {
     this.#parser = jsonParser(init.limits);
     this.#open = open;
     const fastify = this.getInstance<FastifyInstance>();
+    decoratePeer(fastify, init.trustsProxies);
     this.#lane = new DirectLane({
       gate: init.gate,
       fastify,
       adapter: this as never,
       headers,
-      isBehindProxy: init.trustProxy,
       parser: this.#parser,
       limits: init.limits,
     });

@@ -1,6 +1,6 @@
 import { Type } from 'class-transformer';
 import { ArrayMaxSize, IsArray, IsBoolean, IsInt, Matches, Min, ValidateBy, ValidateNested } from 'class-validator';
-import { ConfigPrefix, NeedsRestart } from '../core/index.js';
+import { ConfigPrefix, Moved, NeedsRestart } from '../core/index.js';
 
 // A page of anybody's, sending the user's cookies: the one combination that must not be possible.
 function NotWithAnyOrigin(): PropertyDecorator {
@@ -59,6 +59,7 @@ export class CorsOptions {
 
 /** The REST side; the section `http` of the configuration. */
 @ConfigPrefix('http')
+@Moved('trustProxy', 'server.trustProxy: a number of proxies, or a list of their addresses')
 export class HttpOptions {
   @ValidateNested()
   @Type(() => CorsOptions)
@@ -79,11 +80,6 @@ export class HttpOptions {
   @NeedsRestart()
   @IsBoolean()
   readonly securityHeaders: boolean = true;
-
-  /** Take the caller's address from `x-forwarded-for`: only behind a proxy that sets it. */
-  @NeedsRestart()
-  @IsBoolean()
-  readonly trustProxy: boolean = false;
 
   /** Serve `/openapi.json` and the page `/docs`. Needs the package `@nestjs/swagger`. */
   @NeedsRestart()

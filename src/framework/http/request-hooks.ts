@@ -5,6 +5,7 @@ import type { RequestGate } from '../pipeline/index.js';
 import { type Exchange, exchangeOf, keepExchange } from './exchange.js';
 import { endExchange, meetDeadline } from './exchange-end.js';
 import { MalformedRequestTimeoutError } from './http.errors.js';
+import { peerOf } from './request-peer.js';
 import type { RestRequest } from './rest-request.js';
 
 // The paths of the probes are part of the contract (`health/`, `telemetry/`).
@@ -33,7 +34,7 @@ export function openExchange(
   const context = gate.enter({
     face: 'http',
     operation: operationOf(request.method, url),
-    peer: request.ip,
+    peer: peerOf(request),
     header: headerOf(headers),
     timeoutMs,
     isStream: false,

@@ -115,9 +115,9 @@ export class RestRequest extends Readable {
     return Array.isArray(value) ? value[0] : value;
   }
 
-  /** Address of the other end. */
+  /** Address of the peer. */
   get peerAddress(): string {
-    return this.stream.peerAddress;
+    return this.stream.peer.address;
   }
 
   get headersDistinct(): Record<string, string[]> {

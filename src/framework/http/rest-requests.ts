@@ -91,7 +91,7 @@ export class RestRequests {
     const context = gate.enter({
       face: 'http',
       operation: knownMethods.has(method) ? `${method} (no route)` : '(no route)',
-      peer: stream.peerAddress,
+      peer: stream.peer.address,
       header: (name) => headers.get(name),
       timeoutMs: undefined,
       isStream: false,

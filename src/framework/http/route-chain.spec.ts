@@ -82,7 +82,7 @@ async function started(
   const adapter = new HttpAdapter({
     gate: new RequestGate(new Lifecycle(), live),
     limits: live,
-    trustProxy: false,
+    trustsProxies: () => false,
     securityHeaders: false,
   });
   const app = await NestFactory.create<NestFastifyApplication>(AppModule, adapter, {

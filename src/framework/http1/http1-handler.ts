@@ -1,10 +1,12 @@
 import type { Socket } from 'node:net';
-import type { Http1Stream } from './http1-stream.js';
+import type { Http1Peer, Http1Stream } from './http1-stream.js';
 import type { Http1Refusal } from './refusal.js';
 import type { Http1RequestHead } from './request-head.js';
 
 /** Told of what comes over a connection. */
 export interface Http1Handler {
+  /** The other end, where the socket's own address is not the one. */
+  readonly peer?: Http1Peer;
   /** A request has begun. `stream.listen` may be called now or later. An exception breaks the connection off. */
   onRequest(stream: Http1Stream, head: Http1RequestHead): void;
   /**

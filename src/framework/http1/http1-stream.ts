@@ -29,6 +29,13 @@ export interface Http1StreamListener {
   onShutdown?(): boolean;
 }
 
+/** The other end of a connection, or of what a proxy forwards over one. */
+export interface Http1Peer {
+  readonly address: string;
+  /** 0 where it is not known. */
+  readonly port: number;
+}
+
 /**
  * One request and its answer: RFC 9112. Of the same form as a stream of HTTP/2, so that one face serves both. Calls on a
  * stream that is gone do nothing.
@@ -41,9 +48,8 @@ export interface Http1StreamListener {
 export interface Http1Stream {
   /** Of the requests of its connection, from 1 on. */
   readonly id: number;
-  /** Address of the other end. */
-  readonly peerAddress: string;
-  readonly peerPort: number;
+  /** Who sent the request: the other end of the connection, unless what serves the connection sets another one. */
+  peer: Http1Peer;
   /** Room for the fields of one head. HTTP/1.1 has no way to say it. */
   readonly maxFieldsBytes: number;
   /** Trailers of the request, once `onEnd` has been called: name in lower case, value, name, value … */

@@ -3,6 +3,7 @@ import type { Http1Counters } from './http1.counters.js';
 import type { Http1Handler } from './http1-handler.js';
 import type { Http1ConnectionOptions } from './http1.options.js';
 import { Incoming, type IncomingHost } from './incoming.js';
+import type { Http1Peer } from './http1-stream.js';
 import { type Http1Refusal, refusal } from './refusal.js';
 import type { Http1RequestHead, RequestHead } from './request-head.js';
 import { CloseCode, Stream, type StreamHost } from './stream.js';
@@ -35,8 +36,7 @@ function keepAliveLinesOf(options: Http1ConnectionOptions): string {
 /** State of one connection that its parts work on: RFC 9112 section 9. */
 export class Session implements IncomingHost, StreamHost, TimedConnection, WriterHost {
   readonly counters: Http1Counters;
-  readonly peerAddress: string;
-  readonly peerPort: number;
+  readonly remote: Http1Peer;
   readonly writer: Writer;
   readonly writeHighWaterBytes: number;
   readonly incoming: Incoming;
@@ -69,8 +69,7 @@ export class Session implements IncomingHost, StreamHost, TimedConnection, Write
     this.counters = counters;
     this.#events = events;
     this.#keepAliveLines = keepAliveLinesOf(options);
-    this.peerAddress = socket.remoteAddress ?? '';
-    this.peerPort = socket.remotePort ?? 0;
+    this.remote = handler.peer ?? { address: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 };
     this.writeHighWaterBytes = options.writeHighWaterBytes;
     this.writer = new Writer(socket, this);
     this.incoming = new Incoming(options, this);

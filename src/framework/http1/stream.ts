@@ -1,7 +1,7 @@
 import { AnswerBody } from './answer-body.js';
 import { type AnswerHead, answerHead, answerHeadWith, Opening } from './answer-head.js';
 import { Http1HeaderError } from './http1.errors.js';
-import type { Http1Field, Http1Fields, Http1Stream, Http1StreamListener } from './http1-stream.js';
+import type { Http1Field, Http1Fields, Http1Peer, Http1Stream, Http1StreamListener } from './http1-stream.js';
 import type { Writer } from './writer.js';
 
 /** Why a stream is gone, for `onClose`. */
@@ -9,8 +9,8 @@ export const CloseCode = { ended: 0, malformed: 1, failed: 2, gone: 8 } as const
 
 /** What a stream needs of its connection. */
 export interface StreamHost {
-  readonly peerAddress: string;
-  readonly peerPort: number;
+  /** The other end of the connection. */
+  readonly remote: Http1Peer;
   readonly writer: Writer;
   readonly writeHighWaterBytes: number;
   /**
@@ -32,6 +32,7 @@ export interface StreamHost {
 
 export class Stream implements Http1Stream {
   readonly id: number;
+  peer: Http1Peer;
   readonly maxFieldsBytes: number = Number.POSITIVE_INFINITY;
   trailers: readonly string[] | undefined;
   isClosed = false;
@@ -59,18 +60,11 @@ export class Stream implements Http1Stream {
 
   constructor(host: StreamHost, id: number, isHead: boolean, minorVersion: number) {
     this.#host = host;
+    this.peer = host.remote;
     this.#body = new AnswerBody(host.writer);
     this.id = id;
     this.#isHead = isHead;
     this.#minorVersion = minorVersion;
-  }
-
-  get peerAddress(): string {
-    return this.#host.peerAddress;
-  }
-
-  get peerPort(): number {
-    return this.#host.peerPort;
   }
 
   /** Nobody takes bytes now. */

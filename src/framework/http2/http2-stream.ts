@@ -22,6 +22,13 @@ export interface Http2StreamListener {
   onShutdown?(): boolean;
 }
 
+/** The other end of a connection, or of what a proxy forwards over one. */
+export interface Http2Peer {
+  readonly address: string;
+  /** 0 where it is not known. */
+  readonly port: number;
+}
+
 /**
  * One request and its answer: RFC 9113 section 8.1. Calls on a stream that is gone do nothing.
  *
@@ -30,9 +37,8 @@ export interface Http2StreamListener {
  */
 export interface Http2Stream {
   readonly id: number;
-  /** Address of the other end. */
-  readonly peerAddress: string;
-  readonly peerPort: number;
+  /** Who sent the request: the other end of the connection, unless what serves the connection sets another one. */
+  peer: Http2Peer;
   /** Trailers of the request, once `onEnd` has been called. */
   readonly trailers: Http2Headers | undefined;
   readonly isClosed: boolean;

@@ -9,7 +9,7 @@ import type { Http2Counters } from './http2.counters.js';
 import { FieldsWriter } from './fields-writer.js';
 import { Http2ConnectionError } from './http2.errors.js';
 import type { Http2ConnectionOptions } from './http2.options.js';
-import type { Http2Fields, Http2Stream } from './http2-stream.js';
+import type { Http2Fields, Http2Peer, Http2Stream } from './http2-stream.js';
 import { Limits } from './limits.js';
 import { Outbox } from './outbox.js';
 import { ResetMemory } from './reset-memory.js';
@@ -21,6 +21,8 @@ import { UnreadRequests } from './unread-requests.js';
 
 /** Told of what comes over a connection. */
 export interface Http2ConnectionHandler {
+  /** The other end, where the socket's own address is not the one. */
+  readonly peer?: Http2Peer;
   /** A request has begun. `stream.listen` may be called now or later. An exception resets the stream. */
   onStream(stream: Http2Stream, head: Http2RequestHead): void;
   /**
@@ -50,8 +52,7 @@ export class Session implements StreamHost {
   readonly encoder = new HpackEncoder({ maxTableBytes: encoderTableBytes });
   readonly #fields = new FieldsWriter(this);
   readonly streams = new Map<number, Stream>();
-  readonly peerAddress: string;
-  readonly peerPort: number;
+  readonly remote: Http2Peer;
   readonly writeHighWaterBytes: number;
   /** The highest stream of the peer. */
   lastStreamId = 0;
@@ -82,8 +83,7 @@ export class Session implements StreamHost {
     this.outbox = new Outbox(this.writer, this.peer, this.limits);
     const maxListBytes = Math.max(options.maxReadHeaderListBytes, options.maxHeaderListBytes);
     this.decoder = new HpackDecoder({ maxTableBytes: options.headerTableBytes, maxListBytes, judgeField });
-    this.peerAddress = socket.remoteAddress ?? '';
-    this.peerPort = socket.remotePort ?? 0;
+    this.remote = handler.peer ?? { address: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 };
     this.writeHighWaterBytes = options.writeHighWaterBytes;
     this.#window = new ReceiveWindow(options.connectionWindowBytes);
   }

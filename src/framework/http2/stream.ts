@@ -3,15 +3,15 @@ import { ErrorCode } from './error-code.js';
 import { ReceiveWindow } from './flow-control.js';
 import { Http2HeaderError } from './http2.errors.js';
 import type { Http2Headers } from './http2-headers.js';
-import type { Http2Fields, Http2Stream, Http2StreamListener } from './http2-stream.js';
+import type { Http2Fields, Http2Peer, Http2Stream, Http2StreamListener } from './http2-stream.js';
 import type { HeaderField } from './hpack/index.js';
 import { checkOutgoing, checkOutgoingWith, Opening } from './outgoing-fields.js';
 import { coarseNow } from './ticker.js';
 
 /** What a stream needs of its connection. */
 export interface StreamHost {
-  readonly peerAddress: string;
-  readonly peerPort: number;
+  /** The other end of the connection. */
+  readonly remote: Http2Peer;
   readonly writeHighWaterBytes: number;
   /** Names, values and 32 for each field that the peer reads of a block. */
   readonly maxFieldsBytes: number;
@@ -42,6 +42,7 @@ export interface StreamHost {
 /** State of a stream: RFC 9113 section 5.1, from the moment its HEADERS have come (open, or half-closed on the remote side). */
 export class Stream implements Http2Stream {
   readonly id: number;
+  peer: Http2Peer;
   readonly window: ReceiveWindow;
   trailers: Http2Headers | undefined;
   isClosed = false;
@@ -80,18 +81,11 @@ export class Stream implements Http2Stream {
 
   constructor(host: StreamHost, id: number, windowBytes: number, sendWindowBytes: number, bodyBytes: number) {
     this.#host = host;
+    this.peer = host.remote;
     this.id = id;
     this.window = new ReceiveWindow(windowBytes);
     this.sendWindowBytes = sendWindowBytes;
     this.bodyBytesLeft = bodyBytes;
-  }
-
-  get peerAddress(): string {
-    return this.#host.peerAddress;
-  }
-
-  get peerPort(): number {
-    return this.#host.peerPort;
   }
 
   get maxFieldsBytes(): number {

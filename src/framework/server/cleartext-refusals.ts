@@ -1,21 +1,17 @@
 import type { Connection } from './connections.js';
-
-/** A client that is set up wrong tries again and again: the log need not hear of each time. */
-const tellAgainMs = 60_000;
+import { RefusalLog } from './refusal-log.js';
 
 const answer =
   'HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-type: text/plain\r\ncontent-length: 29\r\n\r\nthis port expects TLS (https)';
 
 /** Those who speak cleartext where TLS is asked for. */
 export class CleartextRefusals {
-  readonly #log: (message: string, fields: object) => void;
-  #untold = 0;
-  #toldAtMs = Number.NEGATIVE_INFINITY;
+  readonly #log: RefusalLog;
   /** Since the start. */
   total = 0;
 
   constructor(log: (message: string, fields: object) => void) {
-    this.#log = log;
+    this.#log = new RefusalLog(log, 'cleartext refused: the port expects TLS');
   }
 
   /**
@@ -24,18 +20,9 @@ export class CleartextRefusals {
    *
    * @param seen  its first bytes
    */
-  answer({ socket }: Connection, protocol: 'http1' | 'http2', seen: Buffer): void {
+  answer({ socket, peer }: Connection, protocol: 'http1' | 'http2', seen: Buffer): void {
     if (protocol === 'http1' && /^[A-Z]{3,7} /.test(seen.toString('latin1', 0, 8))) socket.write(answer);
     this.total += 1;
-    this.#untold += 1;
-    const nowMs = performance.now();
-    if (nowMs - this.#toldAtMs < tellAgainMs) return;
-    this.#log('cleartext refused: the port expects TLS', {
-      peer: socket.remoteAddress,
-      protocol,
-      connections: this.#untold,
-    });
-    this.#toldAtMs = nowMs;
-    this.#untold = 0;
+    this.#log.note({ peer, protocol });
   }
 }

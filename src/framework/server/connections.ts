@@ -1,4 +1,6 @@
 import type { Socket } from 'node:net';
+import { type Peer, plainAddress } from '../core/index.js';
+import type { TrustedProxies } from '../pipeline/index.js';
 
 /** How far a connection has got: nothing heard yet, in the TLS handshake, or at home with a protocol. */
 export type ConnectionState = 'silent' | 'handshaking' | 'http1' | 'http2';
@@ -28,13 +30,22 @@ export class Connection {
   /** On the clock of `performance.now()`. */
   readonly openedAtMs: number = performance.now();
   readonly socket: Socket;
+  /** Address of the other end, IPv4 rather than IPv4-mapped: the socket's, or the one that the PROXY protocol names. */
+  peer: string;
+  /** 0 where it is not known. */
+  peerPort: number;
+  /** Set where the other end is a proxy whose forwarded headers are believed. */
+  proxies: TrustedProxies | undefined;
   /** Set once the protocol is known. */
   keeper: ConnectionKeeper | undefined;
   #state: ConnectionState = 'silent';
+  #isProxied = false;
   readonly #counts: Record<ConnectionState, number>;
 
   constructor(socket: Socket, counts: Record<ConnectionState, number>) {
     this.socket = socket;
+    this.peer = plainAddress(socket.remoteAddress ?? '');
+    this.peerPort = socket.remotePort ?? 0;
     this.#counts = counts;
     counts.silent += 1;
     socket.once('close', () => {
@@ -44,6 +55,33 @@ export class Connection {
 
   get state(): ConnectionState {
     return this.#state;
+  }
+
+  /** Takes what the PROXY protocol says in place of the socket's address. */
+  comesFrom({ address, port }: Peer): void {
+    this.peer = address;
+    this.peerPort = port;
+    this.#isProxied = true;
+  }
+
+  /** Decides once for all requests whether forwarded headers are to be looked at. */
+  trust(proxies: TrustedProxies | undefined): void {
+    this.proxies = proxies?.trusts(this.peer, 0) === true ? proxies : undefined;
+  }
+
+  /**
+   * Has a socket that is handed to an application have the address that the PROXY protocol names.
+   *
+   * @param socket the connection's own one, or the TLS socket on it
+   */
+  label(socket: Socket): void {
+    if (!this.#isProxied) return;
+    const remoteFamily = this.peer.includes(':') ? 'IPv6' : 'IPv4';
+    Object.defineProperties(socket, {
+      remoteAddress: { value: this.peer, configurable: true },
+      remotePort: { value: this.peerPort, configurable: true },
+      remoteFamily: { value: remoteFamily, configurable: true },
+    });
   }
 
   /** Moves it on; a connection that has closed meanwhile stays out of the counts. */

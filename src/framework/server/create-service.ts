@@ -11,6 +11,7 @@ import type { Samples } from './banner.js';
 import { bindGoodOptions, type BoundOptions } from './bound-options.js';
 import { ownProcess } from './process.js';
 import { protectedOperations } from './operations.js';
+import { isTrusting } from './proxy-rules.js';
 import { RookeryModule } from './rookery.module.js';
 import { Service } from './service.js';
 import { assertNodeVersion } from './node-version.js';
@@ -73,8 +74,12 @@ async function buildWith(
   onLogOptions?.(bound.log);
   const lifecycle = new Lifecycle();
   const gate = new RequestGate(lifecycle, bound.limits);
-  const { trustProxy, securityHeaders } = bound.http.value;
-  const adapter = new HttpAdapter({ gate, limits: bound.limits, trustProxy, securityHeaders });
+  const adapter = new HttpAdapter({
+    gate,
+    limits: bound.limits,
+    trustsProxies: () => isTrusting(bound.server.value.trustProxy),
+    securityHeaders: bound.http.value.securityHeaders,
+  });
   const configDirectory = options.config?.directory ?? defaultConfigDirectory;
   const module = RookeryModule.forRoot({ application, store, options: bound, lifecycle, configDirectory });
   // No logger until there is ours: of a start that fails Nest would write the error with its stack and all it carries.

@@ -3,7 +3,7 @@ import type { RestConnection, RestHead, RestStream } from '../http/index.js';
 import type { Http2RequestHead, Http2Stream } from '../http2/index.js';
 
 /** A stream of HTTP/1.1 or HTTP/2, as far as the faces need it. */
-export type FaceStream = RestStream & Pick<Http2Stream, 'peerPort' | 'maxFieldsBytes'>;
+export type FaceStream = RestStream & Pick<Http2Stream, 'maxFieldsBytes'>;
 
 /** The gRPC face as the port sees it; on HTTP/2 alone. */
 export interface GrpcStreams {

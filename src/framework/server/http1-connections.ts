@@ -1,7 +1,7 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
-import { type Live, listOf, type RookeryError } from '../core/index.js';
+import { type Live, listOf, type Peer, type RookeryError } from '../core/index.js';
 import { brokenRule, type RestHead } from '../http/index.js';
 import {
   Http1Connection,
@@ -53,6 +53,7 @@ const ignore = (): void => {};
 
 /** One HTTP/1.1 connection: tells each request to its face, and ends it without cutting one. */
 class Http1Keeper implements ConnectionKeeper, Http1Handler {
+  readonly peer: Peer;
   readonly #connection: Connection;
   readonly #socket: Socket;
   readonly #owner: Http1Connections;
@@ -65,6 +66,7 @@ class Http1Keeper implements ConnectionKeeper, Http1Handler {
 
   constructor(connection: Connection, socket: Socket, owner: Http1Connections, init: Http1ConnectionsInit) {
     this.#connection = connection;
+    this.peer = { address: connection.peer, port: connection.peerPort };
     this.#socket = socket;
     this.#owner = owner;
     this.#init = init;
@@ -86,7 +88,7 @@ class Http1Keeper implements ConnectionKeeper, Http1Handler {
 
   onRequest(stream: Http1Stream, http1: Http1RequestHead): void {
     const { grpcWeb, http } = this.#init;
-    const head = this.#headOf(http1);
+    const head = this.#headOf(http1, stream);
     if (grpcWeb?.handles(head) === true && brokenRule(head) === undefined) {
       this.#webId = stream.id;
       if (http1.expectsContinue) stream.inform(goOn);
@@ -101,9 +103,10 @@ class Http1Keeper implements ConnectionKeeper, Http1Handler {
       if (this.#webCall === undefined) stream.reset(ErrorCode.cancel);
       else this.#webCall.fail(error);
     } else if (refusal.kind === 'host' || refusal.kind === 'repeated')
-      this.#refuse(stream, this.#headOf({ ...nothing, ...http1 }), error, refusal.kind === 'repeated');
+      this.#refuse(stream, this.#headOf({ ...nothing, ...http1 }, stream), error, refusal.kind === 'repeated');
     // What breaks off before it is a request has no operation that it could be counted by.
-    else if (!http.fail(stream, error)) http.refuse(stream, this.#headOf({ ...nothing, ...http1, method: '' }), error);
+    else if (!http.fail(stream, error))
+      http.refuse(stream, this.#headOf({ ...nothing, ...http1, method: '' }, stream), error);
   }
 
   onUpgrade(http1: Http1RequestHead, bytes: Buffer, socket: Socket): boolean {
@@ -126,9 +129,13 @@ class Http1Keeper implements ConnectionKeeper, Http1Handler {
     else http.serve(stream, head, this.#socket, error);
   }
 
-  #headOf(http1: Http1RequestHead): RestHead {
+  /** @param stream gets its peer by it, if a trusted proxy has forwarded the request */
+  #headOf(http1: Http1RequestHead, stream?: Http1Stream): RestHead {
     const { method, path, authority, endStream } = http1;
-    return { method, scheme: this.#scheme, authority, path, headers: new Http2Headers(http1.fields), endStream, http1 };
+    const headers = new Http2Headers(http1.fields);
+    const { proxies } = this.#connection;
+    if (proxies !== undefined && stream !== undefined) stream.peer = proxies.peerOf(this.peer, headers);
+    return { method, scheme: this.#scheme, authority, path, headers, endStream, http1 };
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { Live, RookeryError } from '../core/index.js';
+import type { Live, Peer, RookeryError } from '../core/index.js';
 import { HeadersTooLargeError, MalformedRequestError, type Transport, transportOf } from '../http/index.js';
 import {
   Http2Connection,
@@ -27,6 +27,7 @@ export interface Http2ConnectionsInit {
 
 /** One HTTP/2 connection: tells each stream to its face, and ends it without cutting a request. */
 class Http2Keeper implements ConnectionKeeper, Http2ConnectionHandler {
+  readonly peer: Peer;
   readonly #connection: Connection;
   readonly #socket: Socket;
   readonly #owner: Http2Connections;
@@ -37,6 +38,7 @@ class Http2Keeper implements ConnectionKeeper, Http2ConnectionHandler {
 
   constructor(connection: Connection, socket: Socket, owner: Http2Connections, init: Http2ConnectionsInit) {
     this.#connection = connection;
+    this.peer = { address: connection.peer, port: connection.peerPort };
     this.#socket = socket;
     this.#owner = owner;
     this.#init = init;
@@ -62,6 +64,7 @@ class Http2Keeper implements ConnectionKeeper, Http2ConnectionHandler {
 
   onStream(stream: Http2Stream, head: Http2RequestHead): void {
     this.#hasServed = true;
+    this.#place(stream, head);
     const { grpc, grpcWeb, http } = this.#init;
     if (head.repeated !== '') {
       this.#refuse(stream, head, new MalformedRequestError(`${head.repeated}: more than one (expected: one)`));
@@ -80,6 +83,7 @@ class Http2Keeper implements ConnectionKeeper, Http2ConnectionHandler {
 
   onHeadersTooLarge(stream: Http2Stream, head: Http2RequestHead): void {
     this.#hasServed = true;
+    this.#place(stream, head);
     const error = new HeadersTooLargeError(this.#init.limits.value.maxHeaderBytes);
     if (!this.#refuseCall(stream, head, error)) this.#init.http.refuse(stream, head, error);
   }
@@ -87,6 +91,12 @@ class Http2Keeper implements ConnectionKeeper, Http2ConnectionHandler {
   // The faces answer their errors themselves: this is a defect, of which the connection's other streams know nothing.
   onError(error: unknown): void {
     this.#init.log('HTTP/2 stream failed', { error: String(error) });
+  }
+
+  // Gives a request that a trusted proxy has forwarded its peer.
+  #place(stream: Http2Stream, { headers }: Http2RequestHead): void {
+    const { proxies } = this.#connection;
+    if (proxies !== undefined) stream.peer = proxies.peerOf(this.peer, headers);
   }
 
   onClose(): void {

@@ -4,12 +4,14 @@ import { setImmediate as afterSockets, setTimeout as delay } from 'node:timers/p
 import { TLSSocket } from 'node:tls';
 import type { Live, Metric } from '../core/index.js';
 import type { LimitOptions } from '../pipeline/index.js';
+import { Arrivals } from './arrivals.js';
 import { CleartextRefusals } from './cleartext-refusals.js';
 import { type Connection, type ConnectionStats, ConnectionTable } from './connections.js';
 import type { GrpcStreams, GrpcWebStreams, HttpStreams } from './faces.js';
 import { Http1Connections } from './http1-connections.js';
 import { Http2Connections } from './http2-connections.js';
 import { namesOtherProtocol, type Protocol, sniff, type SniffFailure } from './preface.js';
+import { awaitProxyHeader } from './proxy-protocol/await-header.js';
 import { portMetrics } from './port-metrics.js';
 import type { ServerOptions } from './server.options.js';
 import { TlsConnections } from './tls-connections.js';
@@ -65,6 +67,7 @@ export class OnePort {
   readonly #http1: Http1Connections;
   readonly #http2: Http2Connections;
   readonly #cleartext: CleartextRefusals;
+  readonly #arrivals: Arrivals;
   #tls: TlsConnections | undefined;
   #unsubscribe: (() => void)[] = [];
   #draining: Promise<boolean> | undefined;
@@ -75,6 +78,7 @@ export class OnePort {
     this.#http1 = new Http1Connections(init);
     this.#http2 = new Http2Connections(init);
     this.#cleartext = new CleartextRefusals(init.log);
+    this.#arrivals = new Arrivals(init.options.value, init.log);
   }
 
   /**
@@ -89,7 +93,7 @@ export class OnePort {
       this.#tls = new TlsConnections({
         options: tls,
         log,
-        onSecure: (connection, socket) => this.#await(connection, socket),
+        onSecure: (connection, socket) => this.#onSecure(connection, socket),
         onFailure: (connection) => this.#table.refuse(connection),
         ...(this.#init.tlsTiming !== undefined && { timing: this.#init.tlsTiming }),
       });
@@ -108,7 +112,9 @@ export class OnePort {
 
   /** What the port counts, for operators. */
   metrics(): readonly Metric[] {
-    return portMetrics(this.stats(), this.#http1.counters, this.#http2.counters, this.#cleartext.total);
+    return portMetrics(this.stats(), this.#http1.counters, this.#http2.counters, this.#cleartext.total).concat(
+      this.#arrivals.metrics(),
+    );
   }
 
   /**
@@ -144,15 +150,36 @@ export class OnePort {
   #accept(socket: Socket): void {
     // Every socket needs one from the first moment; what an error means to a request, its 'close' tells.
     socket.on('error', ignore);
-    this.#await(this.#table.add(socket), socket);
+    const connection = this.#table.add(socket);
+    if (this.#arrivals.sendsProxyHeader(connection)) this.#awaitProxyHeader(connection);
+    else {
+      this.#arrivals.trust(connection);
+      this.#await(connection, socket, this.#init.limits.value.firstByteTimeoutMs);
+    }
+  }
+
+  #awaitProxyHeader(connection: Connection): void {
+    const { socket, openedAtMs } = connection;
+    const { firstByteTimeoutMs } = this.#init.limits.value;
+    awaitProxyHeader(socket, firstByteTimeoutMs, (outcome) => {
+      if (outcome === 'closed') socket.destroy();
+      else if (!this.#arrivals.take(connection, outcome)) this.#table.refuse(connection);
+      else {
+        // One limit for both: the client's first bytes may have come with the header or not.
+        this.#await(connection, socket, Math.max(1, openedAtMs + firstByteTimeoutMs - performance.now()));
+        socket.resume();
+      }
+    });
   }
 
   // `socket` is the connection's own one, or the TLS socket on it.
-  #await(connection: Connection, socket: Socket): void {
-    if (socket !== connection.socket) socket.on('error', ignore);
-    sniff(socket, this.#init.limits.value.firstByteTimeoutMs, (outcome, seen) =>
-      this.#route(connection, socket, outcome, seen),
-    );
+  #await(connection: Connection, socket: Socket, timeoutMs: number): void {
+    sniff(socket, timeoutMs, (outcome, seen) => this.#route(connection, socket, outcome, seen));
+  }
+
+  #onSecure(connection: Connection, socket: TLSSocket): void {
+    socket.on('error', ignore);
+    this.#await(connection, socket, this.#init.limits.value.firstByteTimeoutMs);
   }
 
   #route(connection: Connection, socket: Socket, outcome: Protocol | SniffFailure, seen: Buffer): void {
@@ -162,18 +189,24 @@ export class OnePort {
     else if (outcome === 'tls') {
       if (this.#tls === undefined || isSecure) this.#table.refuse(connection);
       else this.#tls.accept(connection);
-    } else if (!isSecure && this.#tls !== undefined && !this.#init.options.value.tls.allowCleartext) {
+    } else if (outcome === 'http1' && this.#arrivals.isUnwantedHeader(connection, seen)) this.#table.refuse(connection);
+    else if (!isSecure && this.#tls !== undefined && !this.#init.options.value.tls.allowCleartext) {
       this.#cleartext.answer(connection, outcome, seen);
       this.#table.refuse(connection);
-    } else if (outcome === 'http2') this.#http2.serve(connection, socket);
-    else if ((isSecure && socket.alpnProtocol === 'h2') || namesOtherProtocol(seen)) this.#table.refuse(connection);
-    else this.#http1.serve(connection, socket);
+    } else if (outcome === 'http1' && ((isSecure && socket.alpnProtocol === 'h2') || namesOtherProtocol(seen)))
+      this.#table.refuse(connection);
+    else {
+      connection.label(socket);
+      (outcome === 'http2' ? this.#http2 : this.#http1).serve(connection, socket);
+    }
   }
 
   #applyOptions(): void {
     const { server, options } = this.#init;
     this.#http1.applyOptions();
     this.#http2.applyOptions();
+    if (this.#arrivals.applyOptions(options.value))
+      this.#table.forEach((connection) => this.#arrivals.trust(connection));
     server.maxConnections = options.value.maxConnections;
   }
 

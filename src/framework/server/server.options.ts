@@ -13,6 +13,7 @@ import {
 } from 'class-validator';
 import { ConfigPrefix, NeedsRestart } from '../core/index.js';
 import { Http2Options } from './http2.options.js';
+import { IsProxySenders, IsProxyTrust, OfText } from './proxy-rules.js';
 
 function HasCertificateWithKey(): PropertyDecorator {
   return ValidateBy({
@@ -86,6 +87,23 @@ export class ServerOptions {
   @Type(() => TlsOptions)
   @HasCertificateWithKey()
   readonly tls: TlsOptions = new TlsOptions();
+
+  /**
+   * Proxies whose `Forwarded` and `x-forwarded-for` are believed: how many there are between client and service, or their
+   * addresses in CIDR notation. The peer of a request is the nearest address that is not trusted. A number trusts whatever
+   * connects: for ports that only the proxies reach. A list is safe without that. Empty or 0: nobody is trusted.
+   */
+  @IsProxyTrust()
+  @OfText()
+  readonly trustProxy: number | readonly string[] = [];
+
+  /**
+   * Senders of the PROXY protocol, version 1 or 2: addresses in CIDR notation, or `true` for the list of `server.trustProxy`.
+   * Every connection from one of them has to begin with its header; from others none is accepted. Holds for new connections.
+   */
+  @IsProxySenders()
+  @OfText()
+  readonly proxyProtocol: boolean | readonly string[] = [];
 
   /** HTTP/2 connections. */
   @IsDefined()

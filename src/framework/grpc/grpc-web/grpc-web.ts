@@ -81,7 +81,7 @@ export class GrpcWeb {
     const context = this.#gate.enter({
       face: 'grpc',
       operation: `OPTIONS ${this.#grpc.operationAt(path) ?? '(no rpc)'}`,
-      peer: stream.peerAddress,
+      peer: stream.peer.address,
       header,
       timeoutMs: undefined,
       isStream: false,

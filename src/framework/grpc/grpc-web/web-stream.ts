@@ -12,8 +12,7 @@ import { type WebFormat, webType } from './web-format.js';
  * @see https://github.com/grpc/grpc/blob/v1.71.0/doc/PROTOCOL-WEB.md
  */
 export class GrpcWebStream implements ServerStream {
-  readonly peerAddress: string;
-  readonly peerPort: number;
+  readonly peer: ServerStream['peer'];
   readonly #inner: CarrierStream;
   readonly #format: WebFormat;
   readonly #complete: (headers: OutgoingFields) => void;
@@ -24,8 +23,7 @@ export class GrpcWebStream implements ServerStream {
 
   /** @param complete adds what every answer carries besides */
   constructor(inner: CarrierStream, format: WebFormat, complete: (headers: OutgoingFields) => void) {
-    this.peerAddress = inner.peerAddress;
-    this.peerPort = inner.peerPort;
+    this.peer = inner.peer;
     this.#inner = inner;
     this.#format = format;
     this.#complete = complete;

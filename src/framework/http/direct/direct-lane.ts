@@ -41,7 +41,6 @@ export interface DirectLaneInit {
   readonly adapter: AdapterState;
   /** Of every answer. */
   readonly headers: FixedHeaders;
-  readonly isBehindProxy: boolean;
   /** The parser of JSON bodies that Fastify was given. */
   readonly parser: unknown;
   readonly limits: Live<LimitOptions>;
@@ -133,7 +132,7 @@ export class DirectLane {
       routed === undefined ? new NullRecord() : (routed as unknown as { searchParams: object }).searchParams;
     const request = route.requestOf(raw, found.params, query);
     const reply = route.replyOf(response, request);
-    new DirectWork(route, this.#init.gate, request, reply, this.#init.isBehindProxy).start(limitBytes);
+    new DirectWork(route, this.#init.gate, request, reply).start(limitBytes);
     return true;
   }
 

@@ -36,13 +36,7 @@ export class DirectWork implements Exchange, DeadlineWatcher, BodyTaker, Respons
   readonly #request: FastifyRequest;
   readonly #reply: DirectReply & Record<symbol, unknown>;
 
-  constructor(
-    route: DirectRoute,
-    gate: RequestGate,
-    request: FastifyRequest,
-    reply: DirectReply,
-    isBehindProxy: boolean,
-  ) {
+  constructor(route: DirectRoute, gate: RequestGate, request: FastifyRequest, reply: DirectReply) {
     const raw = request.raw as unknown as RestRequest;
     const response = reply.raw as unknown as RestResponse;
     const timeout = raw.field('request-timeout');
@@ -50,7 +44,7 @@ export class DirectWork implements Exchange, DeadlineWatcher, BodyTaker, Respons
     this.context = gate.enter({
       face: 'http',
       operation: route.operation,
-      peer: isBehindProxy ? request.ip : raw.peerAddress,
+      peer: raw.peerAddress,
       header: headerOf(raw),
       timeoutMs: timeout === undefined ? undefined : parseRequestTimeout(timeout),
       isStream: false,

@@ -50,7 +50,7 @@ async function start(
   const adapter = new HttpAdapter({
     gate: new RequestGate(new Lifecycle(), limits),
     limits,
-    trustProxy: false,
+    trustsProxies: () => false,
     securityHeaders: true,
   });
   const module = await Test.createTestingModule({ imports: [AppModule] }).compile();

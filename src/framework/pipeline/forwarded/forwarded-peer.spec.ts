@@ -348,7 +348,7 @@ describe('what clients send', () => {
           expect(peer.addresses[0]).toBe('10.0.0.1');
         }
       }),
-      { numRuns: 1000 },
+      { numRuns: 300 },
     );
   });
 });
