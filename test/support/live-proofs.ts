@@ -75,6 +75,10 @@ export const liveProofs: Readonly<Record<string, readonly [file: string, title: 
     'maxConnections holds for the next connection': ['server.maxConnections'],
     'http2 holds for the next connection': ['server.http2.maxConcurrentStreams'],
   }),
+  ...proofs('test/e2e/trusted-proxies.e2e-spec.ts', {
+    'trustProxy holds for the next request, also on connections that are open': ['server.trustProxy'],
+    'proxyProtocol holds for the next connection': ['server.proxyProtocol'],
+  }),
   ...proofs('src/framework/server/http2-connection-options.spec.ts', {
     'is made of every option of server.http2, so that a change reaches the next connection': ['server.http2.*'],
     'is made of every option of server.http2.rates': ['server.http2.rates.*'],

@@ -50,7 +50,7 @@ export function NeedsRestart(): PropertyDecorator {
 }
 
 /**
- * Says where an option has gone that the class had before: who still sets it is told, instead of an unknown key.
+ * States where an option has moved that the class had before: a configuration that still sets it is refused with that hint.
  *
  * @param name  of the option in this section
  * @param to    what to set instead, such as `server.trustProxy, a number of proxies or their addresses`

@@ -23,7 +23,7 @@ import { watchSource } from './source-failure.js';
 export interface HttpAdapterInit {
   readonly gate: RequestGate;
   readonly limits: Live<LimitOptions>;
-  /** Whether `server.trustProxy` trusts anybody at the moment. */
+  /** Whether `server.trustProxy` trusts any proxy at the moment. */
   readonly trustsProxies: () => boolean;
   /** Whether every answer has the headers of helmet. */
   readonly securityHeaders: boolean;

@@ -48,7 +48,7 @@ export interface Http1Peer {
 export interface Http1Stream {
   /** Of the requests of its connection, from 1 on. */
   readonly id: number;
-  /** Who sent the request: the other end of the connection, unless what serves the connection sets another one. */
+  /** The sender of the request: the other end of the connection, unless what serves the connection sets another one. */
   peer: Http1Peer;
   /** Room for the fields of one head. HTTP/1.1 has no way to say it. */
   readonly maxFieldsBytes: number;

@@ -37,7 +37,7 @@ export interface Http2Peer {
  */
 export interface Http2Stream {
   readonly id: number;
-  /** Who sent the request: the other end of the connection, unless what serves the connection sets another one. */
+  /** The sender of the request: the other end of the connection, unless what serves the connection sets another one. */
   peer: Http2Peer;
   /** Trailers of the request, once `onEnd` has been called. */
   readonly trailers: Http2Headers | undefined;

@@ -14,7 +14,7 @@ export interface ArrivalOptions {
   readonly proxyProtocol: ProxySenders;
 }
 
-/** Finds out whom a connection comes from, and whether it is a proxy that is believed. */
+/** Determines the peer of each connection, and whether the peer is a trusted proxy. */
 export class Arrivals {
   readonly #refusals: ProxyHeaderRefusals;
   readonly #forwarded: ForwardedCounts = { conflicts: 0 };

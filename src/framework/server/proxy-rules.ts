@@ -14,7 +14,7 @@ export function isTrusting(setting: TrustProxy): boolean {
   return typeof setting === 'number' ? setting > 0 : setting.length > 0;
 }
 
-/** Whom the PROXY protocol is taken from; `undefined`: it is off. */
+/** Addresses that the PROXY protocol is accepted from; `undefined`: it is off. */
 export function senderRanges(senders: ProxySenders, trustProxy: TrustProxy): AddressRanges | undefined {
   const ranges = senders === true && typeof trustProxy !== 'number' ? trustProxy : senders;
   return typeof ranges === 'boolean' || ranges.length === 0 ? undefined : new AddressRanges(ranges);

@@ -91,7 +91,7 @@ export class ServerOptions {
   /**
    * Proxies whose `Forwarded` and `x-forwarded-for` are believed: how many there are between client and service, or their
    * addresses in CIDR notation. The peer of a request is the nearest address that is not trusted. A number trusts whatever
-   * connects: for ports that only the proxies reach. A list is safe without that. Empty or 0: nobody is trusted.
+   * connects: for ports that only the proxies reach. A list is safe without that. Empty or 0: no proxy is trusted.
    */
   @IsProxyTrust()
   @OfText()

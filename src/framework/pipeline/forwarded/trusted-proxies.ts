@@ -7,7 +7,7 @@ export type TrustProxy = number | readonly string[];
 /** The most proxies that a request is followed through: no honest path has as many. */
 export const maxHops = 32;
 
-/** Which proxies are believed, and who stands behind them. */
+/** The proxies whose forwarded headers are believed, and the peers behind them. */
 export class TrustedProxies implements Trust {
   readonly #hops: number;
   readonly #ranges: AddressRanges | undefined;

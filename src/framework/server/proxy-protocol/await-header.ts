@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { readProxyHeader } from './proxy-header.js';
 import type { ProxyHeader } from './proxy-reading.js';
 
-/** Why a connection has no usable header; `closed`: its other end has left, as those do that only look whether the port is open. */
+/** Why a connection has no usable header; `closed`: the other end closed it without a byte, as port checks do. */
 export type ProxyHeaderFailure = 'closed' | 'late' | 'malformed' | 'missing';
 
 const nothing = Buffer.alloc(0);
@@ -26,7 +26,7 @@ export function awaitProxyHeader(
     socket.off('close', onClosed);
     done(outcome);
   };
-  // Who has sent a part of it does not look whether the port is open.
+  // A part of a header is more than a port check sends.
   const onClosed = (): void => finish(seen.length === 0 ? 'closed' : 'malformed');
   const onData = (chunk: Buffer): void => {
     seen = seen.length === 0 ? chunk : Buffer.concat([seen, chunk]);

@@ -4,7 +4,7 @@ import type { Peer } from '../../core/index.js';
 export interface ProxyHeader {
   /** In bytes: what follows is the client's. */
   readonly length: number;
-  /** Whom the proxy has accepted; `undefined` where it does not say, or speaks for itself. */
+  /** The client whose connection the proxy accepted; `undefined` where the proxy does not name it, or connects for itself. */
   readonly source: Peer | undefined;
 }
 
