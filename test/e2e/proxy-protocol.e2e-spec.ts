@@ -81,7 +81,7 @@ async function received(port: number, from: string, bytes: string | Buffer): Pro
   const socket = await connectFrom({ port, from }, '');
   const chunks: Buffer[] = [];
   socket.on('data', (chunk: Buffer) => chunks.push(chunk));
-  socket.write(bytes as string, 'latin1');
+  socket.write(bytes, 'latin1');
   await new Promise((resolve) => socket.on('close', resolve));
   return Buffer.concat(chunks).toString('latin1');
 }

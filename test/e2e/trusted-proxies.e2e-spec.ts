@@ -302,7 +302,7 @@ describe('a service in a process of its own', () => {
       'server.proxyProtocol: true (expected: list of addresses such as 10.0.0.0/8 or ::1, or true where server.trustProxy is one; from ROOKERY_SERVER__PROXY_PROTOCOL)',
     ],
   ])('does not start with %j', async (environment, problem) => {
-    child = new ChildService(environment as Record<string, string>);
+    child = new ChildService(environment);
     const { code } = await child.exit;
 
     expect([code, child.stderr]).toEqual([1, expect.stringContaining(problem)]);

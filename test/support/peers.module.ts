@@ -14,7 +14,7 @@ export const logTexts: string[] = [];
 @Controller('seen')
 @GrpcService(TrialService)
 @Public()
-export class PeersController {
+class PeersController {
   @Get()
   @Raw()
   see(@Req() request: FastifyRequest): object {

@@ -19,7 +19,7 @@ const heartbeatMs = 10_000;
 export const peerTimeoutMs: number = buildTimeoutMs + 60_000;
 
 /** Whether the environment says to do without: `ROOKERY_TEST_SKIP=go-client,grpcurl`. */
-export function isSkipped(name: PeerName | 'bench' | 'nacos'): boolean {
+export function isSkipped(name: PeerName | 'bench' | 'haproxy' | 'nacos'): boolean {
   return (process.env['ROOKERY_TEST_SKIP'] ?? '').split(',').some((skipped) => skipped.trim() === name);
 }
 

@@ -301,8 +301,8 @@ describe('protocol and host of a ForwardedPeer', () => {
     expect(said(['forwarded', `${outer('unknown')}, ${inner}`])).toEqual(['https', 'a.example']);
   });
 
-  function outer(client = '203.0.113.7'): string {
-    return `for=${client};proto=https;host="a.example"`;
+  function outer(node = '203.0.113.7'): string {
+    return `for=${node};proto=https;host="a.example"`;
   }
 
   it('are not taken from the family of headers that the proxy may not have written', () => {
