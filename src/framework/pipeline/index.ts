@@ -15,7 +15,7 @@ export {
   MESSAGE_POLICY,
   type MessagePolicy,
 } from './pipeline.options.js';
-export { RequestTooLargeError, ValidationError } from './pipeline.errors.js';
+export { MessageTooDeepError, RequestTooLargeError, TooManyElementsError, ValidationError } from './pipeline.errors.js';
 export { Timeout } from './timeout.decorator.js';
 export { Input, InputPipe } from './input.decorator.js';
 export { type HttpInput, InputReader } from './input.js';

@@ -36,6 +36,27 @@ export class RequestTooLargeError extends RookeryError {
   }
 }
 
+/** A request message has more list items, map entries, nested messages and unknown fields than `server.limits.maxMessageElements`. Send them in several requests. */
+export class TooManyElementsError extends RookeryError {
+  static override readonly reason = 'TOO_MANY_ELEMENTS';
+  static override readonly status = Status.ResourceExhausted;
+  static override readonly httpStatus = 413;
+
+  constructor(maxElements: number) {
+    super(`request message with more than ${maxElements} elements`, { metadata: { maxElements: String(maxElements) } });
+  }
+}
+
+/** A request message is nested deeper than `server.limits.maxMessageDepth`. Send it flatter. */
+export class MessageTooDeepError extends RookeryError {
+  static override readonly reason = 'MESSAGE_TOO_DEEP';
+  static override readonly status = Status.InvalidArgument;
+
+  constructor(maxDepth: number) {
+    super(`request message nested deeper than ${maxDepth} levels`, { metadata: { maxDepth: String(maxDepth) } });
+  }
+}
+
 // The first violation tells most callers all they need; the rest is in the details.
 function summary(violations: readonly FieldViolation[]): string {
   const [first] = violations;

@@ -13,6 +13,21 @@ export class LimitOptions {
   @Max(2 ** 31 - 1)
   readonly maxBodyBytes: number = 1_048_576;
 
+  /**
+   * List items, map entries, nested messages and unknown fields that one request message may have. A message or JSON body
+   * with more is refused with RESOURCE_EXHAUSTED / 413 as soon as the first too many is read.
+   */
+  @IsInt()
+  @Min(1)
+  @Max(2 ** 24)
+  readonly maxMessageElements: number = 100_000;
+
+  /** Levels of nesting that one request message or JSON body may have, the outermost counted. */
+  @IsInt()
+  @Min(1)
+  @Max(1000)
+  readonly maxMessageDepth: number = 100;
+
   /** Largest request header block, in bytes. A change holds for connections that come from then on. */
   @IsInt()
   @Min(1024)
