@@ -1,10 +1,19 @@
 import type { DescField, DescMessage, Message } from '@bufbuild/protobuf';
 import type { FieldViolation } from '../core/index.js';
 
-type Search = (message: Message, path: string, found: FieldViolation[]) => void;
+/** Where a message lies: its own name, and what it lies in. */
+interface Place {
+  readonly parent: Place | undefined;
+  readonly name: string;
+  /** Index in a list or key of a map. */
+  readonly key: number | string | undefined;
+}
 
-// Nobody mends more at a time, and a message has room for a million.
-const maxTold = 100;
+/** Returns whether enough was found. */
+type Search = (message: Message, place: Place | undefined, found: FieldViolation[]) => boolean;
+
+// As many as are named to the client: those in front suffice to see which contract it has.
+const maxNamed = 32;
 const none: readonly FieldViolation[] = [];
 // What protobuf-es gives in a form of its own (JSON, plain values) instead of a message.
 const ownForm = /^google\.protobuf\.(Struct|ListValue|\w*Value)$/;
@@ -20,19 +29,20 @@ export class UnknownFields {
     this.#search = searchOf(desc, new Map());
   }
 
-  /** The unknown fields by number, such as `#9`, `address.#7`, `items[2].#9`: each once, 100 at most. */
+  /** The unknown fields by number, such as `#9`, `address.#7`, `items[2].#9`: each once, 32 at most. */
   of(message: Message): readonly FieldViolation[] {
     const found: FieldViolation[] = [];
-    this.#search(message, '', found);
+    this.#search(message, undefined, found);
     return found.length === 0 ? none : found;
   }
 }
 
 function searchOf(desc: DescMessage, known: Map<DescMessage, Search>): Search {
   const nested: Search[] = [];
-  const search: Search = (message, path, found) => {
-    if (message.$unknown !== undefined) tell(message, desc, path, found);
-    for (const each of nested) each(message, path, found);
+  const search: Search = (message, place, found) => {
+    if (message.$unknown !== undefined) name(message, desc, place, found);
+    for (const each of nested) if (found.length === maxNamed || each(message, place, found)) return true;
+    return false;
   };
   // Before its fields are looked at: message types may contain themselves.
   known.set(desc, search);
@@ -51,26 +61,33 @@ function within(field: DescField, search: Search): Search {
     const chosen = (message as unknown as Record<string, { case?: string; value?: unknown }>)[oneof.localName];
     return chosen?.case === localName ? chosen.value : undefined;
   };
-  return (message, path, found) => {
+  // Paths are put together for what is found only: a list may be long.
+  return (message, parent, found) => {
     const value = valueOf(message);
-    if (value === undefined) return;
-    const name = join(path, localName);
+    if (value === undefined) return false;
     if (fieldKind === 'list') {
-      for (const [index, item] of (value as Message[]).entries()) search(item, `${name}[${index}]`, found);
-    } else if (fieldKind === 'map') {
-      for (const [key, item] of Object.entries(value as Record<string, Message>)) search(item, `${name}.${key}`, found);
-    } else {
-      search(value as Message, name, found);
+      const items = value as Message[];
+      for (let index = 0; index < items.length; index += 1)
+        if (search(items[index] as Message, { parent, name: localName, key: index }, found)) return true;
+      return false;
     }
+    if (fieldKind !== 'map') return search(value as Message, { parent, name: localName, key: undefined }, found);
+    const entries = value as Record<string, Message>;
+    for (const key of Object.keys(entries))
+      if (search(entries[key] as Message, { parent, name: localName, key }, found)) return true;
+    return false;
   };
 }
 
-function tell(message: Message, desc: DescMessage, path: string, found: FieldViolation[]): void {
-  for (const number of new Set(message.$unknown?.map(({ no }) => no))) {
-    if (found.length === maxTold) return;
+function name(message: Message, desc: DescMessage, place: Place | undefined, found: FieldViolation[]): void {
+  const seen = new Set<number>();
+  for (const { no } of message.$unknown ?? []) {
+    if (found.length === maxNamed) return;
+    if (seen.has(no)) continue;
+    seen.add(no);
     // A value that a closed enum does not have is kept here too, under the number of its field.
-    const known = desc.fields.find((field) => field.number === number);
-    const field = join(path, known?.localName ?? `#${number}`);
+    const known = desc.fields.find((field) => field.number === no);
+    const field = join(pathOf(place), known?.localName ?? `#${no}`);
     found.push(
       known === undefined
         ? { field, rule: 'unknownField', message: `${field} is not a known field` }
@@ -79,6 +96,14 @@ function tell(message: Message, desc: DescMessage, path: string, found: FieldVio
   }
 }
 
-function join(path: string, name: string): string {
-  return path === '' ? name : `${path}.${name}`;
+function pathOf(place: Place | undefined): string {
+  if (place === undefined) return '';
+  const { parent, key } = place;
+  const path = join(pathOf(parent), place.name);
+  if (key === undefined) return path;
+  return typeof key === 'number' ? `${path}[${key}]` : `${path}.${key}`;
+}
+
+function join(path: string, last: string): string {
+  return path === '' ? last : `${path}.${last}`;
 }
