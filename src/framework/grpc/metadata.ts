@@ -10,6 +10,9 @@ const keyPattern = /^[0-9a-z_.-]+$/;
 const base64Pattern = /^[A-Za-z0-9+/]*={0,2}$/;
 const unpaddedPattern = /^[A-Za-z0-9+/]*$/;
 
+// A header of commas has as many empty values: one for all, as a Buffer takes 100 bytes.
+const empty = Buffer.alloc(0);
+
 // What HTTP/2 and the protocol itself use; grpc-* is theirs too.
 const reserved = new Set([
   'te',
@@ -160,7 +163,7 @@ function parse(key: string, value: string): MetadataValue[] {
 function decodeBinary(key: string, encoded: string): Buffer {
   const isWhole = encoded.length % 4 === 0 ? base64Pattern.test(encoded) : unpaddedPattern.test(encoded);
   if (!isWhole || encoded.length % 4 === 1) throw new MalformedMetadataError(key);
-  return Buffer.from(encoded, 'base64');
+  return encoded === '' ? empty : Buffer.from(encoded, 'base64');
 }
 
 /** Base64 without padding, as the protocol asks of a sender. */
