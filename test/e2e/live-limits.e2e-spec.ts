@@ -104,6 +104,28 @@ describe('server.limits while the service runs', () => {
     await app.edit({ 'server.limits.maxBodyBytes': undefined });
   });
 
+  it('maxMessageElements and maxMessageDepth hold for the next message on gRPC', async () => {
+    const order = { title: 'x', items: [1, 2, 3].map((quantity) => ({ name: 'a', quantity })) };
+    const tried = async (): Promise<unknown> => {
+      const { failure } = await app.caller.call(rpc.order, [order]);
+      return failure && [failure.status, failure.reason, failure.message];
+    };
+    await app.edit({ 'server.limits.maxMessageElements': 2 });
+    expect(await tried()).toEqual([
+      'RESOURCE_EXHAUSTED',
+      'TOO_MANY_ELEMENTS',
+      'request message with more than 2 elements',
+    ]);
+    await app.edit({ 'server.limits.maxMessageElements': undefined, 'server.limits.maxMessageDepth': 1 });
+    expect(await tried()).toEqual([
+      'INVALID_ARGUMENT',
+      'MESSAGE_TOO_DEEP',
+      'request message nested deeper than 1 levels',
+    ]);
+    await app.edit({ 'server.limits.maxMessageDepth': undefined });
+    expect(await tried()).toBeUndefined();
+  });
+
   it('maxHeaderBytes holds for the next connection on both versions of HTTP', async () => {
     const tried = async (bytes: number): Promise<unknown[]> => {
       const filler = 'x'.repeat(bytes);

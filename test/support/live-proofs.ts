@@ -64,6 +64,10 @@ export const liveProofs: Readonly<Record<string, readonly [file: string, title: 
     ],
     'streamTimeoutMs holds for the next stream': ['server.limits.streamTimeoutMs'],
     'maxBodyBytes holds for the next request on both faces, announced or not': ['server.limits.maxBodyBytes'],
+    'maxMessageElements and maxMessageDepth hold for the next message on gRPC': [
+      'server.limits.maxMessageElements',
+      'server.limits.maxMessageDepth',
+    ],
     'maxHeaderBytes holds for the next connection on both versions of HTTP': ['server.limits.maxHeaderBytes'],
     'maxConcurrentRequests holds at once, also for those at work already': ['server.limits.maxConcurrentRequests'],
     'firstByteTimeoutMs, headersTimeoutMs and bodyTimeoutMs hold for slow callers': [

@@ -25,9 +25,13 @@ export class TrialProcess {
     this.port = port;
   }
 
-  static async start(environment: Readonly<Record<string, string>>): Promise<TrialProcess> {
+  /** @param nodeOptions of the process, such as one that limits its heap */
+  static async start(
+    environment: Readonly<Record<string, string>>,
+    nodeOptions: readonly string[] = [],
+  ): Promise<TrialProcess> {
     const path = await compiledProgram(files);
-    const program = { path, args: [pathToFileURL(usersModule).href], nodeOptions: ['--expose-gc'] };
+    const program = { path, args: [pathToFileURL(usersModule).href], nodeOptions: ['--expose-gc', ...nodeOptions] };
     const service = new ChildService(environment, program);
     const { port } = (await service.message()) as TrialReady;
     return new TrialProcess(service, port);

@@ -30,6 +30,25 @@ const file = create(FileDescriptorProtoSchema, {
       ],
     },
     {
+      name: 'TrialBulk',
+      oneofDecl: [{ name: 'choice' }],
+      field: [
+        { ...scalar('numbers', 1, Type.INT32), label: Label.REPEATED },
+        message('labels', 2, 'TrialBulk.LabelsEntry', Label.REPEATED),
+        { ...message('item', 3, 'TrialItem'), oneofIndex: 0 },
+        { ...message('other', 4, 'TrialItem'), oneofIndex: 0 },
+        { ...scalar('blobs', 5, Type.BYTES), label: Label.REPEATED },
+        message('inner', 6, 'TrialBulk'),
+      ],
+      nestedType: [
+        {
+          name: 'LabelsEntry',
+          options: { mapEntry: true },
+          field: [scalar('key', 1, Type.STRING), scalar('value', 2, Type.STRING)],
+        },
+      ],
+    },
+    {
       name: 'TrialRequest',
       field: [scalar('mode', 1, Type.STRING), scalar('count', 2, Type.INT32), scalar('size', 3, Type.INT32)],
     },
@@ -43,6 +62,7 @@ const file = create(FileDescriptorProtoSchema, {
       name: 'TrialService',
       method: [
         method('PlaceOrder', 'TrialOrder', 'TrialOrder'),
+        method('Weigh', 'TrialBulk', 'TrialReply'),
         method('Inspect', 'TrialRequest', 'TrialReply'),
         method('Fail', 'TrialRequest', 'TrialReply'),
         method('FailStream', 'TrialRequest', 'TrialReply', { serverStreaming: true }),

@@ -31,6 +31,12 @@ export class TrialController {
     return order;
   }
 
+  /** Takes the message as it is, and tells how much is in it. */
+  @Rpc()
+  weigh(bulk: { numbers: unknown[]; labels: object; blobs: unknown[] }): Reply {
+    return { text: '', number: bulk.numbers.length + Object.keys(bulk.labels).length + bulk.blobs.length };
+  }
+
   /** Tells what the handler sees of its context. */
   @Get('context')
   @Rpc()

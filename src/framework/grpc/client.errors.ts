@@ -1,8 +1,9 @@
-import { fromBinary } from '@bufbuild/protobuf';
-import { type Any, anyUnpack } from '@bufbuild/protobuf/wkt';
+import type { DescMessage, MessageShape } from '@bufbuild/protobuf';
+import { type Any, anyIs } from '@bufbuild/protobuf/wkt';
 import type { ServiceError } from '@grpc/grpc-js';
 import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from '../../gen/google/rpc/error_details_pb.js';
 import { StatusSchema } from '../../gen/google/rpc/status_pb.js';
+import { codecOf } from './codec/message-codec.js';
 import { httpStatusOf, RookeryError, type RookeryErrorOptions, Status, statusName } from '../core/index.js';
 
 /**
@@ -50,6 +51,10 @@ export function remoteError(error: unknown): unknown {
   return new RemoteError(status, told.reason ?? statusName(status), details, options);
 }
 
+// More than any server tells: trailers are small, and what the other side sends may be anything.
+const limits = { maxMessageElements: 1000, maxMessageDepth: 10 };
+const maxViolations = 100;
+
 interface Details {
   reason: string | undefined;
   metadata: Record<string, string>;
@@ -61,24 +66,31 @@ function detailsOf(bytes: unknown): Details {
   const details: Details = { reason: undefined, metadata: {}, violations: [], retryAfterMs: undefined };
   if (!(bytes instanceof Uint8Array)) return details;
   try {
-    for (const any of fromBinary(StatusSchema, bytes).details) read(any, details);
+    for (const any of decode(StatusSchema, bytes).details) read(any, details);
   } catch {
     // Other people's trailers: what cannot be read tells nothing.
   }
   return details;
 }
 
+function decode<D extends DescMessage>(desc: D, bytes: Uint8Array): MessageShape<D> {
+  return codecOf(desc).decode(bytes, 0, bytes.length, limits, 0);
+}
+
 function read(any: Any, details: Details): void {
-  const info = anyUnpack(any, ErrorInfoSchema);
-  if (info !== undefined) {
-    details.reason = info.reason;
-    details.metadata = info.metadata;
+  if (anyIs(any, ErrorInfoSchema)) {
+    const { reason, metadata } = decode(ErrorInfoSchema, any.value);
+    details.reason = reason;
+    details.metadata = metadata;
+  } else if (anyIs(any, BadRequestSchema)) {
+    for (const { field, reason, description } of decode(BadRequestSchema, any.value).fieldViolations) {
+      if (details.violations.length === maxViolations) return;
+      details.violations.push({ field, rule: camel(reason), message: description });
+    }
+  } else if (anyIs(any, RetryInfoSchema)) {
+    const delay = decode(RetryInfoSchema, any.value).retryDelay;
+    if (delay !== undefined) details.retryAfterMs = Number(delay.seconds) * 1000 + delay.nanos / 1_000_000;
   }
-  for (const { field, reason, description } of anyUnpack(any, BadRequestSchema)?.fieldViolations ?? []) {
-    details.violations.push({ field, rule: camel(reason), message: description });
-  }
-  const delay = anyUnpack(any, RetryInfoSchema)?.retryDelay;
-  if (delay !== undefined) details.retryAfterMs = Number(delay.seconds) * 1000 + delay.nanos / 1_000_000;
 }
 
 // `IS_EMAIL` is the rule `isEmail`.

@@ -15,7 +15,7 @@ import { acceptedEncodings, isEncoding } from './compression.js';
 import type { GrpcOptions } from './grpc.options.js';
 import { MalformedTimeoutError, NotPostError, UnsupportedCodecError, UnsupportedEncodingError } from './grpc.errors.js';
 import { bindHealth } from './health-service.js';
-import { type BoundMethod, MethodTable } from './method-table.js';
+import { type BindOptions, type BoundMethod, MethodTable } from './method-table.js';
 import { bindReflection } from './reflection-service.js';
 import { type Invoke, ServerCall } from './server-call.js';
 import type { RequestHead, ServerStream } from './server-stream.js';
@@ -86,11 +86,10 @@ export class GrpcServer {
   /**
    * Has `invoke` serve `method`.
    *
-   * @param timeoutMs the method's own limit, in ms; that of all requests when left out
    * @throws RpcBindingError it is served already
    */
-  bind(method: DescMethod, invoke: Invoke, timeoutMs?: number): void {
-    this.#methods.bind(method, invoke, false, timeoutMs);
+  bind(method: DescMethod, invoke: Invoke, options?: BindOptions): void {
+    this.#methods.bind(method, invoke, options);
   }
 
   /** Serves one stream of any engine. */

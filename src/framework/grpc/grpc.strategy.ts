@@ -8,7 +8,7 @@ import { answeredByHandler } from './method-table.js';
 import { checkStreaming, type Pattern, PatternResolver } from './pattern-resolver.js';
 import { GrpcRequestStream } from './request-stream.js';
 import { composeRpc, type RpcChain } from './rpc-chain.js';
-import { rpcExtra } from './rpc.decorator.js';
+import { inputExtra, rpcExtra } from './rpc.decorator.js';
 import type { Invoke, ServerCall } from './server-call.js';
 
 type Handler = (...args: unknown[]) => unknown;
@@ -20,6 +20,7 @@ interface Registration {
   readonly pattern: Pattern;
   /** Set by `@GrpcService`; Nest's own decorators name the method only. */
   readonly method: DescMethod | undefined;
+  readonly takesInput: boolean;
   /** Nest's closure. */
   readonly handler: Handler;
   /** What serves instead of it, where it can. */
@@ -74,8 +75,9 @@ export class GrpcStrategy extends Server<never, never> {
     const method = extras[rpcExtra] as DescMethod | undefined;
     // Now, as Nest does: what the application adds to itself later does not concern this handler.
     const chain = isEventHandler ? undefined : this.#compose(pattern);
+    const takesInput = extras[inputExtra] === true;
     const timeoutMs = this.#handlers?.rpcTimeoutMs(pattern);
-    this.#registrations.push({ pattern, method, handler: callback as Handler, chain, timeoutMs });
+    this.#registrations.push({ pattern, method, takesInput, handler: callback as Handler, chain, timeoutMs });
   }
 
   override listen(callback: (error?: unknown) => void): void {
@@ -118,11 +120,14 @@ export class GrpcStrategy extends Server<never, never> {
     return composeRpc(this.#handlers, pattern);
   }
 
-  #bind({ pattern, method, handler, chain, timeoutMs }: Registration): void {
+  #bind({ pattern, method, takesInput, handler, chain, timeoutMs }: Registration): void {
     const desc = method ?? this.#resolver.resolve(pattern);
     if (method !== undefined) checkStreaming(method, pattern.streaming, `@Rpc() ${method.localName}`);
     const invoke = chain === undefined ? invokers[pattern.streaming](handler, desc) : composed(pattern, chain);
-    this.#server.bind(desc, this.#hasHooks ? this.#withHooks(invoke) : invoke, timeoutMs);
+    this.#server.bind(desc, this.#hasHooks ? this.#withHooks(invoke) : invoke, {
+      unknownFields: takesInput ? 'checked' : 'passed',
+      timeoutMs,
+    });
   }
 
   // Instrumentation that Nest offers its transports: `done` runs the call, the end hook comes when it is answered.

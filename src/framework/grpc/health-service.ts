@@ -26,9 +26,10 @@ export class UnknownServiceError extends RookeryError {
  * @see https://github.com/grpc/grpc/blob/v1.71.0/doc/health-checking.md
  */
 export function bindHealth(methods: MethodTable<ServerCall>, source: HealthSource, onClose: OnClose): void {
-  methods.bind(Health.method.check, (call) => check(source, serviceOf(call)), true);
-  methods.bind(Health.method.list, () => list(source), true);
-  methods.bind(Health.method.watch, (call) => watch(source, call, onClose), true);
+  const options = { isProbe: true, unknownFields: 'skipped' } as const;
+  methods.bind(Health.method.check, (call) => check(source, serviceOf(call)), options);
+  methods.bind(Health.method.list, () => list(source), options);
+  methods.bind(Health.method.watch, (call) => watch(source, call, onClose), options);
 }
 
 function serviceOf(call: ServerCall): string {

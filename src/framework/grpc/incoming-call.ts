@@ -1,4 +1,5 @@
 import type { Message } from '@bufbuild/protobuf';
+import { type DecodeLimits, unlimited } from './codec/work-budget.js';
 import type { Encoding } from './compression.js';
 import { isOneMessage, messageIn, type WireMessage } from './frame.js';
 import { MessageCountError } from './grpc.errors.js';
@@ -10,6 +11,8 @@ import { CallHandle } from './rpc-call.js';
 export abstract class IncomingCall extends CallHandle implements RequestFormat {
   encoding: Encoding | undefined = undefined;
   maxBytes = 0;
+  limits: DecodeLimits = unlimited;
+  maxUnknownFields = 0;
   // The request: one packet that is one message, as nearly every unary request is, or else a reader.
   #packet: Uint8Array | undefined;
   #single: SingleRequestReader | undefined;

@@ -5,6 +5,22 @@ import { printable, RpcBindingError, UnknownRpcError } from './grpc.errors.js';
 /** Returned by an `invoke` that answers through the call itself. */
 export const answeredByHandler: unique symbol = Symbol('answeredByHandler');
 
+/**
+ * What becomes of fields that the message's type does not have: the handler gets them (`passed`), the check of its input
+ * does (`checked`), or they are `skipped`.
+ */
+export type UnknownFieldUse = 'passed' | 'checked' | 'skipped';
+
+/** How a method is served. */
+export interface BindOptions {
+  /** Served also while everything else is refused. */
+  readonly isProbe?: boolean;
+  /** By default `passed`. */
+  readonly unknownFields?: UnknownFieldUse;
+  /** The method's own limit, in ms; that of all requests when left out. */
+  readonly timeoutMs?: number | undefined;
+}
+
 /** A method and who serves it; made once, at the start. `C` is what a call is. */
 export interface BoundMethod<C> {
   readonly desc: DescMethod;
@@ -18,6 +34,7 @@ export interface BoundMethod<C> {
   readonly isProbe: boolean;
   /** The method's own limit, in ms, which holds while the message is on its way too. */
   readonly timeoutMs: number | undefined;
+  readonly unknownFields: UnknownFieldUse;
   /** Serves one call; what it returns is the answer. */
   readonly invoke: (call: C) => unknown;
 }
@@ -33,7 +50,8 @@ export class MethodTable<C> {
   }
 
   /** @throws RpcBindingError the method is served already */
-  bind(desc: DescMethod, invoke: BoundMethod<C>['invoke'], isProbe = false, timeoutMs?: number): void {
+  bind(desc: DescMethod, invoke: BoundMethod<C>['invoke'], options: BindOptions = {}): void {
+    const { isProbe = false, unknownFields = 'passed', timeoutMs } = options;
     const operation = operationOf(desc);
     if (this.#methods.has(`/${operation}`)) throw new RpcBindingError(`two handlers for ${operation} (expected: one)`);
     const takesStream = desc.methodKind === 'client_streaming' || desc.methodKind === 'bidi_streaming';
@@ -41,7 +59,8 @@ export class MethodTable<C> {
     this.#services.set(desc.parent.typeName, desc.parent);
     const input = codecOf(desc.input);
     const output = codecOf(desc.output);
-    const method = { desc, input, output, operation, takesStream, givesStream, isProbe, timeoutMs, invoke };
+    const base = { desc, input, output, operation, takesStream, givesStream };
+    const method = { ...base, isProbe, timeoutMs, unknownFields, invoke };
     this.#methods.set(`/${operation}`, method);
   }
 

@@ -24,8 +24,10 @@ export function bindReflection(methods: MethodTable<ServerCall>): void {
   // Made on the first question: by then all services are bound.
   const current = (): ReflectionIndex => (index ??= new ReflectionIndex(methods.services));
   for (const service of [ServerReflection, ServerReflectionAlpha]) {
-    methods.bind(service.method.serverReflectionInfo, (call) =>
-      reflect(current(), methods, requestsOf(call) as AsyncIterable<Request>),
+    methods.bind(
+      service.method.serverReflectionInfo,
+      (call) => reflect(current(), methods, requestsOf(call) as AsyncIterable<Request>),
+      { unknownFields: 'skipped' },
     );
   }
 }

@@ -1,9 +1,10 @@
 import type { Message } from '@bufbuild/protobuf';
-import { CancelledError } from '../core/index.js';
+import { CancelledError, RookeryError } from '../core/index.js';
 import { decompress, type Encoding } from './compression.js';
+import { DecompressionTurns } from './decompression-turns.js';
 import { MessageReader, type WireMessage } from './frame.js';
 import { MalformedMessageError, MessageCountError, UnexpectedCompressionError } from './grpc.errors.js';
-import type { MessageCodec } from './codec/message-codec.js';
+import type { DecodeLimits } from './codec/work-budget.js';
 import type { BoundMethod } from './method-table.js';
 import type { ServerStream } from './server-stream.js';
 
@@ -14,10 +15,18 @@ interface Waiter {
 
 /** How the request messages of one call are to be read. */
 export interface RequestFormat {
+  /** What they come over. */
+  readonly stream: Pick<ServerStream, 'peerAddress' | 'peerPort'>;
+  /** Whether the call is over: nothing is decompressed for it any more. */
+  readonly isEnded: boolean;
   readonly method: Pick<BoundMethod<never>, 'desc' | 'input'>;
   readonly encoding: Encoding | undefined;
   /** The largest message taken, before and after decompression. */
   readonly maxBytes: number;
+  /** What decoding a message may take. */
+  readonly limits: DecodeLimits;
+  /** Fields that the message's type does not have: how many are kept. */
+  readonly maxUnknownFields: number;
 }
 
 const endOfMessages: IteratorReturnResult<undefined> = { done: true, value: undefined };
@@ -153,21 +162,31 @@ export class SingleRequestReader {
  *
  * @throws RookeryError it cannot be read
  */
-export function decode(wire: WireMessage, { method, encoding, maxBytes }: RequestFormat): Message | Promise<Message> {
-  const { desc, input } = method;
+export function decode(wire: WireMessage, format: RequestFormat): Message | Promise<Message> {
   const { bytes, start, end } = wire;
-  if (!wire.isCompressed) return parse(input, bytes, start, end, desc.input.typeName);
-  if (encoding === undefined) throw new UnexpectedCompressionError();
-  return decompress(encoding, bytes.subarray(start, end), maxBytes).then((data) =>
-    parse(input, data, 0, data.length, desc.input.typeName),
-  );
+  if (!wire.isCompressed) return parse(format, bytes, start, end);
+  if (format.encoding === undefined) throw new UnexpectedCompressionError();
+  return unpack(format, format.encoding, bytes.subarray(start, end));
 }
 
-function parse(codec: MessageCodec, bytes: Uint8Array, start: number, end: number, typeName: string): Message {
+const turns = new DecompressionTurns();
+
+function unpack(format: RequestFormat, encoding: Encoding, packed: Uint8Array): Promise<Message> {
+  const { peerAddress, peerPort } = format.stream;
+  return turns.run(`${peerAddress} ${peerPort}`, async () => {
+    if (format.isEnded) throw new CancelledError();
+    const data = await decompress(encoding, packed, format.maxBytes);
+    // In the same turn: of what was decompressed no more waits than is being decompressed.
+    return parse(format, data, 0, data.length);
+  });
+}
+
+function parse({ method, limits, maxUnknownFields }: RequestFormat, bytes: Uint8Array, start: number, end: number) {
   try {
-    return codec.decode(bytes, start, end);
+    return method.input.decode(bytes, start, end, limits, maxUnknownFields);
   } catch (cause) {
+    if (RookeryError.is(cause)) throw cause;
     // The decoder's own words would not help a caller: they speak of offsets and wire types.
-    throw new MalformedMessageError(`not a valid ${typeName}`, { cause });
+    throw new MalformedMessageError(`not a valid ${method.desc.input.typeName}`, { cause });
   }
 }

@@ -13,6 +13,9 @@ const rpcMethodsKey = Symbol('rookery:rpc-methods');
 /** Where `@GrpcService` leaves the method's descriptor for the strategy. */
 export const rpcExtra: unique symbol = Symbol('rookery:rpc');
 
+/** Whether the method takes an `@Input()`, whose check knows what to do with unknown fields. */
+export const inputExtra: unique symbol = Symbol('rookery:rpc-input');
+
 type RpcNames = Map<string, string | undefined>;
 
 /**
@@ -77,7 +80,12 @@ function register(
   // which a stream that is pulled has no need of.
   const takesStream = method.methodKind === 'client_streaming' || method.methodKind === 'bidi_streaming';
   const pattern = { service: service.typeName, rpc: method.name, streaming: takesStream ? 'rx_stream' : 'no_stream' };
-  MessagePattern(pattern, Transport.GRPC, { [rpcExtra]: method })(prototype, property, descriptor);
+  const takesInput: unknown = Reflect.getMetadata(metadataKeys.input, prototype, property);
+  MessagePattern(pattern, Transport.GRPC, { [rpcExtra]: method, [inputExtra]: takesInput === true })(
+    prototype,
+    property,
+    descriptor,
+  );
   if (method.methodKind === 'server_streaming' || method.methodKind === 'bidi_streaming') {
     UseInterceptors(MessagePumpInterceptor)(prototype, property, descriptor);
   }

@@ -14,10 +14,11 @@ import type { Failure, Outcome } from '../pipeline/index.js';
 import { answerBlock, answerHeaders } from './answer-headers.js';
 import type { CallEnvironment } from './call-environment.js';
 import { type Encoding, negotiate } from './compression.js';
+import type { GrpcOptions } from './grpc.options.js';
 import { type CallFailure, failureOf } from './handler-failure.js';
 import { IncomingCall } from './incoming-call.js';
 import type { Metadata } from './metadata.js';
-import { answeredByHandler, type BoundMethod } from './method-table.js';
+import { answeredByHandler, type BoundMethod, type UnknownFieldUse } from './method-table.js';
 import { encode, ResponseWriter } from './response-writer.js';
 import { deliver, isThenable, type ResultSink } from './result-pump.js';
 import type { CallHandle } from './rpc-call.js';
@@ -32,6 +33,14 @@ const outcomeOf = ({ status, reason }: Failure): Outcome => ({ status, httpStatu
 
 const ignore = (): void => {};
 const deaf: StreamListener = { onData: ignore, onEnd: ignore, onDrain: ignore, onClose: ignore };
+
+// A message with some is refused, and as many are named.
+const maxNamedFields = 32;
+
+function keptUnknownFields(kept: UnknownFieldUse, policy: GrpcOptions['unknownFields']): number {
+  if (kept === 'passed') return Number.POSITIVE_INFINITY;
+  return kept === 'checked' && policy === 'refuse' ? maxNamedFields : 0;
+}
 
 /** Serves one call; what it returns is the answer. */
 export type Invoke = BoundMethod<ServerCall>['invoke'];
@@ -90,7 +99,10 @@ export class ServerCall extends IncomingCall implements StreamListener, ResultSi
   serve(encoding: Encoding | undefined): void {
     const { method } = this;
     this.encoding = encoding;
-    this.maxBytes = this.#environment.limits.value.maxBodyBytes;
+    const { limits, options } = this.#environment;
+    this.limits = limits.value;
+    this.maxBytes = limits.value.maxBodyBytes;
+    this.maxUnknownFields = keptUnknownFields(method.unknownFields, options.value.unknownFields);
     this.context.deadline.watch(this);
     if (method.givesStream) this.context.backpressure = () => this.drained();
     if (method.takesStream) this.expectStream();

@@ -1,6 +1,11 @@
-import { type DescField, type DescMessage, ScalarType } from '@bufbuild/protobuf';
+import { create, type DescField, type DescMessage, ScalarType } from '@bufbuild/protobuf';
 import type { References } from './references.js';
 import { isJsonStruct, isUnwrapped } from './well-known-fields.js';
+import { cost, messageCost } from './work-budget.js';
+
+const longTypes: ReadonlySet<ScalarType> = new Set([
+  ...[ScalarType.INT64, ScalarType.UINT64, ScalarType.SINT64, ScalarType.FIXED64, ScalarType.SFIXED64],
+]);
 
 /** Reads a tag into `t`. The wire type of a known field is not looked at but for packed lists, as in protobuf-es. */
 const readTag = `t = b[pos++]; if (t > 127) { t = longTag(b, pos - 1, limit); pos = cursor.pos; }
@@ -24,7 +29,7 @@ const readFixed = (size: number, load: string): string =>
  */
 export function decoderSource(desc: DescMessage, refs: References): string {
   return `function (m, b, pos, end, limit, depth) {
-  if (depth > 100) tooDeep(${quote(desc.typeName)});
+  if (depth > budget.depth) tooDeep();
   let t = 0, n = 0, v, e = 0;
   while (pos < end) { ${readTag} ${fieldSwitch(desc, refs)} }
   return pos; }`;
@@ -33,12 +38,27 @@ export function decoderSource(desc: DescMessage, refs: References): string {
 /** The same for the delimited encoding: until the end tag of field `no`. */
 export function groupDecoderSource(desc: DescMessage, refs: References): string {
   return `function (m, b, pos, limit, depth, no) {
-  if (depth > 100) tooDeep(${quote(desc.typeName)});
+  if (depth > budget.depth) tooDeep();
   let t = 0, n = 0, v, e = 0;
   while (pos < limit) { ${readTag}
     if ((t & 7) === 4) { if (t >>> 3 !== no) badGroupEnd(); return pos; }
     ${fieldSwitch(desc, refs)} }
   badGroupEnd(); }`;
+}
+
+/** Takes from the budget what comes next costs in memory. */
+function charge(bytes: number | string): string {
+  return `if ((budget.left -= ${bytes}) < 0) tooMany();`;
+}
+
+/** The same for an element of `list` that is added next. */
+function chargeItem(bytes: number): string {
+  return charge(`list.length === 0 ? ${bytes + cost.firstItem} : ${bytes}`);
+}
+
+function make(desc: DescMessage, refs: References, isItem = false): string {
+  const bytes = messageCost(create(desc)) + (isItem ? 0 : cost.property);
+  return `${charge(bytes)} c = ${refs.functions(desc)}.make();`;
 }
 
 export function quote(text: string): string {
@@ -127,17 +147,21 @@ function readInto(field: MessageField, into: string, refs: References): string {
 }
 
 /** Reads a message into `c`, a new one or what `present` holds already, merged; `v` is then what the field holds. */
-function readLocal(field: MessageField, present: string, refs: References): string {
-  const child = refs.functions(field.message);
-  if (isJsonStruct(field))
-    return `const c = structFromJson(${present});
-      ${readInto(field, 'c', refs)} v = structToJson(c);`;
+function readLocal(field: MessageField, present: string | undefined, refs: References): string {
+  const fresh = `let c; ${make(field.message, refs, field.fieldKind === 'list')}`;
+  if (isJsonStruct(field)) {
+    // An object without prototype is a hash table from the start: each new key of another would make a hidden class.
+    const read = `${fresh} c.fields = Object.create(null); ${readInto(field, 'c', refs)}`;
+    if (present === undefined) return `${read} v = structToJson(c);`;
+    return `${read} v = ${present}; v = v === undefined ? structToJson(c) : mergeStruct(v, c);`;
+  }
+  if (present === undefined) return `${fresh} ${readInto(field, 'c', refs)} v = c;`;
   if (isUnwrapped(field)) {
     const name = quote(field.message.fields[0]?.localName ?? '');
-    return `const c = ${child}.make(); v = ${present}; if (v !== undefined) c[${name}] = v;
+    return `${fresh} v = ${present}; if (v !== undefined) c[${name}] = v;
       ${readInto(field, 'c', refs)} v = c[${name}];`;
   }
-  return `let c = ${present}; if (c === undefined) c = ${child}.make(); ${readInto(field, 'c', refs)} v = c;`;
+  return `let c = ${present}; if (c === undefined) { ${make(field.message, refs)} } ${readInto(field, 'c', refs)} v = c;`;
 }
 
 function readMessage(field: DescField & { fieldKind: 'message' }, refs: References): string {
@@ -149,12 +173,20 @@ function readMessage(field: DescField & { fieldKind: 'message' }, refs: Referenc
 
 function readList(field: DescField & { fieldKind: 'list' }, refs: References): string {
   const list = `const list = m[${quote(field.localName)}];`;
-  if (field.listKind === 'message') return `${list} ${readLocal(field, 'undefined', refs)} list.push(v);`;
+  if (field.listKind === 'message')
+    return `${list} ${chargeItem(cost.item)} ${readLocal(field, undefined, refs)} list.push(v);`;
   const type = field.listKind === 'enum' ? ScalarType.INT32 : field.scalar;
   const read = readScalar(type, field.utf8Validation, field.listKind === 'scalar' && field.longAsString);
   const one = `${read} list.push(v);`;
-  if (type === ScalarType.STRING || type === ScalarType.BYTES) return `${list} ${one}`;
-  return `${list} if ((t & 7) === 2) { ${readLength} e = pos + n; while (pos < e) { ${one} } } else { ${one} }`;
+  if (type === ScalarType.BYTES) return `${list} ${chargeItem(cost.item)} ${one}`;
+  if (type === ScalarType.STRING) return `${list} ${chargeItem(cost.item + cost.text)} ${one}`;
+  const itemCost = isLong(type) ? cost.item + cost.long : cost.item;
+  // Packed numbers are charged together, and no more of them are read than there is room for.
+  return `${list} if ((t & 7) === 2) { ${readLength} e = pos + n;
+    const before = list.length; const most = before + budget.left / ${itemCost};
+    while (pos < e) { ${one} if (list.length > most) tooMany(); }
+    budget.left -= (list.length - before) * ${itemCost};
+  } else { ${chargeItem(itemCost)} ${one} }`;
 }
 
 function readMap(field: DescField & { fieldKind: 'map' }, refs: References): string {
@@ -165,9 +197,10 @@ function readMap(field: DescField & { fieldKind: 'map' }, refs: References): str
     while (pos < e) { ${readTag} switch (t >>> 3) {
       case 1: { ${key} k = v; break; }
       case 2: { ${read} w = v; break; }
-      default: pos = skip(b, pos, limit, t, 100 - depth); } }
+      default: pos = skip(b, pos, limit, t, budget.depth - depth); } }
     if (k === undefined) k = ${zeroKey(field.mapKey)};
-    if (w === undefined) w = ${missing};
+    if (w === undefined) { ${missing} }
+    chargeEntry(record, k);
     if (k === "__proto__") setOwn(record, k, w); else record[k] = w;`;
 }
 
@@ -178,11 +211,15 @@ function zeroKey(type: ScalarType): string {
 
 function mapValue(field: DescField & { fieldKind: 'map' }, refs: References): { read: string; missing: string } {
   if (field.mapKind === 'enum')
-    return { read: readScalar(ScalarType.INT32, false, false), missing: String(field.enum.values[0]?.number ?? 0) };
+    return { read: readScalar(ScalarType.INT32, false, false), missing: `w = ${field.enum.values[0]?.number ?? 0};` };
   if (field.mapKind === 'scalar')
-    return { read: readScalar(field.scalar, field.utf8Validation, false), missing: zeroValue(field.scalar) };
-  const missing = isJsonStruct(field) ? '{}' : `${refs.functions(field.message)}.make()`;
+    return { read: readScalar(field.scalar, field.utf8Validation, false), missing: `w = ${zeroValue(field.scalar)};` };
+  const missing = isJsonStruct(field) ? 'w = {};' : `let c; ${make(field.message, refs)} w = c;`;
   return { read: readLocal(field, 'w', refs), missing };
+}
+
+function isLong(type: ScalarType): boolean {
+  return longTypes.has(type);
 }
 
 function zeroValue(type: ScalarType): string {
@@ -192,7 +229,7 @@ function zeroValue(type: ScalarType): string {
     case ScalarType.BOOL:
       return 'false';
     case ScalarType.BYTES:
-      return 'new Uint8Array(0)';
+      return 'noBytes';
     case ScalarType.INT64:
     case ScalarType.UINT64:
     case ScalarType.SINT64:

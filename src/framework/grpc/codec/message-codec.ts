@@ -10,8 +10,10 @@ import {
 import { frameOf } from '../frame.js';
 import { ResponseTooLargeError } from '../grpc.errors.js';
 import { FrameSlab } from './frame-slab.js';
-import { withPath } from './value-path.js';
 import { functionsOf, type MessageFunctions } from './message-functions.js';
+import { withPath } from './value-path.js';
+import { weigh } from './weigh.js';
+import { closeBudget, type DecodeLimits, openBudget, unlimited } from './work-budget.js';
 
 /** Length of what stands before each message: one byte of flags, four of length. */
 const prefixBytes = 5;
@@ -34,9 +36,19 @@ export interface MessageCodec<D extends DescMessage = DescMessage> {
   /**
    * Reads the message in [start, end). Its `bytes` and unknown fields are views of `bytes`, which must not be reused.
    *
-   * @throws Error the bytes are not a message of this type: truncated, a bad tag, text that is not UTF-8, too deep
+   * @param limits           what it may take; by default as deep as `fromBinary` goes, and as large as it comes
+   * @param maxUnknownFields how many fields that the type does not have are kept; the others are skipped. By default all
+   * @throws TooManyElementsError
+   * @throws MessageTooDeepError
+   * @throws Error the bytes are not a message of this type: truncated, a bad tag, text that is not UTF-8
    */
-  decode(bytes: Uint8Array, start?: number, end?: number): MessageShape<D>;
+  decode(
+    bytes: Uint8Array,
+    start?: number,
+    end?: number,
+    limits?: DecodeLimits,
+    maxUnknownFields?: number,
+  ): MessageShape<D>;
 
   /**
    * Writes a message, or what `create` makes one of.
@@ -74,12 +86,20 @@ class GeneratedCodec<D extends DescMessage> implements MessageCodec<D> {
     this.#functions.make();
   }
 
-  decode(bytes: Uint8Array, start = 0, end = bytes.length): MessageShape<D> {
+  decode(
+    bytes: Uint8Array,
+    start = 0,
+    end = bytes.length,
+    limits = unlimited,
+    maxUnknownFields = Number.POSITIVE_INFINITY,
+  ): MessageShape<D> {
     if (start < 0 || start > end || end > bytes.length)
       throw new RangeError(`[${start}, ${end}) (expected: within ${bytes.length} bytes)`);
     const buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const message = this.#functions.make();
+    openBudget(end - start, limits, maxUnknownFields);
     this.#functions.read(message, buffer, start, end, end, 1);
+    closeBudget();
     return message as MessageShape<D>;
   }
 
@@ -128,8 +148,21 @@ class GeneratedCodec<D extends DescMessage> implements MessageCodec<D> {
 class PlainCodec<D extends DescMessage> implements MessageCodec<D> {
   constructor(readonly desc: D) {}
 
-  decode(bytes: Uint8Array, start = 0, end = bytes.length): MessageShape<D> {
-    return fromBinary(this.desc, new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start));
+  decode(
+    bytes: Uint8Array,
+    start = 0,
+    end = bytes.length,
+    limits = unlimited,
+    maxUnknownFields = Number.POSITIVE_INFINITY,
+  ): MessageShape<D> {
+    const message = new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start);
+    openBudget(message.length, limits, maxUnknownFields);
+    weigh(this.desc, Buffer.from(message.buffer, message.byteOffset, message.length), 0, message.length);
+    closeBudget();
+    return fromBinary(this.desc, message, {
+      readUnknownFields: maxUnknownFields > 0,
+      recursionLimit: limits.maxMessageDepth,
+    });
   }
 
   encode(value: MessageInitShape<D> | undefined): Uint8Array {

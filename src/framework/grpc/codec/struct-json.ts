@@ -10,6 +10,15 @@ export function structToJson(struct: Struct): JsonObject {
   return mapEntries(struct.fields, valueToJson);
 }
 
+/**
+ * Merges a Struct that was read after another for the same field: its fields are a map, whose entries replace those of
+ * the same key. Only the new ones are looked at, so that a field sent again and again costs what it brings.
+ */
+export function mergeStruct(present: JsonObject, { fields }: Struct): JsonObject {
+  for (const key of Object.keys(fields)) setEntry(present, key, valueToJson(fields[key] as Value));
+  return present;
+}
+
 /** What is not an object is the empty one. */
 export function structFromJson(json: unknown): Struct {
   const isObject = typeof json === 'object' && json !== null && !Array.isArray(json);
@@ -20,11 +29,14 @@ export function structFromJson(json: unknown): Struct {
 function mapEntries<A, B>(from: Record<string, A>, convert: (value: A) => B): Record<string, B> {
   const to: Record<string, B> = {};
   for (const key of Object.keys(from)) {
-    const value = convert(from[key] as A);
-    if (key !== '__proto__') to[key] = value;
-    else Object.defineProperty(to, key, { value, writable: true, enumerable: true, configurable: true });
+    setEntry(to, key, convert(from[key] as A));
   }
   return to;
+}
+
+function setEntry<T>(record: Record<string, T>, key: string, value: T): void {
+  if (key !== '__proto__') record[key] = value;
+  else Object.defineProperty(record, key, { value, writable: true, enumerable: true, configurable: true });
 }
 
 function valueToJson({ kind }: Value): JsonValue {

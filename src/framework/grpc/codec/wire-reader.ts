@@ -1,26 +1,26 @@
 import { double, float, high, low, signed, single, unsigned, words } from './scratch-number.js';
-import { structFromJson, structToJson } from './struct-json.js';
-
-/** Levels of messages and groups, the outermost counted: the default of `fromBinary`. */
-const maxDepth = 100;
+import { mergeStruct, structFromJson, structToJson } from './struct-json.js';
+import { budget, chargeEntry, cost, tooDeep, tooMany } from './work-budget.js';
 
 /** Longest string, in bytes, that is put together character by character: above it one native call costs less. */
 const maxShortText = 32;
 
 /** Where the last of the functions below that reads a number stopped: a second result without an object. */
-const cursor = { pos: 0 };
+export const cursor = { pos: 0 };
 
 const strictText = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const replacement = '\u{fffd}';
 
+/** Longest text, in bytes, of which the replacement characters are counted: the decoder costs more to call than that. */
+const maxCountedText = 512;
+
+/** What all empty `bytes` are: a view of its own takes 100 bytes. */
+const noBytes = new Uint8Array(0);
+
 type Record32 = Record<number, number>;
 
-function endOfInput(): never {
+export function endOfInput(): never {
   throw new RangeError('premature end of the message');
-}
-
-function tooDeep(typeName: string): never {
-  throw new Error(`cannot decode ${typeName}: nested deeper than ${maxDepth} levels`);
 }
 
 function badGroupEnd(): never {
@@ -32,7 +32,7 @@ function badTag(tag: number): never {
 }
 
 /** Reads a tag of more than one byte. `cursor.pos` is behind it. */
-function longTag(bytes: Uint8Array, start: number, limit: number): number {
+export function longTag(bytes: Uint8Array, start: number, limit: number): number {
   let tag = 0;
   for (let pos = start, shift = 0; pos < limit && shift < 35; shift += 7) {
     const byte = (bytes as Record32)[pos++] as number;
@@ -46,7 +46,7 @@ function longTag(bytes: Uint8Array, start: number, limit: number): number {
 }
 
 /** Reads a varint of which the lower 32 bits count. `cursor.pos` is behind it. */
-function varint32(bytes: Uint8Array, start: number, limit: number): number {
+export function varint32(bytes: Uint8Array, start: number, limit: number): number {
   let value = 0;
   for (let pos = start, shift = 0; shift < 70; shift += 7) {
     if (pos >= limit) endOfInput();
@@ -129,8 +129,20 @@ function unsignedText(): string {
 /** Text of which invalid bytes are an error. */
 function verifiedText(bytes: Buffer, start: number, end: number): string {
   const text = bytes.toString('utf8', start, end);
-  // Invalid bytes become U+FFFD, which may also be what was sent: then the slower decoder tells.
-  return text.includes(replacement) ? strictText.decode(bytes.subarray(start, end)) : text;
+  // Invalid bytes become U+FFFD, which may also be what was sent.
+  if (!text.includes(replacement)) return text;
+  if (end - start <= maxCountedText && isEachSent(text, bytes, start, end)) return text;
+  return strictText.decode(bytes.subarray(start, end));
+}
+
+/** Whether there are as many U+FFFD in the bytes as in the text that they were decoded to. */
+function isEachSent(text: string, bytes: Buffer, start: number, end: number): boolean {
+  let count = 0;
+  for (let at = text.indexOf(replacement); at >= 0; at = text.indexOf(replacement, at + 1)) count++;
+  // 0xef begins a character and is never within one.
+  for (let pos = start; pos + 2 < end; pos++)
+    if (bytes[pos] === 0xef && bytes[pos + 1] === 0xbf && bytes[pos + 2] === 0xbd) count--;
+  return count === 0;
 }
 
 /** Text of which invalid bytes become U+FFFD: proto2, and `features.utf8_validation = NONE`. */
@@ -140,29 +152,31 @@ function laxText(bytes: Buffer, start: number, end: number): string {
 
 /** A view: plain whatever class the input has, and without its cost. */
 function view(bytes: Uint8Array, start: number, end: number): Uint8Array {
+  if (start === end) return noBytes;
+  if ((budget.left -= cost.bytes) < 0) tooMany();
   return new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start);
 }
 
-function skipVarint(bytes: Uint8Array, start: number, limit: number): number {
+export function skipVarint(bytes: Uint8Array, start: number, limit: number): number {
   let pos = start;
   while (pos < limit && ((bytes as Record32)[pos] as number) > 0x7f) pos++;
   return pos + 1;
 }
 
-function skipGroup(bytes: Uint8Array, start: number, limit: number, no: number, budget: number): number {
-  if (budget <= 0) throw new Error(`groups nested deeper than ${maxDepth} levels`);
+function skipGroup(bytes: Uint8Array, start: number, limit: number, no: number, levels: number): number {
+  if (levels <= 0) tooDeep();
   let pos = start;
   for (;;) {
     const tag = longTag(bytes, pos, limit);
     pos = cursor.pos;
-    if ((tag & 7) !== 4) pos = skip(bytes, pos, limit, tag, budget - 1);
+    if ((tag & 7) !== 4) pos = skip(bytes, pos, limit, tag, levels - 1);
     else if (tag >>> 3 === no) return pos;
     else badGroupEnd();
   }
 }
 
-/** Position behind the field whose tag was just read. `budget`: how many levels of groups it may have. */
-function skip(bytes: Uint8Array, start: number, limit: number, tag: number, budget: number): number {
+/** Position behind the field whose tag was just read. `levels`: how many levels of groups it may have. */
+export function skip(bytes: Uint8Array, start: number, limit: number, tag: number, levels: number): number {
   let pos = start;
   const no = tag >>> 3;
   if (no === 0) badTag(tag);
@@ -172,7 +186,7 @@ function skip(bytes: Uint8Array, start: number, limit: number, tag: number, budg
   else if (wireType === 2) {
     pos = varint32(bytes, pos, limit);
     pos += cursor.pos;
-  } else if (wireType === 3) pos = skipGroup(bytes, pos, limit, no, budget);
+  } else if (wireType === 3) pos = skipGroup(bytes, pos, limit, no, levels);
   else if (wireType === 5) pos += 4;
   else badTag(tag);
   if (pos > limit) endOfInput();
@@ -183,20 +197,36 @@ interface UnknownOwner {
   $unknown?: { no: number; wireType: number; data: Uint8Array }[];
 }
 
-/** Keeps a field that the descriptor does not have, and returns the position behind it. */
+/** Whether one more unknown field is kept. */
+function keepsUnknown(m: UnknownOwner): boolean {
+  if (budget.unknown <= 0) return false;
+  budget.unknown--;
+  const isFirst = m.$unknown === undefined;
+  if ((budget.left -= isFirst ? cost.unknown + cost.firstUnknown : cost.unknown) < 0) tooMany();
+  return true;
+}
+
+/** Keeps a field that the descriptor does not have, or skips it, and returns the position behind it. */
 function keep(m: UnknownOwner, bytes: Uint8Array, start: number, limit: number, tag: number, depth: number): number {
-  const end = skip(bytes, start, limit, tag, maxDepth - depth);
-  (m.$unknown ??= []).push({ no: tag >>> 3, wireType: tag & 7, data: view(bytes, start, end) });
+  const end = skip(bytes, start, limit, tag, budget.depth - depth);
+  if (keepsUnknown(m)) {
+    const data = new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start);
+    (m.$unknown ??= []).push({ no: tag >>> 3, wireType: tag & 7, data });
+  }
   return end;
 }
 
-/** Keeps a number that a closed enum does not have. */
+const enumBytes = new Uint8Array(10);
+
+/** The same for a number that a closed enum does not have. */
 function keepEnum(m: UnknownOwner, tag: number, value: number): void {
-  const data: number[] = [];
-  let rest = BigInt.asUintN(64, BigInt(value));
-  for (; rest > 0x7fn; rest >>= 7n) data.push(Number(rest & 0x7fn) | 0x80);
-  data.push(Number(rest));
-  (m.$unknown ??= []).push({ no: tag >>> 3, wireType: tag & 7, data: Uint8Array.from(data) });
+  if (!keepsUnknown(m)) return;
+  let size = 0;
+  let rest = value;
+  // Of a negative number the wire has 64 bits, the upper ones all set: ten bytes, of which the last is 1.
+  for (; value < 0 ? size < 9 : rest > 0x7f; rest >>= 7) enumBytes[size++] = (rest & 0x7f) | 0x80;
+  enumBytes[size++] = value < 0 ? 1 : rest;
+  (m.$unknown ??= []).push({ no: tag >>> 3, wireType: tag & 7, data: enumBytes.slice(0, size) });
 }
 
 function setOwn(record: object, key: string, value: unknown): void {
@@ -228,8 +258,9 @@ export function createWireReader() {
       rest,
     );
   return {
-    ...{ cursor, endOfInput, tooDeep, badGroupEnd, badTag, longTag, varint32, varint64, unzigzag },
+    ...{ cursor, endOfInput, tooDeep, tooMany, badGroupEnd, badTag, longTag, varint32, varint64, unzigzag },
     ...{ load32, load64, loadFloat, loadDouble, signedText, unsignedText, view, skip, keep, keepEnum, setOwn },
-    ...{ structToJson, structFromJson, strict: text(verifiedText), lax: text(laxText), signed, unsigned, words },
+    ...{ budget, chargeEntry, noBytes, structToJson, structFromJson, mergeStruct, signed, unsigned, words },
+    ...{ strict: text(verifiedText), lax: text(laxText) },
   };
 }
