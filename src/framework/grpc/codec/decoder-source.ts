@@ -121,12 +121,18 @@ function readScalar(type: ScalarType, isUtf8Checked: boolean, isText: boolean): 
     case ScalarType.SFIXED64:
       return `${readFixed(8, 'load64(b, pos)')} ${signed}`;
     case ScalarType.INT64:
-      return `pos = varint64(b, pos, limit); ${signed}`;
+      return readLong(isText ? 'smallTexts' : 'smallLongs', signed);
     case ScalarType.UINT64:
-      return `pos = varint64(b, pos, limit); ${unsigned}`;
+      return readLong(isText ? 'smallTexts' : 'smallLongs', unsigned);
     case ScalarType.SINT64:
-      return `pos = varint64(b, pos, limit); unzigzag(); ${signed}`;
+      return readLong(isText ? 'smallZigzagTexts' : 'smallZigzags', `unzigzag(); ${signed}`);
   }
+}
+
+/** Numbers of one byte are many in lists, and making a BigInt or a text costs ten times what reading one does. */
+function readLong(small: string, rest: string): string {
+  return `if (pos < limit && b[pos] < 128) v = ${small}[b[pos++]];
+    else { pos = varint64(b, pos, limit); ${rest} }`;
 }
 
 function readEnum(field: DescField & { fieldKind: 'enum' }, refs: References): string {

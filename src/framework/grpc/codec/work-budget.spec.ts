@@ -102,17 +102,24 @@ describe('decoding', () => {
   it(`costs a bounded time and memory per byte, for ${count} hostile messages`, { timeout: 600_000 }, () => {
     const random = randomOf(20_261_130);
     const messages = new HostileMessages(random);
-    const dear: object[] = [];
+    const suspects: { readonly told: object; readonly again: () => object | undefined }[] = [];
     for (let index = 0; index < count; index++) {
       const desc = descs[index % descs.length] as DescMessage;
       // From 64 bytes to 256 KiB, most of them small; a few as large as a message may be.
       const size = index % 500 === 0 ? limits.maxBodyBytes : Math.floor(64 * 2 ** (12 * random() ** 4));
       const bytes = messages.of(desc, size);
       const maxUnknownFields = [0, 32, Number.POSITIVE_INFINITY][index % 3] as number;
-      const found = excess(bytes.length, () => codecOf(desc).decode(bytes, 0, bytes.length, limits, maxUnknownFields));
-      if (found !== undefined) dear.push({ index, type: desc.typeName, start: bytes.toString('hex', 0, 60), ...found });
+      const again = (): object | undefined =>
+        excess(bytes.length, () => codecOf(desc).decode(bytes, 0, bytes.length, limits, maxUnknownFields));
+      const told = { index, type: desc.typeName, start: bytes.toString('hex', 0, 60) };
+      if (again() !== undefined) suspects.push({ told, again });
     }
 
+    // Once more when all else is done: what was slow because others use the machine is not slow for ever.
+    const dear = suspects.flatMap(({ told, again }) => {
+      const found = again() && again();
+      return found === undefined ? [] : [{ ...told, ...found }];
+    });
     expect(dear).toEqual([]);
   });
 
