@@ -71,8 +71,8 @@ describe('a body on HTTP', () => {
     const body = `${'['.repeat(500)}${']'.repeat(500)}`;
 
     expectError(await post(body), 400, {
-      reason: 'MALFORMED_BODY',
-      message: 'the body is nested more than 64 levels deep',
+      reason: 'MESSAGE_TOO_DEEP',
+      message: 'request message nested deeper than 100 levels',
     });
   });
 

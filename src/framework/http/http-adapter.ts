@@ -2,7 +2,14 @@ import { StreamableFile } from '@nestjs/common';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyContentTypeParser, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type Live, mediaTypeOf, type RookeryError } from '../core/index.js';
-import { type LimitOptions, maxHeaderBytesBound, type RequestGate, RequestTooLargeError } from '../pipeline/index.js';
+import {
+  type LimitOptions,
+  maxHeaderBytesBound,
+  MessageTooDeepError,
+  type RequestGate,
+  RequestTooLargeError,
+  TooManyElementsError,
+} from '../pipeline/index.js';
 import { decoratePeer } from './request-peer.js';
 import { readBody } from './body-reader.js';
 import { slotOf } from './composed-mark.js';
@@ -188,15 +195,15 @@ function jsonParser(limits: Live<LimitOptions>): JsonParser {
     }
     readBody(request, payload, limits.value.maxBodyBytes, (error, body) => {
       if (body === undefined) done(error);
-      else parseInto(body, done);
+      else parseInto(body, limits.value, done);
     });
   };
 }
 
-function parseInto(body: Buffer, done: (error: Error | null, value?: unknown) => void): void {
+function parseInto(body: Buffer, limits: LimitOptions, done: (error: Error | null, value?: unknown) => void): void {
   let value: unknown;
   try {
-    value = parseJsonBody(body);
+    value = parseJsonBody(body, limits);
   } catch (error) {
     done(error as Error);
     return;
@@ -204,9 +211,11 @@ function parseInto(body: Buffer, done: (error: Error | null, value?: unknown) =>
   done(null, value);
 }
 
+const bodyErrors = [MalformedBodyError, MessageTooDeepError, RequestTooLargeError, TooManyElementsError];
+
 // Where there is no route, nobody would have read the body: what is wrong with it is no matter.
 function isAboutBody(error: unknown): boolean {
-  if (error instanceof MalformedBodyError || error instanceof RequestTooLargeError) return true;
+  if (bodyErrors.some((each) => error instanceof each)) return true;
   return String((error as { code?: unknown }).code).startsWith('FST_ERR_');
 }
 

@@ -109,7 +109,7 @@ export class DirectLane {
       headers: this.#headers,
       heads: this.#heads,
       parser,
-      maxBodyBytes: () => limits.value.maxBodyBytes,
+      limits,
       compressionMinBytes,
     });
   }

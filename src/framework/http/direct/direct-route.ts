@@ -1,5 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Live } from '../../core/index.js';
 import type { HeaderField } from '../../http2/index.js';
+import type { LimitOptions } from '../../pipeline/index.js';
 import { isProbe } from '../request-hooks.js';
 import type { RouteHandler } from '../route-handler.js';
 import type { FixedHeaders } from '../security-headers.js';
@@ -22,8 +24,8 @@ export interface DirectInit {
   readonly heads: FixedHeads;
   /** The one parser for bodies that Fastify would choose. */
   readonly parser: unknown;
-  /** How long a body that it reads may be at the moment, in bytes. */
-  readonly maxBodyBytes: () => number;
+  /** What a body that it reads may be at the moment. */
+  readonly limits: Live<LimitOptions>;
   /** Answers of this many bytes and more are compressed for who asks for it; `undefined`: none is. */
   readonly compressionMinBytes: number | undefined;
 }
@@ -46,7 +48,7 @@ export class DirectRoute {
   readonly #Reply: DirectReplyClass;
   readonly #log: unknown;
   readonly #heads: FixedHeads;
-  readonly #maxBytes: () => number;
+  readonly #limits: Live<LimitOptions>;
   readonly #types = new Set<string>();
 
   /** @param reply of a request that Fastify serves */
@@ -66,15 +68,20 @@ export class DirectRoute {
     this.compressionMinBytes = init.compressionMinBytes ?? Number.POSITIVE_INFINITY;
     this.#context = context;
     this.#parser = init.parser;
-    this.#maxBytes = init.maxBodyBytes;
+    this.#limits = init.limits;
     this.#Reply = directReplyClass(context.Reply, keys, init.headers, reply);
     this.#log = log;
     this.#heads = init.heads;
   }
 
+  /** Those of the moment. */
+  get limits(): LimitOptions {
+    return this.#limits.value;
+  }
+
   /** How long a body of this type may be, in bytes; `undefined`: Fastify has to look at it. */
   bodyLimit(contentType: string): number | undefined {
-    return this.#types.has(contentType) || this.#learnType(contentType) ? this.#maxBytes() : undefined;
+    return this.#types.has(contentType) || this.#learnType(contentType) ? this.limits.maxBodyBytes : undefined;
   }
 
   requestOf(raw: unknown, params: unknown, query: unknown): FastifyRequest {

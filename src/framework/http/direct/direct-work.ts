@@ -84,7 +84,7 @@ export class DirectWork implements Exchange, DeadlineWatcher, BodyTaker, Respons
 
   onBody(bytes: Buffer): void {
     try {
-      this.#request.body = parseJsonBody(bytes);
+      this.#request.body = parseJsonBody(bytes, this.#route.limits);
     } catch (error) {
       this.onBroken(error as Error);
       return;
