@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import type { DescMessage, Message } from '@bufbuild/protobuf';
 import { currentContext, type FieldViolation } from '../core/index.js';
+import { isEnough } from './field-violation.js';
 import { decimalOf, type Origin } from './json-values.js';
 import { MessageJsonReader } from './message-json.js';
 import { isRecord, type PlainMessage } from './plain-message.js';
@@ -58,6 +59,7 @@ export class InputReader {
     }
     this.#read(plain, input.query ?? {}, 'text', violations);
     this.#read(plain, input.params ?? {}, 'text', violations);
+    if (isEnough(violations)) throw refusedRequest(violations);
     this.#json?.fillDefaults(plain);
     return finished(this.#checker.read(plain), violations);
   }
@@ -75,7 +77,7 @@ export class InputReader {
 
   #read(target: PlainMessage, source: object, origin: Origin, violations: FieldViolation[]): void {
     if (this.#json !== undefined) {
-      this.#json.readInto(target, source, '', origin, violations);
+      this.#json.readInto(target, source, undefined, origin, violations);
       return;
     }
     for (const [key, value] of Object.entries(source)) {

@@ -8,14 +8,32 @@ export type Origin = 'body' | 'text';
 /** Collects what is wrong while a value is read. */
 export type Violations = FieldViolation[];
 
+/**
+ * Where a value stands: below `parent`, `undefined` for a field of the request itself. It is changed from one value to
+ * the next, and made a text only for what is wrong.
+ */
+export interface Place {
+  readonly parent: Place | undefined;
+  /** Name of a property, or index of an item. */
+  key: string | number;
+}
+
+/** The path of a place: `items[2].name`. */
+export function pathText({ parent, key }: Place): string {
+  const before = parent === undefined ? '' : pathText(parent);
+  if (typeof key === 'number') return `${before}[${key}]`;
+  return before === '' ? key : `${before}.${key}`;
+}
+
 /** Reads one value of a field; what is wrong with it goes to `violations`, and the result is then `malformed`. */
-export type ReadValue = (value: unknown, path: string, origin: Origin, violations: Violations) => unknown;
+export type ReadValue = (value: unknown, at: Place, origin: Origin, violations: Violations) => unknown;
 
 /** Stands for a value that could not be read. */
 export const malformed = Symbol('malformed');
 
-/** Notes that the value at `path` should have been something else. */
-export function wrong(path: string, expectation: string, violations: Violations): typeof malformed {
+/** Notes that the value at a place should have been something else. */
+export function wrong(at: Place, expectation: string, violations: Violations): typeof malformed {
+  const path = pathText(at);
   violations.push({ field: path, rule: 'type', message: `${path} must be ${expectation}` });
   return malformed;
 }
@@ -24,7 +42,7 @@ export function wrong(path: string, expectation: string, violations: Violations)
 export function enumReader(desc: DescEnum): ReadValue {
   const byName = new Map(desc.values.map((value) => [value.name, value.number]));
   const names = desc.values.map((value) => value.name).join(', ');
-  return (value, path, origin, violations) => {
+  return (value, at, origin, violations) => {
     const number = typeof value === 'string' ? byName.get(value) : value;
     if (typeof number === 'number' && Number.isInteger(number) && (desc.open || desc.value[number] !== undefined))
       return number;
@@ -35,7 +53,7 @@ export function enumReader(desc: DescEnum): ReadValue {
       desc.value[Number(value)] !== undefined
     )
       return Number(value);
-    return wrong(path, `one of ${names}`, violations);
+    return wrong(at, `one of ${names}`, violations);
   };
 }
 
@@ -88,46 +106,46 @@ export function decimalOf(text: string): number | undefined {
 const integerText = /^-?\d{1,20}(\.0{1,8})?$/;
 
 function intReader([least, most]: readonly [number, number]): ReadValue {
-  return (value, path, _origin, violations) => {
+  return (value, at, _origin, violations) => {
     const number = typeof value === 'string' && integerText.test(value) ? Number(value) : value;
     if (typeof number === 'number' && Number.isInteger(number) && number >= least && number <= most) return number;
-    return wrong(path, `an integer between ${least} and ${most}`, violations);
+    return wrong(at, `an integer between ${least} and ${most}`, violations);
   };
 }
 
 function longReader([least, most]: readonly [bigint, bigint], longAsString: boolean): ReadValue {
-  return (value, path, _origin, violations) => {
+  return (value, at, _origin, violations) => {
     const isIntegral =
       typeof value === 'number' ? Number.isSafeInteger(value) : typeof value === 'string' && /^-?\d{1,20}$/.test(value);
     const long = isIntegral ? BigInt(value as number | string) : undefined;
     if (long === undefined || long < least || long > most)
-      return wrong(path, `an integer between ${least} and ${most}`, violations);
+      return wrong(at, `an integer between ${least} and ${most}`, violations);
     return longAsString ? long.toString() : long;
   };
 }
 
-const readString: ReadValue = (value, path, _origin, violations) =>
-  typeof value === 'string' && value.isWellFormed() ? value : wrong(path, 'a string', violations);
+const readString: ReadValue = (value, at, _origin, violations) =>
+  typeof value === 'string' && value.isWellFormed() ? value : wrong(at, 'a string', violations);
 
-const readBool: ReadValue = (value, path, origin, violations) => {
+const readBool: ReadValue = (value, at, origin, violations) => {
   if (typeof value === 'boolean') return value;
   if (origin === 'text' && (value === 'true' || value === 'false')) return value === 'true';
-  return wrong(path, 'true or false', violations);
+  return wrong(at, 'true or false', violations);
 };
 
-const readFloat: ReadValue = (value, path, _origin, violations) => {
+const readFloat: ReadValue = (value, at, _origin, violations) => {
   if (typeof value === 'number') return value;
   if (value === 'NaN' || value === 'Infinity' || value === '-Infinity') return Number(value);
   const number = typeof value === 'string' ? decimalOf(value) : undefined;
-  return number ?? wrong(path, 'a number', violations);
+  return number ?? wrong(at, 'a number', violations);
 };
 
-const readBytes: ReadValue = (value, path, _origin, violations) => {
-  if (typeof value !== 'string') return wrong(path, 'base64 text', violations);
+const readBytes: ReadValue = (value, at, _origin, violations) => {
+  if (typeof value !== 'string') return wrong(at, 'base64 text', violations);
   try {
     // A Buffer, not a Uint8Array: class-transformer copies the one and takes the other apart.
     return Buffer.from(base64Decode(value));
   } catch {
-    return wrong(path, 'base64 text', violations);
+    return wrong(at, 'base64 text', violations);
   }
 };

@@ -1,8 +1,11 @@
 import { type DescField, type DescMessage, type DescOneof, fromJson, type JsonValue } from '@bufbuild/protobuf';
+import { isEnough } from './field-violation.js';
 import {
   enumReader,
   malformed,
   type Origin,
+  pathText,
+  type Place,
   type ReadValue,
   scalarReader,
   type Violations,
@@ -45,23 +48,34 @@ export class MessageJsonReader {
     return known.get(desc) ?? new MessageJsonReader(desc, known);
   }
 
-  /** Reads the properties of `json` into `target`. `null` counts as absent. */
-  readInto(target: PlainMessage, json: object, path: string, origin: Origin, violations: Violations): void {
-    for (const key of Object.keys(json)) {
+  /** Reads the properties of `json`, which stand below `parent`, into `target`. `null` counts as absent. */
+  readInto(
+    target: PlainMessage,
+    json: object,
+    parent: Place | undefined,
+    origin: Origin,
+    violations: Violations,
+  ): void {
+    const at: Place = { parent, key: '' };
+    for (const key in json) {
+      if (!Object.hasOwn(json, key)) continue;
       const value = (json as Readonly<Record<string, unknown>>)[key];
-      const fieldPath = path === '' ? key : `${path}.${key}`;
+      at.key = key;
       const field = this.#fields.get(key);
       if (field === undefined) {
-        violations.push({ field: fieldPath, rule: 'unknownField', message: `${fieldPath} is not a known field` });
+        const path = pathText(at);
+        violations.push({ field: path, rule: 'unknownField', message: `${path} is not a known field` });
+        if (isEnough(violations)) return;
         continue;
       }
       if (value === null || value === undefined) continue;
-      const result = field.read(value, fieldPath, origin, violations);
-      if (result === malformed) continue;
-      if (field.oneof === undefined) {
+      const result = field.read(value, at, origin, violations);
+      if (result === malformed) {
+        if (isEnough(violations)) return;
+      } else if (field.oneof === undefined) {
         target[field.localName] = result;
       } else {
-        setOneof(target, field.oneof, field.localName, result, fieldPath, violations);
+        setOneof(target, field.oneof, field.localName, result, at, violations);
       }
     }
   }
@@ -79,11 +93,12 @@ function setOneof(
   oneof: DescOneof,
   name: string,
   value: unknown,
-  path: string,
+  at: Place,
   violations: Violations,
 ): void {
   const present = target[oneof.localName] as { case?: string } | undefined;
   if (present?.case !== undefined && present.case !== name) {
+    const path = pathText(at);
     violations.push({ field: path, rule: 'oneof', message: `${path} cannot stand beside ${present.case}` });
     return;
   }
@@ -140,23 +155,37 @@ function fieldReader(field: DescField, known: Map<DescMessage, MessageJsonReader
 }
 
 function listReader(readItem: ReadValue): ReadValue {
-  return (value, path, origin, violations) => {
+  return (value, parent, origin, violations) => {
     const items = origin === 'text' && !Array.isArray(value) ? [value] : value;
-    if (!Array.isArray(items)) return wrong(path, 'an array', violations);
+    if (!Array.isArray(items)) return wrong(parent, 'an array', violations);
+    const at: Place = { parent, key: 0 };
     const result: unknown[] = [];
-    for (const [index, item] of items.entries()) result.push(readItem(item, `${path}[${index}]`, origin, violations));
-    return result.includes(malformed) ? malformed : result;
+    let isWhole = true;
+    for (let index = 0; index < items.length; index += 1) {
+      at.key = index;
+      const item = readItem(items[index], at, origin, violations);
+      if (item !== malformed) result.push(item);
+      else if (isEnough(violations)) return malformed;
+      else isWhole = false;
+    }
+    return isWhole ? result : malformed;
   };
 }
 
+const ownProperty = { enumerable: true, writable: true, configurable: true };
+
 function mapReader(readEntry: ReadValue): ReadValue {
-  return (value, path, origin, violations) => {
-    if (!isRecord(value)) return wrong(path, 'an object', violations);
+  return (value, parent, origin, violations) => {
+    if (!isRecord(value)) return wrong(parent, 'an object', violations);
+    const at: Place = { parent, key: '' };
     const result: Record<string, unknown> = {};
-    for (const [key, entry] of Object.entries(value)) {
-      const read = readEntry(entry, `${path}.${key}`, origin, violations);
+    for (const key of Object.keys(value)) {
+      at.key = key;
+      const read = readEntry(value[key], at, origin, violations);
       if (read === malformed) return malformed;
-      Object.defineProperty(result, key, { value: read, enumerable: true, writable: true, configurable: true });
+      // The one name for which an assignment does not make a property.
+      if (key === '__proto__') Object.defineProperty(result, key, { ...ownProperty, value: read });
+      else result[key] = read;
     }
     return result;
   };
@@ -166,12 +195,12 @@ function messageReader(desc: DescMessage, known: Map<DescMessage, MessageJsonRea
   if (desc.typeName.startsWith('google.protobuf.')) return wellKnownReader(desc);
   // Looked up when first used: message types may contain themselves.
   let reader: MessageJsonReader | undefined;
-  return (value, path, origin, violations) => {
-    if (!isRecord(value)) return wrong(path, 'an object', violations);
+  return (value, at, origin, violations) => {
+    if (!isRecord(value)) return wrong(at, 'an object', violations);
     reader ??= MessageJsonReader.within(desc, known);
     const target: PlainMessage = {};
     const before = violations.length;
-    reader.readInto(target, value, path, origin, violations);
+    reader.readInto(target, value, at, origin, violations);
     reader.fillDefaults(target);
     return violations.length > before ? malformed : target;
   };
@@ -185,11 +214,11 @@ const wellKnownForms: Readonly<Record<string, string>> = {
 
 function wellKnownReader(desc: DescMessage): ReadValue {
   const form = wellKnownForms[desc.typeName] ?? `the JSON form of ${desc.typeName}`;
-  return (value, path, _origin, violations) => {
+  return (value, at, _origin, violations) => {
     try {
       return plainMessage(fromJson(desc, value as JsonValue));
     } catch {
-      return wrong(path, form, violations);
+      return wrong(at, form, violations);
     }
   };
 }

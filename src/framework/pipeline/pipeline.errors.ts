@@ -1,12 +1,14 @@
 import { type FieldViolation, RookeryError, Status } from '../core/index.js';
+import { isEnough, reported } from './field-violation.js';
 
-/** The request does not have the expected form. `errors` in the envelope, `BadRequest` on gRPC, name each field. */
+/** The request does not have the expected form. `errors` in the envelope, `BadRequest` on gRPC, name each field, up to 32. */
 export class ValidationError extends RookeryError {
   static override readonly reason = 'VALIDATION_FAILED';
   static override readonly status = Status.InvalidArgument;
 
   constructor(violations: readonly FieldViolation[]) {
-    super(summary(violations), { violations });
+    const told = reported(violations);
+    super(summary(told, isEnough(violations)), { violations: told });
   }
 }
 
@@ -58,9 +60,11 @@ export class MessageTooDeepError extends RookeryError {
 }
 
 // The first violation tells most callers all they need; the rest is in the details.
-function summary(violations: readonly FieldViolation[]): string {
+function summary(violations: readonly FieldViolation[], areMore: boolean): string {
   const [first] = violations;
   if (first === undefined) return 'the request is not valid';
-  const rest = violations.length > 1 ? ` (and ${violations.length - 1} more)` : '';
+  const others = violations.length - 1;
+  if (areMore) return `${first.message} (and more than ${others} more, of which ${others} are reported)`;
+  const rest = others > 0 ? ` (and ${others} more)` : '';
   return `${first.message}${rest}`;
 }

@@ -15,7 +15,7 @@ import {
   plainSource,
   Refused,
 } from './compiled-validation/index.js';
-import { pathOf, violation } from './field-violation.js';
+import { isEnough, pathOf, violation } from './field-violation.js';
 import { isRecord, type PlainMessage, plainMessage, plainValue } from './plain-message.js';
 
 /** A class that class-validator and class-transformer can work on. */
@@ -107,13 +107,24 @@ function isZero(value: unknown): boolean {
   return isRecord(value) && Object.values(value).every((entry) => entry === undefined);
 }
 
-/** Brings class-validator's tree into a list, in the order of the fields, with paths such as `items[2].name`. */
+/**
+ * Brings class-validator's tree into a list, in the order of the fields, with paths such as `items[2].name`. Ends when
+ * there is more than is reported.
+ */
 export function flatten(errors: readonly ClassValidatorError[], parent: string): FieldViolation[] {
-  return errors.flatMap((error) => {
-    const path = pathOf(parent, error.property);
-    const own = Object.entries(error.constraints ?? {}).map(([rule, message]) =>
-      violation(path, error.property, rule, message),
-    );
-    return [...own, ...flatten(error.children ?? [], path)];
-  });
+  const violations: FieldViolation[] = [];
+  flattenInto(violations, errors, parent);
+  return violations;
+}
+
+function flattenInto(violations: FieldViolation[], errors: readonly ClassValidatorError[], parent: string): void {
+  for (const { property, constraints = {}, children = [] } of errors) {
+    const path = pathOf(parent, property);
+    for (const [rule, message] of Object.entries(constraints)) {
+      violations.push(violation(path, property, rule, message));
+      if (isEnough(violations)) return;
+    }
+    flattenInto(violations, children, path);
+    if (isEnough(violations)) return;
+  }
 }

@@ -1,6 +1,6 @@
 import { getMetadataStorage, ValidationTypes } from 'class-validator';
 import type { FieldViolation } from '../../core/index.js';
-import { pathOf, violation } from '../field-violation.js';
+import { isEnough, pathOf, violation } from '../field-violation.js';
 import type { Acceptance } from './acceptance.js';
 import { type DtoPlan, NotCompilable, planOf, type PropertyPlan } from './dto-plan.js';
 import { notHere, type Rule, type ValidationRule } from './rule.js';
@@ -13,7 +13,8 @@ interface Findings {
 
 /**
  * Says which rules an instance breaks, in class-validator's order: unknown properties, then property by property the
- * first broken rule, with the nested ones at their place. An instance that breaks none gives an empty list.
+ * first broken rule, with the nested ones at their place. An instance that breaks none gives an empty list; the search
+ * ends when there is more than is reported.
  */
 export class Explanation {
   readonly #plans: Map<DtoPlan['dto'], DtoPlan>;
@@ -46,6 +47,7 @@ export class Explanation {
       if (plan.known.has(key)) continue;
       const message = `property ${key} should not exist`;
       findings.violations.push(violation(pathOf(path, key), key, ValidationTypes.WHITELIST, message));
+      if (isEnough(findings.violations)) return;
     }
     const checks = this.#acceptance?.of(plan).properties;
     for (const [index, property] of plan.properties.entries()) {
@@ -53,6 +55,7 @@ export class Explanation {
       const isTold = property.nested.length === 0 || !findings.hasUnknown;
       if (isTold && checks?.[index]?.(object) === true) continue;
       this.#property(property, object, path, findings);
+      if (isEnough(findings.violations)) return;
     }
   }
 
@@ -80,11 +83,12 @@ export class Explanation {
     if (value === undefined) return;
     for (const rule of rules) {
       if (Array.isArray(value)) {
-        // Not `for of`: a hole is no element.
-        // oxlint-disable-next-line unicorn/no-array-for-each
-        value.forEach((element: unknown, index) => {
+        for (let index = 0; index < value.length && !isEnough(findings.violations); index += 1) {
+          // A hole is no element; `undefined` has nothing in it, either.
+          const element: unknown = value[index];
+          if (element === undefined || (!findings.hasUnknown && this.#isRight(element))) continue;
           this.#nested(rules, element, String(index), pathOf(path, String(index)), findings);
-        });
+        }
       } else if (value instanceof Object) {
         this.#nestedObject(value, path, findings);
       } else {
@@ -93,6 +97,13 @@ export class Explanation {
         return;
       }
     }
+  }
+
+  /** False where it is not known without an explanation. */
+  #isRight(element: unknown): boolean {
+    if (this.#acceptance === undefined || typeof element !== 'object' || element === null) return false;
+    const plan = this.#plans.get(element.constructor as DtoPlan['dto']);
+    return plan !== undefined && plan.known.size > 0 && this.#acceptance.of(plan).accepts(element);
   }
 
   #nestedObject(value: object, path: string, findings: Findings): void {
