@@ -1,5 +1,7 @@
 import type { IncomingMessage } from 'node:http';
+import type { Readable } from 'node:stream';
 import { RequestTooLargeError } from '../pipeline/index.js';
+import { BodyParts } from './body-parts.js';
 import { MalformedBodyError } from './http.errors.js';
 
 /** Told once: what is wrong, or the whole body. */
@@ -12,7 +14,7 @@ export type BodyDone = (error: Error | null, body?: Buffer) => void;
  * @param payload the request, or what a hook put in its place
  */
 export function readBody(
-  request: Pick<IncomingMessage, 'headers'>,
+  request: Pick<IncomingMessage, 'headers'> & { readonly raw: unknown },
   payload: NodeJS.ReadableStream,
   maxBytes: number,
   done: BodyDone,
@@ -22,8 +24,7 @@ export function readBody(
     done(new RequestTooLargeError(maxBytes));
     return;
   }
-  const chunks: Buffer[] = [];
-  let length = 0;
+  const parts = new BodyParts();
   const end = (error: Error | null, body?: Buffer): void => {
     payload.off('data', onData).off('end', onEnd).off('error', onError);
     done(error, body);
@@ -31,13 +32,15 @@ export function readBody(
   const onData = (chunk: Buffer | string): void => {
     // Of a stream that somebody else made.
     const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
-    length += bytes.length;
-    if (length > maxBytes) end(new RequestTooLargeError(maxBytes));
-    else chunks.push(bytes);
+    if (parts.length + bytes.length > maxBytes) {
+      end(new RequestTooLargeError(maxBytes));
+      // Of an encoded body little may have come, and a thousand times as much would follow.
+      if (payload !== request.raw) (payload as Readable).destroy();
+    } else parts.add(bytes);
   };
   const onEnd = (): void => {
     // Also of one chunk a copy: what came may be part of the socket's own buffer, which is used again.
-    if (announced === undefined || Number(announced) === length) end(null, Buffer.concat(chunks, length));
+    if (announced === undefined || Number(announced) === parts.length) end(null, parts.whole());
     else end(new MalformedBodyError('the body is not as long as content-length says'));
   };
   const onError = (error: Error): void => {

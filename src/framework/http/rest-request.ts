@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import type { RookeryError } from '../core/index.js';
 import { Http2Headers } from '../http2/index.js';
+import { BodyParts } from './body-parts.js';
 import { distinctHeaders, flatHeaders, headerOf, headersRecord } from './headers-record.js';
 import type { RestConnection, RestHead, RestStream } from './rest-stream.js';
 import { StreamSocket, type Transport } from './stream-socket.js';
@@ -60,7 +61,7 @@ export class RestRequest extends Readable {
   #taker: BodyTaker | undefined;
   #limitBytes = 0;
   #collectedBytes = 0;
-  #collected: Buffer | Buffer[] | undefined;
+  #collected: Buffer | BodyParts | undefined;
   /** The body went to a taker, past the stream. */
   #isTaken = false;
 
@@ -213,7 +214,7 @@ export class RestRequest extends Readable {
     if (taker === undefined) return;
     const collected = this.#collected;
     this.#letGo();
-    taker.onBody(Array.isArray(collected) ? Buffer.concat(collected) : (collected ?? nothing));
+    taker.onBody(collected instanceof BodyParts ? collected.whole() : (collected ?? nothing));
   }
 
   /** @internal The stream is gone. */
@@ -240,8 +241,14 @@ export class RestRequest extends Readable {
       this.#letGo();
       taker.onTooLong();
     } else if (this.#collected === undefined) this.#collected = chunk;
-    else if (Array.isArray(this.#collected)) this.#collected.push(chunk);
-    else this.#collected = [this.#collected, chunk];
+    else {
+      if (!(this.#collected instanceof BodyParts)) {
+        const first = this.#collected;
+        this.#collected = new BodyParts();
+        this.#collected.add(first);
+      }
+      this.#collected.add(chunk);
+    }
   }
 
   #letGo(): void {

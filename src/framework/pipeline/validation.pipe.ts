@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { type ArgumentMetadata, Injectable, ValidationPipe } from '@nestjs/common';
 import { concatMap, isObservable, type Observable } from 'rxjs';
 import { type CompiledDto, pipeSource, Refused } from './compiled-validation/index.js';
+import { checkForLibrary } from './library-limits.js';
 import { isRecord, plainMessage } from './plain-message.js';
 import { isMessageStream } from './message-stream.js';
 import { refusedRequest, ValidationError } from './pipeline.errors.js';
@@ -67,6 +68,7 @@ export class StrictValidationPipe extends ValidationPipe {
   }
 
   async #byLibrary(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
+    checkForLibrary(value);
     return (await super.transform(value, metadata)) as unknown;
   }
 

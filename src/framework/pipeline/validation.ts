@@ -16,6 +16,7 @@ import {
   Refused,
 } from './compiled-validation/index.js';
 import { isEnough, pathOf, violation } from './field-violation.js';
+import { checkForLibrary } from './library-limits.js';
 import { isRecord, type PlainMessage, plainMessage, plainValue } from './plain-message.js';
 
 /** A class that class-validator and class-transformer can work on. */
@@ -65,6 +66,7 @@ export class DtoChecker {
   }
 
   async #readByLibrary(plain: PlainMessage): Promise<object | Refused> {
+    checkForLibrary(plain);
     const present = Object.entries(plain).filter(([name, value]) => this.declared.has(name) || !isZero(value));
     const instance = plainToInstance(this.#dto, Object.fromEntries(present), { exposeDefaultValues: true });
     // class-validator takes an object without any rule for a mistake; here it is an empty message.

@@ -1,8 +1,9 @@
 import type { FieldViolation } from '../../core/index.js';
+import { maxViolations } from '../field-violation.js';
 import { Acceptance, type Check } from './acceptance.js';
 import { type DtoPlan, planOf } from './dto-plan.js';
 import { Explanation } from './explain.js';
-import { InstanceMaker } from './instance-maker.js';
+import { InstanceMaker, type UnknownCount } from './instance-maker.js';
 import { notHere } from './rule.js';
 import type { ValueSource } from './value-source.js';
 
@@ -35,17 +36,14 @@ export class CompiledDto {
   readonly #check: Check | undefined;
   readonly #explanation: Explanation;
   /** Counts up, so that a constructor or a validator that reads another value in between takes nothing away. */
-  #unknownProperties = 0;
+  readonly #unknown: UnknownCount = { seen: 0, enough: 0 };
 
   /** @throws NotCompilable */
   constructor(dto: new () => object, options: CompileOptions) {
     const plans = new Map<DtoPlan['dto'], DtoPlan>();
     this.#plan = planOf(dto, plans);
     const generate = options.generate ?? canGenerate();
-    const onUnknown = (): void => {
-      this.#unknownProperties += 1;
-    };
-    this.#make = new InstanceMaker(options.source, generate, onUnknown).makerOf(this.#plan, options.isMissing);
+    this.#make = new InstanceMaker(options.source, generate, this.#unknown).makerOf(this.#plan, options.isMissing);
     // Without functions from text the explanation alone decides: right as well, and several times slower.
     const acceptance = generate ? new Acceptance() : undefined;
     this.#check = acceptance?.of(this.#plan);
@@ -55,9 +53,10 @@ export class CompiledDto {
   /** @returns the instance, the refused instance, or undefined for what only the library can convert or check */
   read(value: object): object | Refused | undefined {
     try {
-      const before = this.#unknownProperties;
+      const before = this.#unknown.seen;
+      this.#unknown.enough = before + maxViolations + 1;
       const instance = this.#make(value);
-      const hasUnknown = this.#unknownProperties !== before;
+      const hasUnknown = this.#unknown.seen !== before;
       if (!hasUnknown && this.#check?.accepts(instance) === true) return instance;
       const violations = this.#explanation.of(this.#plan, instance, hasUnknown);
       return violations.length === 0 ? instance : new Refused(instance, violations);

@@ -6,8 +6,13 @@ import { copierOf, mapElements, type ValueSource } from './value-source.js';
 type Make = (source: object) => object;
 type Convert = (value: unknown) => unknown;
 
-/** Told of properties that the class has no rule for. */
-export type OnUnknown = () => void;
+/** Counts properties that the class has no rule for. */
+export interface UnknownCount {
+  /** Grows for each of them. */
+  seen: number;
+  /** Where more need not be kept: enough are there to be reported. */
+  enough: number;
+}
 
 /**
  * Makes instances of DTO classes as class-transformer's `plainToInstance` does: the properties in the order of the
@@ -19,14 +24,14 @@ export type OnUnknown = () => void;
 export class InstanceMaker {
   readonly #source: ValueSource;
   readonly #generate: boolean;
-  readonly #onUnknown: OnUnknown;
+  readonly #unknownCount: UnknownCount;
   readonly #copy: Convert;
   readonly #makes = new Map<DtoPlan, { make: Make }>();
 
-  constructor(source: ValueSource, generate: boolean, onUnknown: OnUnknown) {
+  constructor(source: ValueSource, generate: boolean, unknownCount: UnknownCount) {
     this.#source = source;
     this.#generate = generate;
-    this.#onUnknown = onUnknown;
+    this.#unknownCount = unknownCount;
     this.#copy = copierOf(source);
   }
 
@@ -94,10 +99,11 @@ export class InstanceMaker {
   #unknown(plan: DtoPlan, isMissing: ((value: unknown) => boolean) | undefined): Unknown {
     const { ignored, refused, keepsDefaults, isWhole } = this.#source;
     const prototype = plan.dto.prototype as object;
+    const count = this.#unknownCount;
     return (instance, key, value) => {
       if (refused.has(key)) throw notHere;
       if (ignored.has(key)) return;
-      if (isMissing?.(value) === true) return;
+      if (isMissing?.(value) === true || count.seen >= count.enough) return;
       // Rare, and so not looked up at start: types and transformations of properties without a rule.
       if (hasTransformerMetadata(plan, key)) throw notHere;
       const defined = Object.getOwnPropertyDescriptor(prototype, key);
@@ -106,7 +112,7 @@ export class InstanceMaker {
         return;
       }
       instance[key] = value === undefined && keepsDefaults ? instance[key] : this.#copy(value);
-      this.#onUnknown();
+      count.seen += 1;
     };
   }
 }
