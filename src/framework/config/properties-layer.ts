@@ -55,7 +55,8 @@ function* logicalLines(text: string): Generator<{ line: string; at: number }> {
 }
 
 function continuation(line: string): { isContinued: boolean; content: string } {
-  const backslashes = line.length - line.replace(/\\+$/, '').length;
+  let backslashes = 0;
+  while (line[line.length - 1 - backslashes] === '\\') backslashes += 1;
   const isContinued = backslashes % 2 === 1;
   return { isContinued, content: isContinued ? line.slice(0, -1) : line };
 }

@@ -9,6 +9,10 @@ export const referenceLimits = {
   maxDepth: 16,
   /** All of a configuration, those inside of what is referred to counted each time. */
   maxReferences: 10_000,
+  /** Values of the whole configuration, those inside of what is referred to counted each time. */
+  maxValues: 200_000,
+  /** Length of all texts that references are put into, in UTF-16 units. */
+  maxTotalLength: 8_388_608,
   /** Length of a text that references are put into, in UTF-16 units. */
   maxLength: 1_048_576,
 } as const;
@@ -41,6 +45,8 @@ class Resolver {
   // Paths whose value is being worked out, the outermost first.
   readonly #trail: string[] = [];
   #references = 0;
+  #values = 0;
+  #length = 0;
 
   constructor(
     readonly merged: MergedConfig,
@@ -60,6 +66,9 @@ class Resolver {
   }
 
   #value(value: unknown, path: string): unknown {
+    this.#values += 1;
+    if (this.#values > referenceLimits.maxValues)
+      return this.#refuse(path, `more than ${referenceLimits.maxValues} values, references written out`);
     if (Array.isArray(value)) return value.map((item, index) => this.#value(item, `${path}[${index}]`));
     if (isTree(value)) {
       return Object.fromEntries(
@@ -77,14 +86,19 @@ class Resolver {
     let length = 0;
     const result = text.replace(pattern, (match: string, inner: string) => {
       if (match.startsWith('$$')) return match.slice(1);
-      const value = length > referenceLimits.maxLength ? '' : this.#reference(inner, path);
+      const isFull = length > referenceLimits.maxLength || this.#length > referenceLimits.maxTotalLength;
+      const value = isFull ? '' : this.#reference(inner, path);
       if (typeof value === 'object' && value !== null) {
         return this.#refuse(path, `\${${inner}} is a list or a mapping (expected: it stands alone)`);
       }
       const part = typeof value === 'string' ? value : JSON.stringify(value);
       length += part.length;
+      this.#length += part.length;
       return part;
     });
+    if (this.#length > referenceLimits.maxTotalLength) {
+      return this.#refuse(path, `more than ${referenceLimits.maxTotalLength} characters, references written out`);
+    }
     if (length > referenceLimits.maxLength) {
       return this.#refuse(path, `longer than ${referenceLimits.maxLength} characters with its references`);
     }

@@ -33,6 +33,9 @@ export function newRequestId(): string {
   return randomHex(32);
 }
 
+// What has to be passed on (section 3.3.1.5 of the recommendation); it would go out with every call to others.
+const longestState = 512;
+
 /**
  * Continues the trace of a `traceparent` header or, if there is none or it is malformed, starts a new one.
  *
@@ -59,7 +62,8 @@ export function traceFrom(traceparent: string | undefined, tracestate: string | 
     parentSpanId: match[3],
     flags: Number.parseInt(match[4] as string, 16),
     // It goes into calls made for this request, which cannot carry anything else.
-    state: tracestate !== undefined && isPrintable(tracestate) ? tracestate : undefined,
+    state:
+      tracestate !== undefined && tracestate.length <= longestState && isPrintable(tracestate) ? tracestate : undefined,
   };
 }
 

@@ -34,7 +34,7 @@ export function headersRecord(fields: Fields): IncomingHttpHeaders {
   const record: IncomingHttpHeaders = {};
   fields.forEach((name, value) => {
     const before = record[name];
-    if (name === 'set-cookie') record['set-cookie'] = [...(record['set-cookie'] ?? []), value];
+    if (name === 'set-cookie') (record['set-cookie'] ??= []).push(value);
     // A record inherits a `constructor`.
     else if (typeof before !== 'string') record[name] = value;
     else if (!singleValued.has(name)) record[name] = `${before}${name === 'cookie' ? '; ' : ', '}${value}`;

@@ -1,12 +1,17 @@
 import { RookeryError, Status } from '../core/index.js';
 
+// What a caller has sent is not sent back, or logged, in any length.
+function short(text: string): string {
+  return text.length > 200 ? `${text.slice(0, 200)}…` : text;
+}
+
 /** No route has this path. Look it up in `/openapi.json`. */
 export class RouteNotFoundError extends RookeryError {
   static override readonly reason = 'ROUTE_NOT_FOUND';
   static override readonly status = Status.NotFound;
 
   constructor(method: string, path: string) {
-    super(`no route for ${method} ${path}`);
+    super(`no route for ${method} ${short(path)}`);
   }
 }
 
@@ -17,7 +22,7 @@ export class MethodNotAllowedError extends RookeryError {
   static override readonly httpStatus = 405;
 
   constructor(method: string, path: string, allowed: readonly string[]) {
-    super(`${method} is not allowed on ${path} (allowed: ${allowed.join(', ')})`, {
+    super(`${method} is not allowed on ${short(path)} (allowed: ${allowed.join(', ')})`, {
       httpHeaders: { allow: allowed.join(', ') },
       metadata: { allow: allowed.join(', ') },
     });
@@ -47,7 +52,7 @@ export class UnsupportedContentTypeError extends RookeryError {
   static override readonly httpStatus = 415;
 
   constructor(contentType: string | undefined, expected: readonly string[] = ['application/json']) {
-    super(`content type ${contentType ?? '(none)'} is not supported (expected: ${expected.join(' or ')})`, {
+    super(`content type ${short(contentType ?? '(none)')} is not supported (expected: ${expected.join(' or ')})`, {
       httpHeaders: { accept: expected.join(', ') },
     });
   }
@@ -115,14 +120,29 @@ export class TransferCodingNotSupportedError extends RookeryError {
   }
 }
 
-/** The header block is larger than `server.limits.maxHeaderBytes`. */
+/** The headers have more bytes than `server.limits.maxHeaderBytes`, or more fields than `maxHeaderFields`. */
 export class HeadersTooLargeError extends RookeryError {
   static override readonly reason = 'HEADERS_TOO_LARGE';
   static override readonly status = Status.ResourceExhausted;
   static override readonly httpStatus = 431;
 
-  constructor(readonly limitBytes: number) {
-    super(`request headers are larger than ${limitBytes} bytes`);
+  /** @param limit in bytes, or the number of fields */
+  constructor(limit: number, what: 'bytes' | 'fields' = 'bytes') {
+    super(
+      what === 'bytes'
+        ? `request headers are larger than ${limit} bytes`
+        : `request headers have more than ${limit} fields`,
+    );
+  }
+}
+
+/** The query has more parameters than `server.limits.maxQueryParameters`. Send a long list in a body. */
+export class TooManyQueryParametersError extends RookeryError {
+  static override readonly reason = 'TOO_MANY_QUERY_PARAMETERS';
+  static override readonly status = Status.InvalidArgument;
+
+  constructor(limit: number) {
+    super(`query with more than ${limit} parameters`, { metadata: { limit: String(limit) } });
   }
 }
 

@@ -32,6 +32,7 @@ export {
   MethodNotAllowedError,
   RequestTimeoutError,
   RouteNotFoundError,
+  TooManyQueryParametersError,
   TransferCodingNotSupportedError,
   TunnelNotOfferedError,
   UnsupportedContentTypeError,

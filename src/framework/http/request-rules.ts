@@ -1,5 +1,5 @@
 import { listOf, type RookeryError } from '../core/index.js';
-import { ExpectationFailedError } from './http.errors.js';
+import { ExpectationFailedError, TooManyQueryParametersError } from './http.errors.js';
 import type { RestHead } from './rest-stream.js';
 
 /**
@@ -21,4 +21,17 @@ export function expectsContinue(expect: string | undefined): boolean {
 
 function isContinue(expectation: string): boolean {
   return expectation.toLowerCase() === '100-continue';
+}
+
+/** Why a request is refused whose query has more than `most` parameters. A path that is shorter than that is not looked at. */
+export function tooManyParameters(path: string, most: number): RookeryError | undefined {
+  if (path.length <= most) return undefined;
+  let at = path.indexOf('?');
+  let parameters = 0;
+  while (at >= 0) {
+    parameters += 1;
+    if (parameters > most) return new TooManyQueryParametersError(most);
+    at = path.indexOf('&', at + 1);
+  }
+  return undefined;
 }

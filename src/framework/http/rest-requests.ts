@@ -11,7 +11,7 @@ import { RestResponse } from './rest-response.js';
 import type { RestConnection, RestHead, RestStream } from './rest-stream.js';
 import { answerRaw } from './raw-failure.js';
 import { acceptsProblem } from './reply-failure.js';
-import { brokenRule, expectsContinue } from './request-rules.js';
+import { brokenRule, expectsContinue, tooManyParameters } from './request-rules.js';
 import type { FixedHeaders } from './security-headers.js';
 
 /** What requests are given to: Fastify's routing function. */
@@ -50,7 +50,7 @@ export class RestRequests {
   }
 
   /** @param refusal why the request is not to be served, where what it asked for is known all the same */
-  serve(stream: RestStream, head: RestHead, connection: RestConnection, refusal = brokenRule(head)): void {
+  serve(stream: RestStream, head: RestHead, connection: RestConnection, refusal = this.#brokenRule(head)): void {
     if (head.method === 'CONNECT') {
       this.refuse(stream, head, new TunnelNotOfferedError());
       return;
@@ -75,6 +75,11 @@ export class RestRequests {
     stream.listen(work);
     if (expectsContinue(head.headers.get('expect'))) response.writeContinue();
     this.#init.handle(request, response);
+  }
+
+  #brokenRule(head: RestHead): RookeryError | undefined {
+    const { maxQueryParameters } = this.#init.limits.value;
+    return brokenRule(head) ?? tooManyParameters(head.path, maxQueryParameters);
   }
 
   /** The rest of a request's body will not come. Returns whether it is one that was served here. */

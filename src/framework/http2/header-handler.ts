@@ -95,7 +95,9 @@ export class HeaderHandler {
     collector.begin(isTrailers);
     try {
       return (
-        decoder.decode(bytes, start, end, collector.onField) === 'ok' && decoder.listBytes <= options.maxHeaderListBytes
+        decoder.decode(bytes, start, end, collector.onField) === 'ok' &&
+        decoder.listBytes <= options.maxHeaderListBytes &&
+        collector.fieldCount <= options.maxHeaderFields
       );
     } catch (error) {
       if (!(error instanceof HpackError)) throw error;

@@ -30,6 +30,8 @@ export interface Http2ConnectionOptions {
   readonly headerTableBytes: number;
   /** Names, values and 32 for each field of a header or trailer block; a request beyond is refused, with 431 unless the handler says otherwise. */
   readonly maxHeaderListBytes: number;
+  /** Fields of a header or trailer block, pseudo-headers not counted, 1 to 10 000; a request beyond is refused as above. */
+  readonly maxHeaderFields: number;
   /**
    * SETTINGS_MAX_HEADER_LIST_SIZE: fields of a request that is refused are read up to here, so that the answer can fit
    * the request. Clients that heed it do not even send more, and have no answer.
@@ -94,6 +96,7 @@ const defaults: Http2ConnectionOptions = {
   maxFrameBytes: defaultMaxFrameBytes,
   headerTableBytes: 4096,
   maxHeaderListBytes: 16_384,
+  maxHeaderFields: 256,
   maxReadHeaderListBytes: 16_384,
   maxHeaderBlockBytes: 32_768,
   maxContinuations: 16,
@@ -132,6 +135,7 @@ const ranges: Partial<Record<keyof Http2ConnectionOptions, readonly [least: numb
   maxFrameBytes: [defaultMaxFrameBytes, largestFrameBytes],
   headerTableBytes: [4096, 1_048_576],
   maxHeaderListBytes: [1024, 16_777_216],
+  maxHeaderFields: [1, 10_000],
   maxReadHeaderListBytes: [1024, 16_777_216],
   maxHeaderBlockBytes: [1024, 16_777_216],
 };

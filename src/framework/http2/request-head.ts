@@ -62,6 +62,11 @@ export class FieldCollector {
     this.#fields = [];
   }
 
+  /** Fields so far that are no pseudo-headers. */
+  get fieldCount(): number {
+    return this.#fields.length >>> 1;
+  }
+
   takeTrailers(): Http2Headers {
     return new Http2Headers(this.#fields);
   }

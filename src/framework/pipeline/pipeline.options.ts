@@ -35,6 +35,21 @@ export class LimitOptions {
   @Max(maxHeaderBytesBound)
   readonly maxHeaderBytes: number = 16_384;
 
+  /**
+   * Header fields, or trailer fields, of a request. Of the fields of HTTP/2, 32 bytes besides name and value count towards
+   * `maxHeaderBytes`. A change holds for connections that come from then on.
+   */
+  @IsInt()
+  @Min(1)
+  @Max(10_000)
+  readonly maxHeaderFields: number = 256;
+
+  /** Parameters that the query of a request may have. */
+  @IsInt()
+  @Min(1)
+  @Max(maxHeaderBytesBound)
+  readonly maxQueryParameters: number = 1000;
+
   /** Requests worked on at a time, all faces together; one more is refused with UNAVAILABLE / 503. */
   @IsInt()
   @Min(1)

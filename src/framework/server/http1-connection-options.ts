@@ -4,10 +4,11 @@ import type { ServerOptions } from './server.options.js';
 
 /** What the engine is told of the service's options. */
 export function http1ConnectionOptionsOf(options: ServerOptions, limits: LimitOptions): Http1ConnectionOptions {
-  const { maxHeaderBytes, headersTimeoutMs, bodyTimeoutMs } = limits;
+  const { maxHeaderBytes, maxHeaderFields, headersTimeoutMs, bodyTimeoutMs } = limits;
   const { keepAliveTimeoutMs } = options;
   return http1ConnectionOptions({
     maxHeaderBytes,
+    maxHeaderFields,
     headersTimeoutMs,
     // The engine counts from the first byte of the headers.
     bodyTimeoutMs: headersTimeoutMs + bodyTimeoutMs,

@@ -98,7 +98,7 @@ class Http1Keeper implements ConnectionKeeper, Http1Handler {
 
   onRefused(stream: Http1Stream, refusal: Http1Refusal, http1: Partial<Http1RequestHead>): void {
     const { http, limits } = this.#init;
-    const error = refusalError(refusal, limits.value.maxHeaderBytes);
+    const error = refusalError(refusal, limits.value);
     if (stream.id === this.#webId) {
       if (this.#webCall === undefined) stream.reset(ErrorCode.cancel);
       else this.#webCall.fail(error);

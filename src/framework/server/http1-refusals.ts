@@ -7,12 +7,15 @@ import {
   TransferCodingNotSupportedError,
 } from '../http/index.js';
 import type { Http1Refusal } from '../http1/index.js';
+import type { LimitOptions } from '../pipeline/index.js';
 
 /** What a caller is told of a request that the HTTP/1.1 engine has refused. */
-export function refusalError({ kind, message }: Http1Refusal, maxHeaderBytes: number): RookeryError {
+export function refusalError({ kind, message }: Http1Refusal, limits: LimitOptions): RookeryError {
   switch (kind) {
     case 'headers-too-large':
-      return new HeadersTooLargeError(maxHeaderBytes);
+      return message.endsWith(' fields')
+        ? new HeadersTooLargeError(limits.maxHeaderFields, 'fields')
+        : new HeadersTooLargeError(limits.maxHeaderBytes);
     case 'timeout':
       return new RequestTimeoutError();
     case 'version':

@@ -7,13 +7,14 @@ const answeredHeaderFactor = 4;
 
 /** What the engine is told of the service's options. */
 export function connectionOptions(options: Http2Options, limits: LimitOptions): Http2ConnectionOptions {
-  const { maxHeaderBytes, firstByteTimeoutMs, headersTimeoutMs } = limits;
+  const { maxHeaderBytes, maxHeaderFields, firstByteTimeoutMs, headersTimeoutMs } = limits;
   const { rates, maxConnectionAgeMs, maxConnectionAgeGraceMs, ...same } = options;
   const answeredBytes = answeredHeaderFactor * maxHeaderBytes;
   return http2ConnectionOptions({
     ...same,
     ...ratesOf(rates),
     maxHeaderListBytes: maxHeaderBytes,
+    maxHeaderFields,
     maxReadHeaderListBytes: answeredBytes,
     maxHeaderBlockBytes: answeredBytes,
     handshakeTimeoutMs: firstByteTimeoutMs,

@@ -84,7 +84,11 @@ class Http2Keeper implements ConnectionKeeper, Http2ConnectionHandler {
   onHeadersTooLarge(stream: Http2Stream, head: Http2RequestHead): void {
     this.#hasServed = true;
     this.#place(stream, head);
-    const error = new HeadersTooLargeError(this.#init.limits.value.maxHeaderBytes);
+    const { maxHeaderBytes, maxHeaderFields } = this.#init.limits.value;
+    const error =
+      head.headers.size > maxHeaderFields
+        ? new HeadersTooLargeError(maxHeaderFields, 'fields')
+        : new HeadersTooLargeError(maxHeaderBytes);
     if (!this.#refuseCall(stream, head, error)) this.#init.http.refuse(stream, head, error);
   }
 

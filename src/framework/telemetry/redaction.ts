@@ -77,15 +77,53 @@ function isWalkable(value: object): boolean {
   return typeof on !== 'function' && typeof toJSON !== 'function' && !(value instanceof Map) && !(value instanceof Set);
 }
 
-// One look for all of them: most lines have none.
-const suspicious = /bearer|basic|:\/\/[^\s"\\]*@|eyJ|=[^\s"\\]/i;
+// One look for all of them: most lines have none. These and the patterns below are applied to what callers send: none of
+// them may begin to match within what it has looked at, or a line takes a time that grows with the square of its length.
+const suspicious = /bearer|basic|@|eyJ|=[^\s"\\]/i;
 
 /** Masks what looks like a credential in a finished line, wherever a text brought it in. */
 export function scrubText(line: string): string {
   if (!suspicious.test(line)) return line;
-  return line
+  const scrubbed = line
     .replace(/\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}/gi, `$1 ${mask}`)
-    .replace(/(:\/\/[^\s:/@"\\]*:)[^\s@/"\\]+@/g, `$1${mask}@`)
-    .replace(/\beyJ[\w-]{5,}\.[\w-]{5,}\.[\w-]*/g, mask)
-    .replace(/\b([\w-]*(?:password|passwd|secret|token|api[_-]?key))=[^\s&;,"\\]+/gi, `$1=${mask}`);
+    .replace(/(:\/\/[^\s:/@"\\]*:)[^\s@/"\\]+@/g, `$1${mask}@`);
+  return withoutPairs(scrubbed.includes('eyJ') ? scrubbed.replace(dottedWords, withoutToken) : scrubbed);
+}
+
+const dottedWords = /(?<![\w-])[\w-]+(?:\.[\w-]*)+/g;
+// `eyJ` is `{"` in base64.
+const shortestPart = 5;
+
+// A JWT has three parts.
+function withoutToken(words: string): string {
+  const parts = words.split('.');
+  for (let index = 0; index + 2 < parts.length; index += 1) {
+    const part = parts[index] as string;
+    const at = part.search(/\beyJ/);
+    if (at < 0 || part.length - at < 3 + shortestPart || (parts[index + 1] as string).length < shortestPart) continue;
+    const before = [...parts.slice(0, index), part.slice(0, at) + mask];
+    const behind = parts.slice(index + 3);
+    return [...before, ...behind].join('.');
+  }
+  return words;
+}
+
+const pair = /(?<![\w-])[\w-]+=/g;
+const secretEnd = /(?:password|passwd|secret|token|api[_-]?key)=$/i;
+const pairValue = /[^\s&;,"\\]+/y;
+
+// `password=…`
+function withoutPairs(line: string): string {
+  let masked = '';
+  let done = 0;
+  pair.lastIndex = 0;
+  for (let found = pair.exec(line); found !== null; found = pair.exec(line)) {
+    if (!secretEnd.test(found[0])) continue;
+    pairValue.lastIndex = pair.lastIndex;
+    if (!pairValue.test(line)) continue;
+    masked += line.slice(done, pair.lastIndex) + mask;
+    done = pairValue.lastIndex;
+    pair.lastIndex = done;
+  }
+  return masked + line.slice(done);
 }

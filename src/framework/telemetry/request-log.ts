@@ -78,8 +78,8 @@ export class RequestLog implements OnModuleInit, OnApplicationShutdown {
         httpStatus,
         durationMs: Math.round(durationMs * 1000) / 1000,
         peer: context.peer,
-        subject: context.principal?.subject,
-        tenant: context.tenant,
+        subject: short(context.principal?.subject),
+        tenant: short(context.tenant),
         reason,
       },
       'request',
@@ -103,6 +103,13 @@ export class RequestLog implements OnModuleInit, OnApplicationShutdown {
     if (isUp) this.#logger.info({ probe: name }, 'probe is up');
     else this.#logger.warn({ probe: name, err: serializeError(error) }, 'probe is down');
   }
+}
+
+// A caller chooses them, and says them with each request.
+const longestChosen = 200;
+
+function short(text: string | undefined): string | undefined {
+  return text === undefined || text.length <= longestChosen ? text : `${text.slice(0, longestChosen)}…`;
 }
 
 // Faults of the service are errors, refusals and what the caller did wrong are warnings.
