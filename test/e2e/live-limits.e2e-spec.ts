@@ -144,6 +144,61 @@ describe('server.limits while the service runs', () => {
     await app.edit({ 'server.limits.maxHeaderBytes': undefined });
   });
 
+  it('maxHeaderFields holds for the next connection on both versions of HTTP', async () => {
+    const tried = async (): Promise<unknown[]> => {
+      const headers = Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`x${i}`, 'a']));
+      const caller = await Http2Caller.connect(app.url);
+      const [one, two] = await Promise.all([
+        http(app.url, { path: '/trial/context', headers }),
+        caller.request({ ':method': 'GET', ':path': '/trial/context', ...headers }),
+      ]);
+      caller.close();
+      return [one.text, two.text].map((text) => {
+        const { code, reason, message } = JSON.parse(text) as Record<string, unknown>;
+        return code === 200 ? code : [code, reason, message];
+      });
+    };
+    await app.edit({ 'server.limits.maxHeaderFields': 19 });
+    const refused = [431, 'HEADERS_TOO_LARGE', 'request headers have more than 19 fields'];
+    expect(await tried()).toEqual([refused, refused]);
+    await app.edit({ 'server.limits.maxHeaderFields': undefined });
+    expect(await tried()).toEqual([200, 200]);
+  });
+
+  it('maxQueryParameters holds for the next request', async () => {
+    const tried = async (query: string): Promise<unknown[]> => {
+      const { status, json } = await http(app.url, { path: `/trial/context?${query}` });
+      const { reason, message } = json as { reason?: string; message: string };
+      return [status, reason, message];
+    };
+    await app.edit({ 'server.limits.maxQueryParameters': 2 });
+    expect(await tried('mode=a&count=1&size=1')).toEqual([
+      400,
+      'TOO_MANY_QUERY_PARAMETERS',
+      'query with more than 2 parameters',
+    ]);
+    expect(await tried('mode=a&count=1')).toEqual([200, undefined, 'success']);
+    await app.edit({ 'server.limits.maxQueryParameters': undefined });
+    expect(await tried('mode=a&count=1&size=1')).toEqual([200, undefined, 'success']);
+  });
+
+  it('maxMessageElements and maxMessageDepth hold for the next JSON body', async () => {
+    const body = { title: 'x', items: [{ name: 'a', quantity: 1 }], tags: ['ab'] };
+    const tried = async (): Promise<unknown[]> => {
+      const { status, json } = await http(app.url, { method: 'POST', path: '/trial/orders', body });
+      const { reason, message } = json as { reason?: string; message: string };
+      return [status, reason, message];
+    };
+    // The body, its three fields, the item with its two and the tag.
+    await app.edit({ 'server.limits.maxMessageElements': 6 });
+    expect(await tried()).toEqual([413, 'TOO_MANY_ELEMENTS', 'request message with more than 6 elements']);
+    await app.edit({ 'server.limits.maxMessageElements': undefined, 'server.limits.maxMessageDepth': 2 });
+    expect(await tried()).toEqual([400, 'MESSAGE_TOO_DEEP', 'request message nested deeper than 2 levels']);
+    await app.edit({ 'server.limits.maxMessageDepth': 3 });
+    expect(await tried()).toEqual([201, undefined, 'success']);
+    await app.edit({ 'server.limits.maxMessageDepth': undefined });
+  });
+
   it('maxConcurrentRequests holds at once, also for those at work already', async () => {
     const state = app.test.service.app.get(TrialState, { strict: false });
     const waiting = state.told('waiting');

@@ -69,6 +69,12 @@ export const liveProofs: Readonly<Record<string, readonly [file: string, title: 
       'server.limits.maxMessageDepth',
     ],
     'maxHeaderBytes holds for the next connection on both versions of HTTP': ['server.limits.maxHeaderBytes'],
+    'maxHeaderFields holds for the next connection on both versions of HTTP': ['server.limits.maxHeaderFields'],
+    'maxQueryParameters holds for the next request': ['server.limits.maxQueryParameters'],
+    'maxMessageElements and maxMessageDepth hold for the next JSON body': [
+      'server.limits.maxMessageElements',
+      'server.limits.maxMessageDepth',
+    ],
     'maxConcurrentRequests holds at once, also for those at work already': ['server.limits.maxConcurrentRequests'],
     'firstByteTimeoutMs, headersTimeoutMs and bodyTimeoutMs hold for slow callers': [
       'server.limits.firstByteTimeoutMs',
