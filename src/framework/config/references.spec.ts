@@ -5,7 +5,7 @@ import { resolveReferences } from './references.js';
 
 function messagesOf(tree: Record<string, unknown>): readonly string[] {
   try {
-    resolveReferences({ tree, origins: new Map() } as never, {});
+    resolveReferences({ tree, origins: new Map() }, {});
   } catch (error) {
     if (error instanceof ConfigError) return error.problems.map(({ message }) => message);
     throw error;
