@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ChildService } from '../support/child-service.js';
 import { http } from '../support/http-caller.js';
 import { Http2Caller } from '../support/http2-caller.js';
+import { Flag, frame, FrameType, RawClient, requestFields } from '../support/raw-http2-client.js';
 import { RawConnection } from '../support/raw-connection.js';
 import { tokens } from '../support/tokens.js';
 
@@ -227,6 +228,39 @@ describe('a body of 512 KiB in pieces of one byte', () => {
     const { failed } = await patiently(work);
 
     expect(await work).toEqual(Array.from({ length: 4 }, () => 'HTTP/1.1 400 Bad Request'));
+    expect(failed).toEqual([]);
+  }, 120_000);
+});
+
+describe('bodies of 200 000 frames of one byte', () => {
+  const frames = 200_000;
+
+  it('are taken in a heap of 64 MiB, four on one connection', async () => {
+    const client = await RawClient.connect(service.port);
+    const fields = requestFields(users, { authorization: `Bearer ${token}`, 'content-type': 'application/json' });
+    const ids = [1, 3, 5, 7];
+    for (const id of ids) client.send(client.headers(id, fields, 0));
+    for (const id of ids) {
+      client.send(Buffer.alloc(10 * frames, frame(FrameType.data, 0, id, Buffer.from(' '))));
+      client.send(frame(FrameType.data, Flag.endStream, id, Buffer.from('{}')));
+    }
+
+    const work = Promise.all(
+      ids.map((id) => client.until(({ type, streamId }) => type === FrameType.headers && streamId === id)),
+    );
+    const { failed } = await patiently(work);
+
+    const statuses = client.frames
+      .filter(({ type }) => type === FrameType.headers)
+      .map(({ payload }) => {
+        let status = '';
+        client.decoder.decode(payload, 0, payload.length, (name, value) => {
+          if (name === ':status') status = value;
+        });
+        return status;
+      });
+    client.socket.destroy();
+    expect(statuses).toEqual(['400', '400', '400', '400']);
     expect(failed).toEqual([]);
   }, 120_000);
 });
