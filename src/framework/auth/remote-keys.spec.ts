@@ -160,6 +160,7 @@ describe('RemoteKeys', () => {
     ['no key set', { body: '{"keys":7}' }],
     ['another status', { status: 500, body: '{"keys":[]}' }],
     ['a redirection', { status: 302, location: '/elsewhere' }],
+    ['more than 256 keys', { body: JSON.stringify({ keys: Array.from({ length: 257 }, () => ({ kty: 'EC' })) }) }],
     ['more than a megabyte', { body: `{"keys":[],"x":"${'x'.repeat(1_100_000)}"}` }],
   ])('keeps the last key set when the URL answers with %s', async (_what, answer) => {
     server.publish(kinds.ES256);

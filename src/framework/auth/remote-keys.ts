@@ -10,6 +10,9 @@ import {
 import { KeysUnavailableError } from './auth.errors.js';
 import type { JwksOptions } from './auth.options.js';
 
+// All keys are looked through for each token that is not remembered, forged ones included.
+const maxKeys = 256;
+
 // A key set has a few kilobytes; more is not one, and would be kept in memory.
 const maxKeySetBytes = 1_048_576;
 
@@ -119,7 +122,9 @@ export class RemoteKeys {
 
   #accept(text: string): void {
     // Throws for what is no key set, so that the good one stays.
-    const keys = createLocalJWKSet(JSON.parse(text) as JSONWebKeySet);
+    const set = JSON.parse(text) as JSONWebKeySet;
+    const keys = createLocalJWKSet(set);
+    if (set.keys.length > maxKeys) throw new Error(`key set: ${set.keys.length} keys (expected: at most ${maxKeys})`);
     const before = this.#predecessor === undefined ? this.#lastText : this.#predecessor.#lastText;
     const isChange = before !== undefined && before !== text;
     this.#predecessor = undefined;
