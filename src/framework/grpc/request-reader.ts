@@ -16,7 +16,7 @@ interface Waiter {
 /** How the request messages of one call are to be read. */
 export interface RequestFormat {
   /** What they come over. */
-  readonly stream: Pick<ServerStream, 'peerAddress' | 'peerPort'>;
+  readonly stream: Pick<ServerStream, 'peer'>;
   /** Whether the call is over: nothing is decompressed for it any more. */
   readonly isEnded: boolean;
   readonly method: Pick<BoundMethod<never>, 'desc' | 'input'>;
@@ -172,8 +172,8 @@ export function decode(wire: WireMessage, format: RequestFormat): Message | Prom
 const turns = new DecompressionTurns();
 
 function unpack(format: RequestFormat, encoding: Encoding, packed: Uint8Array): Promise<Message> {
-  const { peerAddress, peerPort } = format.stream;
-  return turns.run(`${peerAddress} ${peerPort}`, async () => {
+  const { address, port } = format.stream.peer;
+  return turns.run(`${address} ${port}`, async () => {
     if (format.isEnded) throw new CancelledError();
     const data = await decompress(encoding, packed, format.maxBytes);
     // In the same turn: of what was decompressed no more waits than is being decompressed.
