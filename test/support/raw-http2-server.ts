@@ -5,7 +5,7 @@ import { Http2Counters } from '../../src/framework/http2/http2.counters.js';
 import { type Http2ConnectionOptions, http2ConnectionOptions } from '../../src/framework/http2/http2.options.js';
 import type { Http2Stream, Http2StreamListener } from '../../src/framework/http2/http2-stream.js';
 import type { Http2RequestHead } from '../../src/framework/http2/request-head.js';
-import type { Http2ConnectionHandler } from '../../src/framework/http2/session.js';
+import type { Http2ConnectionHandler } from '../../src/framework/http2/connection-handler.js';
 
 export interface RawServer extends AsyncDisposable {
   readonly port: number;

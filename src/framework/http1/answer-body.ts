@@ -1,4 +1,5 @@
 import { type AnswerHead, unknownLength } from './answer-head.js';
+import type { ByteAccount } from './byte-account.js';
 import type { Writer } from './writer.js';
 
 /** How a body is delimited: RFC 9112 section 6. */
@@ -11,14 +12,16 @@ const pieceBytes = 262_144;
 /** The body of one answer on its way to the socket. What is more than the socket likes waits here. */
 export class AnswerBody {
   readonly #writer: Writer;
+  readonly #account: ByteAccount;
   #framing: number = Framing.none;
   /** By `content-length`, to come. */
   #bytesLeft = 0;
   #queue: Uint8Array[] | undefined;
   #queuedBytes = 0;
 
-  constructor(writer: Writer) {
+  constructor(writer: Writer, account: ByteAccount) {
     this.#writer = writer;
+    this.#account = account;
   }
 
   /** There is none, whatever is written. */
@@ -77,6 +80,7 @@ export class AnswerBody {
     if (this.#queuedBytes === 0 && data.length <= pieceBytes) return this.#pass(data);
     (this.#queue ??= []).push(data);
     this.#queuedBytes += data.length;
+    this.#account.charge(data.length);
     this.pump();
     return false;
   }
@@ -90,6 +94,7 @@ export class AnswerBody {
       if (piece === first) queue.shift();
       else queue[0] = first.subarray(pieceBytes);
       this.#queuedBytes -= piece.length;
+      this.#account.charge(-piece.length);
       this.#pass(piece);
     }
   }

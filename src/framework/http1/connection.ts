@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { type ByteAccount, noAccount } from './byte-account.js';
 import { Http1Counters } from './http1.counters.js';
 import type { Http1ConnectionOptions } from './http1.options.js';
 import type { Http1Handler } from './http1-handler.js';
@@ -27,13 +28,12 @@ export class Http1Connection {
     options: Http1ConnectionOptions,
     handler: Http1Handler,
     counters: Http1Counters = new Http1Counters(),
+    account: ByteAccount = noAccount,
   ) {
     this.counters = counters;
     this.#socket = socket;
-    this.#session = new Session(socket, options, handler, counters, {
-      attach: () => this.#attach(),
-      detach: () => this.#detach(),
-    });
+    const events = { attach: () => this.#attach(), detach: () => this.#detach() };
+    this.#session = new Session(socket, options, handler, counters, events, account);
     // Each write is all that a turn has brought: nothing is gained by waiting for more.
     socket.setNoDelay(true);
     this.#attach();

@@ -1,3 +1,5 @@
+import type { ByteAccount } from './byte-account.js';
+
 /** A header or trailer field to send. */
 export interface Http1Field {
   /** A token; by convention in lower case. */
@@ -50,6 +52,8 @@ export interface Http1Stream {
   readonly id: number;
   /** The sender of the request: the other end of the connection, unless what serves the connection sets another one. */
   peer: Http1Peer;
+  /** What the memory of its connection is counted by. */
+  readonly account: ByteAccount;
   /** Room for the fields of one head. HTTP/1.1 has no way to say it. */
   readonly maxFieldsBytes: number;
   /** Trailers of the request, once `onEnd` has been called: name in lower case, value, name, value … */

@@ -1,3 +1,4 @@
+import { type ByteAccount, CountedBytes } from './byte-account.js';
 import { ChunkReader } from './chunk-reader.js';
 import { HeadReader, notYet } from './head-reader.js';
 import type { Http1ConnectionOptions } from './http1.options.js';
@@ -12,6 +13,7 @@ const State = { head: 0, body: 1, chunks: 2, trailers: 3, stopped: 4 } as const;
 export interface IncomingHost {
   /** Whether a request may begin: none is being answered, and the output is not behind. */
   readonly isReady: boolean;
+  readonly account: ByteAccount;
   /** The caller asks for another protocol; `bytes` is all that has come since its request began. True: it has another owner now. */
   onUpgrade(head: RequestHead, bytes: Buffer): boolean;
   open(head: RequestHead): Stream;
@@ -45,7 +47,8 @@ export class Incoming {
   #rest: Buffer | undefined;
   #at = 0;
   #more: Buffer[] = [];
-  /** The rest is the beginning of something that is not whole. */
+  readonly #untaken: CountedBytes;
+  /** The rest is not whole. */
   #needsMore = false;
   #isReading = false;
   #isHolding = false;
@@ -57,6 +60,7 @@ export class Incoming {
   constructor(options: Http1ConnectionOptions, host: IncomingHost) {
     this.#options = options;
     this.#host = host;
+    this.#untaken = new CountedBytes(host.account);
     this.#heads = new HeadReader();
     this.#heads.begin(options.maxHeaderBytes, options.maxHeaderFields);
   }
@@ -106,7 +110,6 @@ export class Incoming {
     } else {
       this.#more.push(chunk);
       this.#hold(true);
-      return;
     }
     this.read();
   }
@@ -117,6 +120,8 @@ export class Incoming {
     this.#isReading = true;
     while (this.#rest !== undefined && this.#step(this.#rest));
     this.#isReading = false;
+    const ofRest = this.#rest === undefined ? 0 : this.#rest.length - this.#at;
+    this.#untaken.set(this.#more.length === 0 ? ofRest : this.#more.reduce((sum, { length }) => sum + length, ofRest));
   }
 
   /** The request has been answered; what is still to come of it is thrown away. */
@@ -134,6 +139,7 @@ export class Incoming {
     this.#more = [];
     this.#needsMore = false;
     this.sinceMs = 0;
+    this.#untaken.set(0);
     this.#hold(false);
   }
 

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { ByteAccount } from './byte-account.js';
 import type { Http1Counters } from './http1.counters.js';
 import type { Http1Handler } from './http1-handler.js';
 import type { Http1ConnectionOptions } from './http1.options.js';
@@ -36,6 +37,7 @@ function keepAliveLinesOf(options: Http1ConnectionOptions): string {
 /** State of one connection that its parts work on: RFC 9112 section 9. */
 export class Session implements IncomingHost, StreamHost, TimedConnection, WriterHost {
   readonly counters: Http1Counters;
+  readonly account: ByteAccount;
   readonly remote: Http1Peer;
   readonly writer: Writer;
   readonly writeHighWaterBytes: number;
@@ -62,7 +64,9 @@ export class Session implements IncomingHost, StreamHost, TimedConnection, Write
     handler: Http1Handler,
     counters: Http1Counters,
     events: SessionSocket,
+    account: ByteAccount,
   ) {
+    this.account = account;
     this.#socket = socket;
     this.#options = options;
     this.#handler = handler;
@@ -71,7 +75,7 @@ export class Session implements IncomingHost, StreamHost, TimedConnection, Write
     this.#keepAliveLines = keepAliveLinesOf(options);
     this.remote = handler.peer ?? { address: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 };
     this.writeHighWaterBytes = options.writeHighWaterBytes;
-    this.writer = new Writer(socket, this);
+    this.writer = new Writer(socket, this, account);
     this.incoming = new Incoming(options, this);
     this.times = new TimeLimits(options, this, this.incoming, socket);
   }

@@ -1,4 +1,5 @@
 import { AnswerBody } from './answer-body.js';
+import type { ByteAccount } from './byte-account.js';
 import { type AnswerHead, answerHead, answerHeadWith, Opening } from './answer-head.js';
 import { Http1HeaderError } from './http1.errors.js';
 import type { Http1Field, Http1Fields, Http1Peer, Http1Stream, Http1StreamListener } from './http1-stream.js';
@@ -11,6 +12,7 @@ export const CloseCode = { ended: 0, malformed: 1, failed: 2, gone: 8 } as const
 export interface StreamHost {
   /** The other end of the connection. */
   readonly remote: Http1Peer;
+  readonly account: ByteAccount;
   readonly writer: Writer;
   readonly writeHighWaterBytes: number;
   /**
@@ -61,10 +63,14 @@ export class Stream implements Http1Stream {
   constructor(host: StreamHost, id: number, isHead: boolean, minorVersion: number) {
     this.#host = host;
     this.peer = host.remote;
-    this.#body = new AnswerBody(host.writer);
+    this.#body = new AnswerBody(host.writer, host.account);
     this.id = id;
     this.#isHead = isHead;
     this.#minorVersion = minorVersion;
+  }
+
+  get account(): ByteAccount {
+    return this.#host.account;
   }
 
   /** Nobody takes bytes now. */

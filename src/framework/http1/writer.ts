@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { type ByteAccount, CountedBytes } from './byte-account.js';
 import { atTurnEnd, type TurnEnd } from './end-of-turn.js';
 import { giveWriteBuffer, takeWriteBuffer, writeBufferBytes } from './write-buffers.js';
 
@@ -24,6 +25,7 @@ export interface WriterHost {
 export class Writer implements TurnEnd {
   readonly #socket: Socket;
   readonly #host: WriterHost;
+  readonly #waiting: CountedBytes;
   #buffer: Buffer = noBuffer;
   /** Of the buffer: given to the socket, and filled. */
   #sent = 0;
@@ -34,8 +36,9 @@ export class Writer implements TurnEnd {
   #isScheduled = false;
   #isClosed = false;
 
-  constructor(socket: Socket, host: WriterHost) {
+  constructor(socket: Socket, host: WriterHost, account: ByteAccount) {
     this.#socket = socket;
+    this.#waiting = new CountedBytes(account);
     this.#host = host;
   }
 
@@ -93,7 +96,9 @@ export class Writer implements TurnEnd {
 
   /** The buffers go back when the socket has passed them on. */
   releaseIdle(): void {
-    if (this.#buffer === noBuffer || this.#isCorked || this.#socket.writableLength > 0) return;
+    const { writableLength } = this.#socket;
+    this.#waiting.set(writableLength);
+    if (this.#buffer === noBuffer || this.#isCorked || writableLength > 0) return;
     if (this.#inFlight.length > 0) {
       for (const buffer of this.#inFlight) giveWriteBuffer(buffer);
       this.#inFlight = [];

@@ -1,4 +1,6 @@
 import type { Socket } from 'node:net';
+import { type ByteAccount, noAccount } from './byte-account.js';
+import type { Http2ConnectionHandler } from './connection-handler.js';
 import { ErrorCode } from './error-code.js';
 import { Flag, largestStreamId } from './frame.js';
 import { type ConnectionFrames, FrameHandler } from './frame-handler.js';
@@ -6,7 +8,7 @@ import { FrameReader } from './frame-reader.js';
 import { Http2Counters } from './http2.counters.js';
 import { Http2ConnectionError } from './http2.errors.js';
 import { type Http2ConnectionOptions } from './http2.options.js';
-import { type Http2ConnectionHandler, Session } from './session.js';
+import { Session } from './session.js';
 import { coarseNow } from './ticker.js';
 import { drainPing, type TimedConnection, TimeLimits } from './time-limits.js';
 
@@ -37,10 +39,11 @@ export class Http2Connection {
     options: Http2ConnectionOptions,
     handler: Http2ConnectionHandler,
     counters: Http2Counters = new Http2Counters(),
+    account: ByteAccount = noAccount,
   ) {
     this.counters = counters;
     this.#socket = socket;
-    this.#session = new Session(socket, options, handler, counters);
+    this.#session = new Session(socket, options, handler, counters, account);
     const frames = new FrameHandler(this.#session, this.#frameEvents());
     this.#reader = new FrameReader(frames, options.maxFrameBytes);
     this.#times = new TimeLimits(this.#session, frames.headers, this.#reader, this.#timeEvents(), socket);

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { type ByteAccount, CountedBytes, noAccount } from './byte-account.js';
 import { atTurnEnd, type TurnEnd } from './end-of-turn.js';
 import { Flag, frameHeaderBytes, FrameType, writeUint32 } from './frame.js';
 import { giveWriteBuffer, takeWriteBuffer, writeBufferBytes } from './write-buffers.js';
@@ -24,6 +25,7 @@ const noBuffer = Buffer.alloc(0);
  */
 export class FrameWriter implements TurnEnd {
   readonly #socket: Socket;
+  readonly #waiting: CountedBytes;
   #buffer: Buffer = noBuffer;
   /** Of the buffer: given to the socket, and filled. */
   #sent = 0;
@@ -36,8 +38,9 @@ export class FrameWriter implements TurnEnd {
   /** The socket holds more than it likes; body bytes wait until `onSocketDrain`. */
   isBlocked = false;
 
-  constructor(socket: Socket) {
+  constructor(socket: Socket, account: ByteAccount = noAccount) {
     this.#socket = socket;
+    this.#waiting = new CountedBytes(account);
   }
 
   /** The buffer to write into, after `reserve`. */
@@ -163,7 +166,9 @@ export class FrameWriter implements TurnEnd {
 
   /** The buffers go back when the socket has passed them on. */
   releaseIdle(): void {
-    if (this.#buffer === noBuffer || this.#isCorked || this.#socket.writableLength > 0) return;
+    const { writableLength } = this.#socket;
+    this.#waiting.set(writableLength);
+    if (this.#buffer === noBuffer || this.#isCorked || writableLength > 0) return;
     if (this.#inFlight.length > 0) {
       for (const buffer of this.#inFlight) giveWriteBuffer(buffer);
       this.#inFlight = [];

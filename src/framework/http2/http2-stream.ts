@@ -1,3 +1,4 @@
+import type { ByteAccount } from './byte-account.js';
 import type { HeaderField } from './hpack/index.js';
 import type { Http2Headers } from './http2-headers.js';
 
@@ -39,6 +40,8 @@ export interface Http2Stream {
   readonly id: number;
   /** The sender of the request: the other end of the connection, unless what serves the connection sets another one. */
   peer: Http2Peer;
+  /** What the memory of its connection is counted by. */
+  readonly account: ByteAccount;
   /** Trailers of the request, once `onEnd` has been called. */
   readonly trailers: Http2Headers | undefined;
   readonly isClosed: boolean;

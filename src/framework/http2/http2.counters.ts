@@ -38,6 +38,8 @@ export class Http2Counters {
   unknownFrames = 0;
   idleTimeouts = 0;
   agedOut = 0;
+  /** Streams reset because no memory was left for what they had sent. */
+  streamsOverBudget = 0;
   /** Streams given up because the peer took nothing. */
   streamsStalled = 0;
   /** Connections cut, by what for. */

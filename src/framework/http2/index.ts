@@ -23,4 +23,5 @@ export { type Http2ConnectionOptions, http2ConnectionOptions, type Rate } from '
 export { Http2Headers } from './http2-headers.js';
 export type { Http2Fields, Http2Stream, Http2StreamListener } from './http2-stream.js';
 export type { Http2RequestHead } from './request-head.js';
-export type { Http2ConnectionHandler } from './session.js';
+export type { Http2ConnectionHandler } from './connection-handler.js';
+export type { ByteAccount } from './byte-account.js';

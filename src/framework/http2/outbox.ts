@@ -105,7 +105,7 @@ export class Outbox {
       if (this.#windowBytes === 0 && length < turnBytes) this.#pushFirst(stream, turnBytes - length);
       else this.#push(stream);
     }
-    stream.onSent(isLast);
+    stream.onSent(isLast, length);
   }
 
   #frame(stream: Stream, bytes: Uint8Array, start: number, end: number, flags: number): void {

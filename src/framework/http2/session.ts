@@ -1,5 +1,7 @@
 import type { Socket } from 'node:net';
+import type { ByteAccount } from './byte-account.js';
 import { ErrorCode } from './error-code.js';
+import type { Http2ConnectionHandler } from './connection-handler.js';
 import { checkIncrement, ReceiveWindow } from './flow-control.js';
 import { defaultWindowBytes, Flag, largestStreamId, largestWindowBytes } from './frame.js';
 import { FrameWriter } from './frame-writer.js';
@@ -9,32 +11,14 @@ import type { Http2Counters } from './http2.counters.js';
 import { FieldsWriter } from './fields-writer.js';
 import { Http2ConnectionError } from './http2.errors.js';
 import type { Http2ConnectionOptions } from './http2.options.js';
-import type { Http2Fields, Http2Peer, Http2Stream } from './http2-stream.js';
+import type { Http2Fields, Http2Peer } from './http2-stream.js';
 import { Limits } from './limits.js';
 import { Outbox } from './outbox.js';
 import { ResetMemory } from './reset-memory.js';
-import type { Http2RequestHead } from './request-head.js';
 import { encodeSettings, PeerSettings, Setting } from './settings.js';
 import { Stream, type StreamHost } from './stream.js';
 import { coarseNow } from './ticker.js';
 import { UnreadRequests } from './unread-requests.js';
-
-/** Told of what comes over a connection. */
-export interface Http2ConnectionHandler {
-  /** The other end, where the socket's own address is not the one. */
-  readonly peer?: Http2Peer;
-  /** A request has begun. `stream.listen` may be called now or later. An exception resets the stream. */
-  onStream(stream: Http2Stream, head: Http2RequestHead): void;
-  /**
-   * A request whose header fields are more than `maxHeaderListBytes`; `head` has those up to `maxReadHeaderListBytes`, and
-   * empty strings for what is missing. To be answered at once. Without it the answer is 431.
-   */
-  onHeadersTooLarge?(stream: Http2Stream, head: Http2RequestHead): void;
-  /** The connection is gone, and all its streams before it. `error`: what it was cut for, by us. */
-  onClose?(error: Http2ConnectionError | undefined): void;
-  /** `onStream` or a listener threw; the stream has been reset. Without it the exception goes to the process. */
-  onError?(error: unknown, stream: Http2Stream): void;
-}
 
 // The most an encoder keeps, whatever the peer allows: a table entry of ours costs a few hundred bytes of heap.
 const encoderTableBytes = 4096;
@@ -44,6 +28,7 @@ export class Session implements StreamHost {
   readonly options: Http2ConnectionOptions;
   readonly handler: Http2ConnectionHandler;
   readonly counters: Http2Counters;
+  readonly account: ByteAccount;
   readonly limits: Limits;
   readonly peer = new PeerSettings();
   readonly writer: FrameWriter;
@@ -74,12 +59,14 @@ export class Session implements StreamHost {
     options: Http2ConnectionOptions,
     handler: Http2ConnectionHandler,
     counters: Http2Counters,
+    account: ByteAccount,
   ) {
+    this.account = account;
     this.options = options;
     this.handler = handler;
     this.counters = counters;
     this.limits = new Limits(options, counters);
-    this.writer = new FrameWriter(socket);
+    this.writer = new FrameWriter(socket, account);
     this.outbox = new Outbox(this.writer, this.peer, this.limits);
     const maxListBytes = Math.max(options.maxReadHeaderListBytes, options.maxHeaderListBytes);
     this.decoder = new HpackDecoder({ maxTableBytes: options.headerTableBytes, maxListBytes, judgeField });
@@ -141,7 +128,10 @@ export class Session implements StreamHost {
   giveBack(stream: Stream | undefined, bytes: number): void {
     if (bytes === 0 || this.isClosed) return;
     const waited = stream === undefined ? 0 : Math.min(bytes, stream.waitingBytes);
-    if (stream !== undefined) stream.waitingBytes -= waited;
+    if (waited > 0) {
+      (stream as Stream).waitingBytes -= waited;
+      this.account.charge(-waited);
+    }
     // What is taken makes room for others that wait: it is lent to them.
     this.#openWindow(bytes + this.#addWaiting(-waited));
     if (stream === undefined || stream.isRequestEnded || stream.isAnswered || stream.isClosed) return;
@@ -149,10 +139,15 @@ export class Session implements StreamHost {
     if (ofStream > 0) this.writer.windowUpdate(stream.id, ofStream);
   }
 
-  /** Bytes have been put by for a consumer who is slower than the peer: others need not wait for that. */
+  /** Bytes have been put by for a consumer who is slower than the peer: others need not wait for that, while there is room. */
   onWaiting(stream: Stream, bytes: number): void {
+    const hasRoom = this.account.tryCharge(bytes);
+    if (!hasRoom) this.account.charge(bytes);
     stream.waitingBytes += bytes;
     this.#openWindow(this.#addWaiting(bytes));
+    if (hasRoom) return;
+    this.counters.streamsOverBudget += 1;
+    this.resetStream(stream, ErrorCode.enhanceYourCalm);
   }
 
   /** Returns how many more of the bytes that wait are lent to the window of the connection. */

@@ -1,3 +1,4 @@
+import type { ByteAccount } from './byte-account.js';
 import { ByteQueue } from './byte-queue.js';
 import { ErrorCode } from './error-code.js';
 import { ReceiveWindow } from './flow-control.js';
@@ -9,12 +10,10 @@ import { checkOutgoing, checkOutgoingWith, Opening } from './outgoing-fields.js'
 import { coarseNow } from './ticker.js';
 
 /** What a stream needs of its connection. */
-export interface StreamHost {
+export interface StreamHost extends Pick<Http2Stream, 'account' | 'maxFieldsBytes'> {
   /** The other end of the connection. */
   readonly remote: Http2Peer;
   readonly writeHighWaterBytes: number;
-  /** Names, values and 32 for each field that the peer reads of a block. */
-  readonly maxFieldsBytes: number;
   /** A HEADERS frame, with CONTINUATION frames where it takes them. False: the peer would not read it, and the stream is gone. */
   sendFields(stream: Stream, fields: Http2Fields, endStream: boolean): boolean;
   /** The same, those of `fixed` first. */
@@ -43,6 +42,7 @@ export interface StreamHost {
 export class Stream implements Http2Stream {
   readonly id: number;
   peer: Http2Peer;
+  readonly account: ByteAccount;
   readonly window: ReceiveWindow;
   trailers: Http2Headers | undefined;
   isClosed = false;
@@ -54,7 +54,6 @@ export class Stream implements Http2Stream {
   isRefused = false;
   /** Bytes of the body to come by `content-length`, or `unknownLength`. */
   bodyBytesLeft: number;
-
   /** That the connection knows to wait for the consumer. */
   waitingBytes = 0;
 
@@ -83,6 +82,7 @@ export class Stream implements Http2Stream {
     this.#host = host;
     this.peer = host.remote;
     this.id = id;
+    this.account = host.account;
     this.window = new ReceiveWindow(windowBytes);
     this.sendWindowBytes = sendWindowBytes;
     this.bodyBytesLeft = bodyBytes;
@@ -172,8 +172,9 @@ export class Stream implements Http2Stream {
     if (!this.isClosed) this.#host.resetStream(this, code);
   }
 
-  /** The outbox has sent a part of `outgoing`. */
-  onSent(withEndStream: boolean): void {
+  /** The outbox has sent `bytes` of `outgoing`. */
+  onSent(withEndStream: boolean, bytes: number): void {
+    this.account.charge(-bytes);
     if (this.#hasOutgoing()) {
       this.waitingSinceMs = coarseNow();
       return;
@@ -221,12 +222,12 @@ export class Stream implements Http2Stream {
     if (this.isClosed) return;
     this.isClosed = true;
     this.#closeCode = code;
-    const unread = this.#incoming?.bytes ?? 0;
+    this.account.charge(-(this.outgoing?.bytes ?? 0));
+    this.#host.giveBack(this, this.#incoming?.bytes ?? 0);
     this.#incoming = undefined;
     this.outgoing = undefined;
     this.#closingFields = undefined;
     this.waitingSinceMs = 0;
-    if (unread > 0) this.#host.giveBack(this, unread);
     this.#tellClosed();
   }
 
@@ -247,6 +248,7 @@ export class Stream implements Http2Stream {
   #enqueue(data: Uint8Array): void {
     this.outgoing ??= new ByteQueue();
     this.outgoing.push(data, 0, data.length);
+    this.account.charge(data.length);
     if (this.waitingSinceMs === 0) this.waitingSinceMs = coarseNow();
     this.#host.offer(this);
   }

@@ -1,0 +1,29 @@
+/** What the memory is counted by that a connection takes for bytes on their way. */
+export interface ByteAccount {
+  /** So many bytes more wait, or fewer where negative. */
+  charge(bytes: number): void;
+  /** The same, unless too many wait already: then nothing is counted. */
+  tryCharge(bytes: number): boolean;
+}
+
+/** Counts nothing. */
+export const noAccount: ByteAccount = {
+  charge: () => {},
+  tryCharge: () => true,
+};
+
+/** The part of an account that one place counts: what waits there now. */
+export class CountedBytes {
+  readonly #account: ByteAccount;
+  #bytes = 0;
+
+  constructor(account: ByteAccount) {
+    this.#account = account;
+  }
+
+  set(bytes: number): void {
+    if (bytes === this.#bytes) return;
+    this.#account.charge(bytes - this.#bytes);
+    this.#bytes = bytes;
+  }
+}
