@@ -9,6 +9,14 @@ import { newRequestId, type TraceContext, traceFrom } from './trace.js';
 /** Which face a request came in by. */
 export type Face = 'http' | 'grpc';
 
+/** What counts a request until it ends, such as against the limit of its principal. */
+export interface Lease {
+  /** The request is over. Called once. */
+  end(): void;
+  /** The response is a stream from now on. Returns what counts it then. */
+  toStream(): Lease;
+}
+
 /** What a face tells when it opens a context. */
 export interface RequestContextInit {
   readonly face: Face;
@@ -23,6 +31,8 @@ export interface RequestContextInit {
   readonly isProbe?: boolean;
   /** Of the process that serves the request; no drain is signalled when left out. */
   readonly lifecycle?: Lifecycle | undefined;
+  /** A streaming call; false when left out. */
+  readonly isStream?: boolean;
   /** On the clock of `performance.now()`; now when left out. */
   readonly startedAtMs?: number;
 }
@@ -45,6 +55,10 @@ export class RequestContext {
   operation: string;
   /** A question about the process's health (`metadataKeys.probe`): it gets no line in the access log. */
   isProbe: boolean;
+  /** A streaming call, or a response that is written in parts. */
+  isStream: boolean;
+  /** Ended with the request. */
+  lease: Lease | undefined;
   /** Set by authentication; `undefined` for an anonymous caller. */
   principal: Principal | undefined;
   /** A refusal that is to be told after validation (DESIGN: validation comes before authorisation). */
@@ -65,6 +79,8 @@ export class RequestContext {
     this.deadline = init.deadline;
     this.isProbe = init.isProbe ?? false;
     this.lifecycle = init.lifecycle;
+    this.isStream = init.isStream ?? false;
+    this.lease = undefined;
     this.startedAtMs = init.startedAtMs ?? performance.now();
     this.principal = undefined;
     this.denial = undefined;

@@ -50,3 +50,56 @@ export class TooManyRequestsInFlightError extends RookeryError {
     super(`more than ${limit} requests in flight`, { retryAfterMs: 1000 });
   }
 }
+
+/**
+ * The process already serves as many streams as `server.limits.maxConcurrentStreams` allows: streaming calls, and responses
+ * that are written in parts. Try again later.
+ */
+export class TooManyStreamsError extends RookeryError {
+  static override readonly reason = 'TOO_MANY_STREAMS';
+  static override readonly status = Status.Unavailable;
+
+  constructor(readonly limit: number) {
+    super(`more than ${limit} streams`, { retryAfterMs: 1000 });
+  }
+}
+
+/**
+ * As many requests as `server.limits.maxWaitingRequests` allows wait for their clients: for the rest of the body, or for the
+ * response to be read. Try again later.
+ */
+export class TooManyWaitingRequestsError extends RookeryError {
+  static override readonly reason = 'TOO_MANY_WAITING_REQUESTS';
+  static override readonly status = Status.Unavailable;
+
+  constructor(readonly limit: number) {
+    super(`more than ${limit} requests waiting for their clients`, { retryAfterMs: 1000 });
+  }
+}
+
+/**
+ * Bodies and responses on their way take as much memory as `server.limits.maxBufferedBytes` allows. Try again later, and
+ * read responses as they come.
+ */
+export class TooManyBytesBufferedError extends RookeryError {
+  static override readonly reason = 'TOO_MANY_BYTES_BUFFERED';
+  static override readonly status = Status.Unavailable;
+
+  constructor(readonly limit: number) {
+    super(`more than ${limit} bytes buffered`, { retryAfterMs: 1000 });
+  }
+}
+
+/**
+ * The client, told apart by its address or by its connection, uses as much as its share of a bound allows
+ * (`server.limits.peerShare`, `server.limits.connectionShare`); `metadata.bound` names the bound, `metadata.scope` what the
+ * share is of. Wait for what runs, read responses as they come, and try again.
+ */
+export class ClientShareExceededError extends RookeryError {
+  static override readonly reason = 'CLIENT_SHARE_EXCEEDED';
+  static override readonly status = Status.ResourceExhausted;
+
+  constructor(bound: string, scope: 'peer' | 'connection') {
+    super(`share of this ${scope} exceeded: ${bound}`, { metadata: { bound, scope }, retryAfterMs: 1000 });
+  }
+}

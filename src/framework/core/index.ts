@@ -10,10 +10,14 @@ export { httpStatusOf, Status, statusName, statusOfHttp } from './status.js';
 export { type FieldViolation, raise, RookeryError, type RookeryErrorOptions } from './errors.js';
 export {
   CancelledError,
+  ClientShareExceededError,
   DeadlineExceededError,
   DrainingError,
   InternalError,
+  TooManyBytesBufferedError,
   TooManyRequestsInFlightError,
+  TooManyStreamsError,
+  TooManyWaitingRequestsError,
 } from './core.errors.js';
 export {
   Deadline,
@@ -45,12 +49,24 @@ export {
   currentSignal,
   drainSignal,
   type Face,
+  type Lease,
   RequestContext,
   type RequestContextInit,
   runInContext,
 } from './context.js';
 export { constant, type Live, type LiveListener, type LiveSubscriber, LiveValue, project } from './live.js';
 export { Lifecycle, type Phase } from './lifecycle.js';
+export {
+  Bound,
+  type BoundId,
+  boundNames,
+  type FullBy,
+  Holder,
+  PeerUse,
+  type ShareLimits,
+  Shares,
+} from './shares.js';
+export { peerGroupOf } from './peer-group.js';
 export { type Probe, type ProbeKind, ProbeRegistry } from './probes.js';
 export { type Metric, MetricRegistry, type MetricSample, type MetricSource, type MetricType } from './metrics.js';
 export { readRegularFile, readRegularFileSync, RegularFileError } from './regular-file.js';

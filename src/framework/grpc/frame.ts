@@ -68,6 +68,11 @@ export class MessageReader {
     this.#end += chunk.length;
   }
 
+  /** Bytes that are left over. */
+  get bytes(): number {
+    return this.#end - this.#start;
+  }
+
   /** Whether nothing is left over. */
   get isEmpty(): boolean {
     return this.#start === this.#end;

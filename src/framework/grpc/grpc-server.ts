@@ -7,6 +7,7 @@ import {
   type Live,
   mediaTypeOf,
   parseGrpcTimeout,
+  type RequestContext,
 } from '../core/index.js';
 import type { HeaderField } from '../http2/index.js';
 import type { LimitOptions, RequestGate } from '../pipeline/index.js';
@@ -126,6 +127,7 @@ export class GrpcServer {
       // Not the path of an unknown method: strangers would make up as many operations as they like.
       operation: method === undefined ? '(no rpc)' : method.operation,
       peer: stream.peer.address,
+      account: stream.account,
       header: (name) => headers.get(name),
       timeoutMs,
       isStream: method !== undefined && (method.takesStream || method.givesStream),
@@ -163,13 +165,14 @@ export class GrpcServer {
       call.refuse(new UnsupportedEncodingError(encoding, acceptedEncodings));
       return;
     }
-    const refusal = method.isProbe ? undefined : this.#refusal();
+    const refusal = method.isProbe ? undefined : this.#refusal(context);
     if (refusal === undefined) call.serve(encoding === 'identity' ? undefined : encoding);
     else call.refuse(refusal);
   }
 
-  #refusal(): Error | undefined {
-    return this.#isClosed ? new DrainingError() : this.#environment.gate.refusal();
+  // A call without a message is not whole: that all of it has come shows when it is read.
+  #refusal(context: RequestContext): Error | undefined {
+    return this.#isClosed ? new DrainingError() : this.#environment.gate.admit(context, false);
   }
 
   #endWatches(): void {

@@ -1,4 +1,6 @@
 import type { Message } from '@bufbuild/protobuf';
+import type { RequestContext } from '../core/index.js';
+import type { CallEnvironment } from './call-environment.js';
 import { type DecodeLimits, unlimited } from './codec/work-budget.js';
 import type { Encoding } from './compression.js';
 import { isOneMessage, messageIn, type WireMessage } from './frame.js';
@@ -6,6 +8,7 @@ import { MessageCountError } from './grpc.errors.js';
 import type { BoundMethod } from './method-table.js';
 import { decode, type RequestFormat, RequestReader, SingleRequestReader } from './request-reader.js';
 import { CallHandle } from './rpc-call.js';
+import type { RequestHead, ServerStream } from './server-stream.js';
 
 /** The half of a call that reads: what comes over the stream becomes one message, or messages that are pulled. */
 export abstract class IncomingCall extends CallHandle implements RequestFormat {
@@ -13,10 +16,17 @@ export abstract class IncomingCall extends CallHandle implements RequestFormat {
   maxBytes = 0;
   limits: DecodeLimits = unlimited;
   maxUnknownFields = 0;
+  protected readonly environment: CallEnvironment;
   // The request: one packet that is one message, as nearly every unary request is, or else a reader.
   #packet: Uint8Array | undefined;
   #single: SingleRequestReader | undefined;
   #requests: RequestReader | undefined;
+  #keptBytes = 0;
+
+  constructor(environment: CallEnvironment, stream: ServerStream, head: RequestHead, context: RequestContext) {
+    super(stream, head, context);
+    this.environment = environment;
+  }
 
   abstract get method(): Pick<BoundMethod<never>, 'desc' | 'input'>;
   abstract get isEnded(): boolean;
@@ -33,7 +43,10 @@ export abstract class IncomingCall extends CallHandle implements RequestFormat {
 
   /** The next message of a streamed request. */
   nextRequest(): Promise<IteratorResult<Message, undefined>> {
-    return (this.#requests as RequestReader).next();
+    const requests = this.#requests as RequestReader;
+    const next = requests.next();
+    this.#keep(requests.waitingBytes);
+    return next;
   }
 
   /** The call is over: whoever waits for a message, now or later, gets `reason`, or is told of a cancellation. */
@@ -44,7 +57,10 @@ export abstract class IncomingCall extends CallHandle implements RequestFormat {
 
   onData(chunk: Uint8Array): void {
     if (this.isEnded) return;
-    if (this.#requests !== undefined) this.#requests.onData(chunk);
+    if (this.#requests !== undefined) {
+      this.#requests.onData(chunk);
+      this.#keep(this.#requests.waitingBytes);
+    } else if (!this.#keep(this.#keptBytes + chunk.length)) return;
     else if (this.#packet === undefined && this.#single === undefined && isOneMessage(chunk, this.maxBytes))
       this.#packet = chunk;
     else this.#collect(chunk);
@@ -73,6 +89,15 @@ export abstract class IncomingCall extends CallHandle implements RequestFormat {
 
   onMalformed(error: Error): void {
     this.reject(error);
+  }
+
+  /** So many bytes of the request wait here. False: there is no room for them, and the call has ended. */
+  #keep(bytes: number): boolean {
+    if (bytes === this.#keptBytes) return true;
+    const refusal = this.environment.gate.keep(this.context, bytes - this.#keptBytes);
+    this.#keptBytes = bytes;
+    if (refusal !== undefined) this.reject(refusal);
+    return refusal === undefined;
   }
 
   // Not one message in one packet: in parts, too many, too large, or not as they should be.

@@ -134,8 +134,8 @@ describe('gRPC over HTTP/2: the request', () => {
     expect(answer.message).toContain('"zstd"');
   });
 
-  it('refuses a call over the concurrency limit with a time to come back', async () => {
-    await using app = await startGrpcApp({ controllers: [Users], limits: { maxConcurrentRequests: 1 } });
+  it('refuses a call while too many wait for their messages, with a time to come back', async () => {
+    await using app = await startGrpcApp({ controllers: [Users], limits: { maxWaitingRequests: 1 } });
     const session = app.connect();
     const waiting = rawStream(session, getUser);
     waiting.write(request('1').subarray(0, 3));
@@ -147,7 +147,7 @@ describe('gRPC over HTTP/2: the request', () => {
     expect(answer.status).toBe(Status.Unavailable);
     const details = Buffer.from(answer.headers['grpc-status-details-bin'] as string, 'base64');
     expect(told(14, '', details)).toMatchObject({
-      reason: 'TOO_MANY_REQUESTS_IN_FLIGHT',
+      reason: 'TOO_MANY_WAITING_REQUESTS',
       domain: 'test',
       retryDelaySeconds: 1,
     });

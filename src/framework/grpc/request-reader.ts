@@ -50,6 +50,11 @@ export class RequestReader {
     this.#frames = new MessageReader(format.maxBytes);
   }
 
+  /** Bytes that have come and are in no message that was handed out. */
+  get waitingBytes(): number {
+    return this.#frames.bytes;
+  }
+
   onData(chunk: Uint8Array): void {
     this.#frames.push(chunk);
     if (this.#waiter === undefined) this.#stream.pause();

@@ -82,7 +82,7 @@ export class ResponseWriter {
   discard(): void {
     this.#isClosed = true;
     this.#queue = [];
-    this.#queuedBytes = 0;
+    this.#count(-this.#queuedBytes);
     this.#release();
   }
 
@@ -109,13 +109,13 @@ export class ResponseWriter {
       if (this.#queue.length > 0) throw new SlowReaderError(this.#queue.length, this.#queuedBytes);
     }
     this.#queue.push(pending);
-    this.#queuedBytes += pending.bytes;
+    this.#count(pending.bytes);
   }
 
   #flush(): void {
     for (let head = this.#queue[0]; head?.frame !== undefined && !this.#isBlocked; head = this.#queue[0]) {
       this.#queue.shift();
-      this.#queuedBytes -= head.bytes;
+      this.#count(-head.bytes);
       this.#isBlocked = !this.#stream.write(head.frame);
     }
     if (this.#queue.length > 0) return;
@@ -125,6 +125,11 @@ export class ResponseWriter {
       this.#trailers = undefined;
       this.#release();
     } else if (!this.#isBlocked) this.#release();
+  }
+
+  #count(bytes: number): void {
+    this.#queuedBytes += bytes;
+    this.#stream.account.charge(bytes);
   }
 
   #release(): void {

@@ -52,7 +52,6 @@ export type Invoke = BoundMethod<ServerCall>['invoke'];
  * It is one object with what handlers see of it, as there is one for each request.
  */
 export class ServerCall extends IncomingCall implements StreamListener, ResultSink, DeadlineWatcher {
-  readonly #environment: CallEnvironment;
   readonly #method: BoundMethod<ServerCall> | undefined;
   #writer: ResponseWriter | undefined;
   #areHeadersSent = false;
@@ -70,8 +69,7 @@ export class ServerCall extends IncomingCall implements StreamListener, ResultSi
     context: RequestContext,
     method: BoundMethod<ServerCall> | undefined,
   ) {
-    super(stream, head, context);
-    this.#environment = environment;
+    super(environment, stream, head, context);
     this.#method = method;
   }
 
@@ -99,7 +97,7 @@ export class ServerCall extends IncomingCall implements StreamListener, ResultSi
   serve(encoding: Encoding | undefined): void {
     const { method } = this;
     this.encoding = encoding;
-    const { limits, options } = this.#environment;
+    const { limits, options } = this.environment;
     this.limits = limits.value;
     this.maxBytes = limits.value.maxBodyBytes;
     this.maxUnknownFields = keptUnknownFields(method.unknownFields, options.value.unknownFields);
@@ -194,7 +192,7 @@ export class ServerCall extends IncomingCall implements StreamListener, ResultSi
         this.complete();
         return;
       }
-      const frame = encode(this.method, value, this.#environment.options.value.maxSendBytes);
+      const frame = encode(this.method, value, this.environment.options.value.maxSendBytes);
       this.sendHeaders(undefined);
       this.#isEnded = true;
       if (this.stream.end(okTrailers(this.trailersIfAny), frame)) recycleFrame(frame);
@@ -209,7 +207,7 @@ export class ServerCall extends IncomingCall implements StreamListener, ResultSi
   fail(error: unknown): void {
     if (this.#isEnded) return;
     const failure = failureOf(error);
-    this.#environment.gate.report(this.context, error, failure);
+    this.environment.gate.report(this.context, error, failure);
     this.#finish(failure);
   }
 
@@ -233,7 +231,9 @@ export class ServerCall extends IncomingCall implements StreamListener, ResultSi
   protected override accept(message: Message): void {
     if (this.#isEnded) return;
     this.request = message;
-    runInContext(this.context, ServerCall.#invoke, this);
+    const refusal = this.environment.gate.begin(this.context);
+    if (refusal === undefined) runInContext(this.context, ServerCall.#invoke, this);
+    else this.reject(refusal);
   }
 
   static #invoke(this: void, call: ServerCall): void {
@@ -257,7 +257,7 @@ export class ServerCall extends IncomingCall implements StreamListener, ResultSi
 
   #finish(failure: CallFailure, status?: HeaderField, headers: OutgoingFields = []): void {
     this.#isEnded = true;
-    const { domain, options } = this.#environment;
+    const { domain, options } = this.environment;
     const told = options.value.errorDetails ? failure : { details: [], ...failure };
     const head = this.#areHeadersSent ? [] : [...answerHeaders(this.context, undefined, status), ...headers];
     const room = this.stream.maxFieldsBytes - listBytes(head);
@@ -281,6 +281,7 @@ export class ServerCall extends IncomingCall implements StreamListener, ResultSi
       return;
     }
     this.#unsettled = outcome;
+    this.environment.gate.settle(this.context);
     const { reason } = this.context.deadline;
     // At the end of the process, the port says how long that may take.
     if (reason === undefined || reason instanceof DrainingError) return;
@@ -296,8 +297,8 @@ export class ServerCall extends IncomingCall implements StreamListener, ResultSi
   #leave(outcome: Outcome): void {
     this.#unsettled = undefined;
     if (this.#lingering !== undefined) clearTimeout(this.#lingering);
-    this.#environment.gate.leave(this.context, outcome);
-    this.#environment.onEnd();
+    this.environment.gate.leave(this.context, outcome);
+    this.environment.onEnd();
   }
 
   #releaseResult(): void {
@@ -307,13 +308,13 @@ export class ServerCall extends IncomingCall implements StreamListener, ResultSi
   }
 
   #responses(): ResponseWriter {
-    const { value: options } = this.#environment.options;
+    const { value: options } = this.environment.options;
     this.#writer ??= new ResponseWriter(this.stream, this.method, options, this.#answerEncoding());
     return this.#writer;
   }
 
   #answerEncoding(): Encoding | undefined {
-    const { compression } = this.#environment.options.value;
+    const { compression } = this.environment.options.value;
     return compression === 'identity' ? undefined : negotiate(compression, this.context.header('grpc-accept-encoding'));
   }
 }

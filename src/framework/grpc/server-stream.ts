@@ -21,6 +21,7 @@ export interface StreamListener extends Http2StreamListener {
  */
 export type ServerStream = Pick<
   Http2Stream,
+  | 'account'
   | 'peer'
   | 'maxFieldsBytes'
   | 'listen'

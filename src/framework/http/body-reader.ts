@@ -12,11 +12,13 @@ export type BodyDone = (error: Error | null, body?: Buffer) => void;
  * the route is made.
  *
  * @param payload the request, or what a hook put in its place
+ * @param keep    says why so many bytes more cannot be kept, if they cannot
  */
 export function readBody(
   request: Pick<IncomingMessage, 'headers'> & { readonly raw: unknown },
   payload: NodeJS.ReadableStream,
   maxBytes: number,
+  keep: (bytes: number) => Error | undefined,
   done: BodyDone,
 ): void {
   const { 'content-length': announced } = request.headers;
@@ -32,11 +34,15 @@ export function readBody(
   const onData = (chunk: Buffer | string): void => {
     // Of a stream that somebody else made.
     const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
-    if (parts.length + bytes.length > maxBytes) {
-      end(new RequestTooLargeError(maxBytes));
-      // Of an encoded body little may have come, and a thousand times as much would follow.
-      if (payload !== request.raw) (payload as Readable).destroy();
-    } else parts.add(bytes);
+    const isTooLong = parts.length + bytes.length > maxBytes;
+    const refusal = isTooLong ? new RequestTooLargeError(maxBytes) : keep(bytes.length);
+    if (refusal === undefined) {
+      parts.add(bytes);
+      return;
+    }
+    end(refusal);
+    // Of an encoded body little may have come, and a thousand times as much would follow.
+    if (payload !== request.raw) (payload as Readable).destroy();
   };
   const onEnd = (): void => {
     // Also of one chunk a copy: what came may be part of the socket's own buffer, which is used again.

@@ -15,11 +15,11 @@ import { readBody } from './body-reader.js';
 import { slotOf } from './composed-mark.js';
 import { DirectLane, rootHooks } from './direct/index.js';
 import type { DirectSlot, HookCounts, LaneOpening } from './direct/index.js';
-import { exchangeOf } from './exchange.js';
+import { type Exchange, exchangeOf } from './exchange.js';
 import { MalformedBodyError, UnsupportedContentTypeError } from './http.errors.js';
 import { parseJsonBody } from './json-body.js';
 import { replyFailure } from './reply-failure.js';
-import { openExchange, resumeExchange } from './request-hooks.js';
+import { beginExchange, openExchange, resumeExchange } from './request-hooks.js';
 import type { RestRequest } from './rest-request.js';
 import type { RestResponse } from './rest-response.js';
 import { RouteTable } from './route-table.js';
@@ -178,7 +178,11 @@ export class HttpAdapter extends FastifyAdapter {
       else replyFailure(request, reply, refusal);
     });
     // Reading a body loses the asynchronous context: its events belong to the connection, not to the request.
-    fastify.addHook('preValidation', (request, _reply, done) => resumeExchange(request, done));
+    fastify.addHook('preValidation', (request, reply, done) => {
+      const refusal = beginExchange(request);
+      if (refusal === undefined) resumeExchange(request, done);
+      else replyFailure(request, reply, refusal);
+    });
   }
 }
 
@@ -193,11 +197,15 @@ function jsonParser(limits: Live<LimitOptions>): JsonParser {
       done(new UnsupportedContentTypeError(type));
       return;
     }
-    readBody(request, payload, limits.value.maxBodyBytes, (error, body) => {
+    readBody(request, payload, limits.value.maxBodyBytes, keepIn(exchangeOf(request.raw)), (error, body) => {
       if (body === undefined) done(error);
       else parseInto(body, limits.value, done);
     });
   };
+}
+
+function keepIn(exchange: Exchange | undefined): (bytes: number) => Error | undefined {
+  return (bytes) => exchange?.gate.keep(exchange.context, bytes);
 }
 
 function parseInto(body: Buffer, limits: LimitOptions, done: (error: Error | null, value?: unknown) => void): void {

@@ -6,7 +6,7 @@ import { type Exchange, exchangeOf, keepExchange } from './exchange.js';
 import { endExchange, meetDeadline } from './exchange-end.js';
 import { MalformedRequestTimeoutError } from './http.errors.js';
 import { peerOf } from './request-peer.js';
-import type { RestRequest } from './rest-request.js';
+import { RestRequest } from './rest-request.js';
 
 // The paths of the probes are part of the contract (`health/`, `telemetry/`).
 const probePrefix = '/health/';
@@ -35,6 +35,7 @@ export function openExchange(
     face: 'http',
     operation: operationOf(request.method, url),
     peer: peerOf(request),
+    account: request.raw instanceof RestRequest ? request.raw.stream.account : undefined,
     header: headerOf(headers),
     timeoutMs,
     isStream: false,
@@ -56,7 +57,24 @@ export function openExchange(
     return broken;
   }
   if (timeout !== undefined && timeoutMs === undefined) return new MalformedRequestTimeoutError(String(timeout));
-  return context.isProbe ? undefined : gate.refusal();
+  return context.isProbe ? undefined : gate.admit(context, isWhole(request));
+}
+
+// Of a request that did not come over the port, such as one that a test injects, nothing is waited for.
+function isWhole({ raw }: FastifyRequest): boolean {
+  return !(raw instanceof RestRequest) || raw.complete;
+}
+
+/**
+ * The handler is about to run: the body has been read, or the handler reads it as it comes. Returns why that cannot be, or
+ * `undefined`.
+ */
+export function beginExchange(request: FastifyRequest): RookeryError | undefined {
+  const exchange = exchangeOf(request.raw);
+  if (exchange === undefined) return undefined;
+  const { context, gate } = exchange;
+  if (context.isProbe) return undefined;
+  return isWhole(request) ? gate.begin(context) : gate.stream(context);
 }
 
 // Apart, so that it holds the headers only.

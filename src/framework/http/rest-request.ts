@@ -25,6 +25,8 @@ export interface BodyWatch {
 
 /** Who wants the body as a whole. */
 export interface BodyTaker {
+  /** So many bytes of it have come, and are to be kept. Returns why that cannot be, or `undefined`. */
+  keep(bytes: number): Error | undefined;
   /** All of it. */
   onBody(bytes: Buffer): void;
   /** It is longer than it may be; the rest is thrown away. */
@@ -240,6 +242,12 @@ export class RestRequest extends Readable {
     if (this.#collectedBytes > this.#limitBytes) {
       this.#letGo();
       taker.onTooLong();
+      return;
+    }
+    const refusal = taker.keep(chunk.length);
+    if (refusal !== undefined) {
+      this.#letGo();
+      taker.onBroken(refusal);
     } else if (this.#collected === undefined) this.#collected = chunk;
     else {
       if (!(this.#collected instanceof BodyParts)) {

@@ -97,6 +97,7 @@ export class RestRequests {
       face: 'http',
       operation: knownMethods.has(method) ? `${method} (no route)` : '(no route)',
       peer: stream.peer.address,
+      account: stream.account,
       header: (name) => headers.get(name),
       timeoutMs: undefined,
       isStream: false,

@@ -72,6 +72,24 @@ export class RestResponseHeaders extends Stream {
     return this;
   }
 
+  /** Node's own name, which middleware for Express asks by. */
+  get _header(): boolean {
+    return this.headersSent;
+  }
+
+  /** For what expects it: time limits are those of the service. */
+  setTimeout(): this {
+    return this;
+  }
+
+  cork(): void {
+    // The engine gathers what a turn brings.
+  }
+
+  uncork(): void {
+    // See cork().
+  }
+
   setHeaders(headers: Iterable<[string, OutgoingHttpHeader]>): this {
     for (const [name, value] of headers) this.setHeader(name, value);
     return this;

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { ErrorCode, type HeaderField } from '../http2/index.js';
 import { bytesOf } from './chunk-bytes.js';
 import { addField, closeField, dateField, eachHeader, type GivenHeaders, isBodiless } from './rest-fields.js';
+import { openResponseStream, settleResponse } from './response-bounds.js';
 import type { RestRequest } from './rest-request.js';
 import type { RestStream } from './rest-stream.js';
 import { RestResponseHeaders, headersAreSent, StreamStateError, unknownLength } from './rest-response-headers.js';
@@ -42,6 +43,7 @@ export class RestResponse extends RestResponseHeaders {
   #waiting: HeaderField[] | undefined;
   /** It ends with nothing written and no length said. */
   #isEmpty = false;
+  #isStream = false;
   #onDrained: ((error?: Error | null) => void)[] = [];
 
   constructor(stream: RestStream, request: RestRequest) {
@@ -78,16 +80,13 @@ export class RestResponse extends RestResponseHeaders {
     return this;
   }
 
-  /** Node's own names, which middleware for Express asks by and hooks into. */
-  get _header(): boolean {
-    return this.headersSent;
-  }
-
+  /** Node's own name, which middleware for Express hooks into. */
   _implicitHeader(): void {
     this.writeHead(this.statusCode);
   }
 
   flushHeaders(): void {
+    if (!this.#mayStream()) return;
     if (!this.headersSent) this.writeHead(this.statusCode);
     this.#flush();
   }
@@ -119,19 +118,6 @@ export class RestResponse extends RestResponseHeaders {
     return this;
   }
 
-  /** For what expects it: time limits are those of the service. */
-  setTimeout(): this {
-    return this;
-  }
-
-  cork(): void {
-    // The engine gathers what a turn brings.
-  }
-
-  uncork(): void {
-    // See cork().
-  }
-
   write(chunk: string | Uint8Array, encoding?: Encoding | Done, done?: Done): boolean {
     const callback = typeof encoding === 'function' ? encoding : done;
     if (this.writableEnded)
@@ -139,6 +125,10 @@ export class RestResponse extends RestResponseHeaders {
     if (this.destroyed)
       return this.#fail(new StreamStateError('ERR_STREAM_DESTROYED', 'the answer was destroyed'), callback);
     const bytes = bytesOf(chunk, encoding);
+    if (!this.#mayStream()) {
+      if (callback) process.nextTick(callback);
+      return false;
+    }
     if (!this.headersSent) this.writeHead(this.statusCode);
     if (this.#isBodiless()) {
       if (callback) process.nextTick(callback);
@@ -202,7 +192,9 @@ export class RestResponse extends RestResponseHeaders {
     if (this.sendDate) fields.push(dateField());
     if (this.isHttp1 && !this.shouldKeepAlive) fields.push(closeField);
     this.stream.respondWith(fixed, fields);
-    return this.stream.end(undefined, bytes);
+    const isCopied = this.stream.end(undefined, bytes);
+    if (!this.stream.isAnswered) settleResponse(this);
+    return isCopied;
   }
 
   /** Breaks the answer off: unless it is out, the caller sees that it is not whole. */
@@ -244,6 +236,13 @@ export class RestResponse extends RestResponseHeaders {
     this.emit('close');
   }
 
+  // What is not ended at once is a stream, for which there may be no room: then the response says so instead.
+  #mayStream(): boolean {
+    if (this.#isStream || this.writableEnded || this.#isBodiless()) return true;
+    this.#isStream = true;
+    return openResponseStream(this);
+  }
+
   /** Whether the headers may turn out to be the whole answer, which is then one frame. */
   #mayBeAll(): boolean {
     return this.#isEmpty || this.bodyBytesLeft === 0 || this.#isBodiless();
@@ -281,6 +280,7 @@ export class RestResponse extends RestResponseHeaders {
     this.bodyBytesLeft -= bytes.length;
     if (this.bodyBytesLeft === 0 || this.bodyBytesLeft === unknownLength || this.#isBodiless()) {
       this.stream.end(this.#trailers, bytes);
+      if (!this.stream.isAnswered) settleResponse(this);
       return;
     }
     this.stream.reset(ErrorCode.internalError);

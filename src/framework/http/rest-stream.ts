@@ -9,6 +9,7 @@ import type { Transport } from './stream-socket.js';
 export interface RestStream
   extends Pick<
     Http2Stream,
+    | 'account'
     | 'peer'
     | 'listen'
     | 'pause'

@@ -8,6 +8,7 @@
  */
 export { type Failure, toFailure } from './failure.js';
 export { type Arrival, type Outcome, RequestGate } from './request-gate.js';
+export { shareLimitsOf } from './request-bounds.js';
 export {
   LIMIT_OPTIONS,
   LimitOptions,

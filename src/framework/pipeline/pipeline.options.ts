@@ -1,4 +1,4 @@
-import { IsInt, Max, Min } from 'class-validator';
+import { IsInt, IsNumber, Max, Min } from 'class-validator';
 import { ConfigPrefix } from '../core/index.js';
 
 /** The most that `server.limits.maxHeaderBytes` can be. */
@@ -50,10 +50,52 @@ export class LimitOptions {
   @Max(maxHeaderBytesBound)
   readonly maxQueryParameters: number = 1000;
 
-  /** Requests worked on at a time, all faces together; one more is refused with UNAVAILABLE / 503. */
+  /**
+   * Unary requests worked on at a time, REST and gRPC together; one more is refused with UNAVAILABLE / 503. A request
+   * counts from the moment that all of it has come to the moment that its response is given.
+   */
   @IsInt()
   @Min(1)
   readonly maxConcurrentRequests: number = 10_000;
+
+  /** Streaming calls, and responses written in parts, at a time; one more is refused with UNAVAILABLE / 503. */
+  @IsInt()
+  @Min(1)
+  readonly maxConcurrentStreams: number = 10_000;
+
+  /**
+   * Requests that wait for their clients at a time, for the rest of the body or for the response to be read; while there
+   * are as many, further requests are refused with UNAVAILABLE / 503.
+   */
+  @IsInt()
+  @Min(1)
+  readonly maxWaitingRequests: number = 10_000;
+
+  /**
+   * Memory for bodies that are not whole, for requests that are not read yet and for responses that wait for their clients,
+   * in bytes; while it is full, further requests are refused with UNAVAILABLE / 503.
+   */
+  @IsInt()
+  @Min(1_048_576)
+  @Max(2 ** 40)
+  readonly maxBufferedBytes: number = 268_435_456;
+
+  /**
+   * Part of each bound (requests, streams, waiting requests, buffered bytes, connections) that one peer may take while no
+   * other peer takes any, above 0 to 1; it gets less the more others take. An eighth of each bound is kept back for peers
+   * that use less than a 64th of it. A peer is an IPv4 address or the first 64 bits of an IPv6 address. Beyond its part it
+   * is refused with RESOURCE_EXHAUSTED / 429. 1: no bound of its own.
+   */
+  @IsNumber({ maxDecimalPlaces: 3 })
+  @Min(0.01)
+  @Max(1)
+  readonly peerShare: number = 0.5;
+
+  /** The same for one connection, as a part of what its peer may take. */
+  @IsNumber({ maxDecimalPlaces: 3 })
+  @Min(0.01)
+  @Max(1)
+  readonly connectionShare: number = 0.75;
 
   /** Time a new connection has to send its first bytes, in ms. */
   @IsInt()

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { type Peer, plainAddress } from '../core/index.js';
+import { Bound, type Holder, type Peer, plainAddress, type Shares } from '../core/index.js';
 import type { TrustedProxies } from '../pipeline/index.js';
 
 /** How far a connection has got: nothing heard yet, in the TLS handshake, or at home with a protocol. */
@@ -11,7 +11,10 @@ export interface ConnectionStats extends Readonly<Record<ConnectionState, number
   readonly streams: number;
   /** Connections that ever came. */
   readonly accepted: number;
-  /** Those closed without having spoken a protocol in time, or one that is not served here. */
+  /**
+   * Those closed without having spoken a protocol in time, or one that is not served here, or because their peer had too
+   * many.
+   */
   readonly refused: number;
 }
 
@@ -23,6 +26,11 @@ export interface ConnectionKeeper {
   drainStep(nowMs: number, lingerMs: number): void;
   /** Ends every open response now. Returns the number of requests that this cuts short. */
   shutDown(): number;
+}
+
+/** Address of the other end of a connection. */
+export function peerOf(socket: Socket): string {
+  return plainAddress(socket.remoteAddress ?? '');
 }
 
 /** One TCP connection, from accept to close. */
@@ -41,16 +49,48 @@ export class Connection {
   #state: ConnectionState = 'silent';
   #isProxied = false;
   readonly #counts: Record<ConnectionState, number>;
+  readonly #shares: Shares;
+  #holder: Holder;
 
-  constructor(socket: Socket, counts: Record<ConnectionState, number>) {
+  /** @param holder has a connection and a handshake for it */
+  constructor(socket: Socket, counts: Record<ConnectionState, number>, shares: Shares, holder: Holder) {
     this.socket = socket;
-    this.peer = plainAddress(socket.remoteAddress ?? '');
+    this.peer = peerOf(socket);
     this.peerPort = socket.remotePort ?? 0;
     this.#counts = counts;
+    this.#shares = shares;
+    this.#holder = holder;
     counts.silent += 1;
     socket.once('close', () => {
       counts[this.#state] -= 1;
+      if (this.#isHandshaking) shares.add(Bound.handshakes, this.#holder, -1);
+      shares.add(Bound.connections, this.#holder, -1);
+      this.#holder.close();
     });
+  }
+
+  /** What it is counted by. */
+  get holder(): Holder {
+    return this.#holder;
+  }
+
+  get #isHandshaking(): boolean {
+    return this.#state === 'silent' || this.#state === 'handshaking';
+  }
+
+  /**
+   * Counts the connection for another peer: what is in front of this service has said whose it is, before any protocol.
+   *
+   * @returns false: that peer has no room for it
+   */
+  moveTo(address: string): boolean {
+    const shares = this.#shares;
+    const before = this.#holder;
+    const holder = openConnection(shares, address, before);
+    if (holder === undefined) return false;
+    this.#holder = holder;
+    before.close();
+    return true;
   }
 
   get state(): ConnectionState {
@@ -87,9 +127,11 @@ export class Connection {
   /** Moves it on; a connection that has closed meanwhile stays out of the counts. */
   become(state: ConnectionState, keeper?: ConnectionKeeper): void {
     if (this.socket.closed) return;
+    const wasHandshaking = this.#isHandshaking;
     this.#counts[this.#state] -= 1;
     this.#counts[state] += 1;
     this.#state = state;
+    if (wasHandshaking && !this.#isHandshaking) this.#shares.add(Bound.handshakes, this.#holder, -1);
     this.keeper = keeper;
   }
 
@@ -100,13 +142,38 @@ export class Connection {
   }
 }
 
+/** Takes room for a connection that has not spoken yet; the room that `before` has for it is given back first. */
+function openConnection(shares: Shares, address: string, before?: Holder): Holder | undefined {
+  const take = (holder: Holder, amount: number): void => {
+    shares.add(Bound.connections, holder, amount);
+    shares.add(Bound.handshakes, holder, amount);
+  };
+  const holder = shares.open(address);
+  if (before !== undefined) take(before, -1);
+  const bound = shares.full(Bound.connections, holder) === undefined ? Bound.handshakes : Bound.connections;
+  const by = shares.full(bound, holder);
+  if (by === undefined) {
+    take(holder, 1);
+    return holder;
+  }
+  if (before !== undefined) take(before, 1);
+  shares.refuse(bound, by);
+  holder.close();
+  return undefined;
+}
+
 /** Every open connection of the port. */
 export class ConnectionTable {
   readonly #open = new Set<Connection>();
   readonly #counts: Record<ConnectionState, number> = { silent: 0, handshaking: 0, http1: 0, http2: 0 };
   readonly #emptyWaiters = new Set<() => void>();
+  readonly #shares: Shares;
   #accepted = 0;
   #refused = 0;
+
+  constructor(shares: Shares) {
+    this.#shares = shares;
+  }
 
   get size(): number {
     return this.#open.size;
@@ -116,10 +183,16 @@ export class ConnectionTable {
     return { ...this.#counts, accepted: this.#accepted, refused: this.#refused };
   }
 
-  /** Takes a connection in until its socket closes. */
-  add(socket: Socket): Connection {
-    const connection = new Connection(socket, this.#counts);
+  /** Takes a connection in until its socket closes; `undefined`: its peer has too many, and it is closed. */
+  add(socket: Socket): Connection | undefined {
     this.#accepted += 1;
+    const holder = openConnection(this.#shares, peerOf(socket));
+    if (holder === undefined) {
+      this.#refused += 1;
+      socket.destroy();
+      return undefined;
+    }
+    const connection = new Connection(socket, this.#counts, this.#shares, holder);
     this.#open.add(connection);
     socket.once('close', () => {
       this.#open.delete(connection);

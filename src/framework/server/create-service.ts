@@ -4,9 +4,9 @@ import { ModulesContainer, NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { assertKeysConfigured, AuthKeys } from '../auth/index.js';
 import { type ConfigStore, defaultConfigDirectory, type LoadConfigInit, loadConfig } from '../config/index.js';
-import { Lifecycle } from '../core/index.js';
+import { Lifecycle, Shares } from '../core/index.js';
 import { HttpAdapter } from '../http/index.js';
-import { RequestGate } from '../pipeline/index.js';
+import { RequestGate, shareLimitsOf } from '../pipeline/index.js';
 import type { Samples } from './banner.js';
 import { bindGoodOptions, type BoundOptions } from './bound-options.js';
 import { ownProcess } from './process.js';
@@ -73,7 +73,8 @@ async function buildWith(
   const bound = bindGoodOptions(store);
   onLogOptions?.(bound.log);
   const lifecycle = new Lifecycle();
-  const gate = new RequestGate(lifecycle, bound.limits);
+  const shares = new Shares(shareLimitsOf(bound.limits.value, bound.server.value.maxConnections));
+  const gate = new RequestGate(lifecycle, bound.limits, shares);
   const adapter = new HttpAdapter({
     gate,
     limits: bound.limits,
@@ -93,6 +94,7 @@ async function buildWith(
       options: bound,
       lifecycle,
       gate,
+      shares,
       samples: options.samples ?? {},
       services: options.services ?? [],
     });

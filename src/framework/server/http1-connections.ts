@@ -71,7 +71,7 @@ class Http1Keeper implements ConnectionKeeper, Http1Handler {
     this.#owner = owner;
     this.#init = init;
     this.#scheme = socket instanceof TLSSocket ? 'https' : 'http';
-    this.#engine = new Http1Connection(socket, owner.connectionOptions, this, owner.counters);
+    this.#engine = new Http1Connection(socket, owner.connectionOptions, this, owner.counters, connection.holder);
   }
 
   announce(): void {

@@ -42,7 +42,7 @@ class Http2Keeper implements ConnectionKeeper, Http2ConnectionHandler {
     this.#socket = socket;
     this.#owner = owner;
     this.#init = init;
-    this.#engine = new Http2Connection(socket, owner.connectionOptions, this, owner.counters);
+    this.#engine = new Http2Connection(socket, owner.connectionOptions, this, owner.counters, connection.holder);
   }
 
   get streams(): number {

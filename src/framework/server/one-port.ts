@@ -2,8 +2,8 @@ import type http from 'node:http';
 import { Server as NetServer, type Socket } from 'node:net';
 import { setImmediate as afterSockets, setTimeout as delay } from 'node:timers/promises';
 import { TLSSocket } from 'node:tls';
-import type { Live, Metric } from '../core/index.js';
-import type { LimitOptions } from '../pipeline/index.js';
+import { type Live, type Metric, Shares } from '../core/index.js';
+import { type LimitOptions, shareLimitsOf } from '../pipeline/index.js';
 import { Arrivals } from './arrivals.js';
 import { CleartextRefusals } from './cleartext-refusals.js';
 import { type Connection, type ConnectionStats, ConnectionTable } from './connections.js';
@@ -14,6 +14,7 @@ import { namesOtherProtocol, type Protocol, sniff, type SniffFailure } from './p
 import { awaitProxyHeader } from './proxy-protocol/await-header.js';
 import { portMetrics } from './port-metrics.js';
 import type { ServerOptions } from './server.options.js';
+import { shareMetrics } from './share-metrics.js';
 import { TlsConnections } from './tls-connections.js';
 import type { TlsFilesTiming } from './tls-files.js';
 
@@ -23,6 +24,8 @@ export interface OnePortInit {
   readonly server: http.Server;
   readonly options: Live<ServerOptions>;
   readonly limits: Live<LimitOptions>;
+  /** What connections and requests are counted by; of its own where left out. It is kept to the options from here. */
+  readonly shares?: Shares;
   readonly grpc: GrpcStreams;
   readonly grpcWeb?: GrpcWebStreams;
   /** Gets what is not gRPC. */
@@ -63,7 +66,8 @@ const ignore = (): void => {};
  */
 export class OnePort {
   readonly #init: OnePortInit;
-  readonly #table = new ConnectionTable();
+  readonly #shares: Shares;
+  readonly #table: ConnectionTable;
   readonly #http1: Http1Connections;
   readonly #http2: Http2Connections;
   readonly #cleartext: CleartextRefusals;
@@ -75,6 +79,9 @@ export class OnePort {
 
   constructor(init: OnePortInit) {
     this.#init = init;
+    const { limits, options } = init;
+    this.#shares = init.shares ?? new Shares(shareLimitsOf(limits.value, options.value.maxConnections));
+    this.#table = new ConnectionTable(this.#shares);
     this.#http1 = new Http1Connections(init);
     this.#http2 = new Http2Connections(init);
     this.#cleartext = new CleartextRefusals(init.log);
@@ -112,9 +119,11 @@ export class OnePort {
 
   /** What the port counts, for operators. */
   metrics(): readonly Metric[] {
-    return portMetrics(this.stats(), this.#http1.counters, this.#http2.counters, this.#cleartext.total).concat(
-      this.#arrivals.metrics(),
-    );
+    return [
+      ...portMetrics(this.stats(), this.#http1.counters, this.#http2.counters, this.#cleartext.total),
+      ...this.#arrivals.metrics(),
+      ...shareMetrics(this.#shares),
+    ];
   }
 
   /**
@@ -151,6 +160,7 @@ export class OnePort {
     // Every socket needs one from the first moment; what an error means to a request, its 'close' tells.
     socket.on('error', ignore);
     const connection = this.#table.add(socket);
+    if (connection === undefined) return;
     if (this.#arrivals.sendsProxyHeader(connection)) this.#awaitProxyHeader(connection);
     else {
       this.#arrivals.trust(connection);
@@ -163,7 +173,8 @@ export class OnePort {
     const { firstByteTimeoutMs } = this.#init.limits.value;
     awaitProxyHeader(socket, firstByteTimeoutMs, (outcome) => {
       if (outcome === 'closed') socket.destroy();
-      else if (!this.#arrivals.take(connection, outcome)) this.#table.refuse(connection);
+      else if (!this.#arrivals.take(connection, outcome) || !connection.moveTo(connection.peer))
+        this.#table.refuse(connection);
       else {
         // One limit for both: the client's first bytes may have come with the header or not.
         this.#await(connection, socket, Math.max(1, openedAtMs + firstByteTimeoutMs - performance.now()));
@@ -202,7 +213,8 @@ export class OnePort {
   }
 
   #applyOptions(): void {
-    const { server, options } = this.#init;
+    const { server, options, limits } = this.#init;
+    this.#shares.adjust(shareLimitsOf(limits.value, options.value.maxConnections));
     this.#http1.applyOptions();
     this.#http2.applyOptions();
     if (this.#arrivals.applyOptions(options.value))

@@ -20,7 +20,7 @@ export function portMetrics(
     counter('rookery_connections_accepted_total', 'Connections that ever came.', accepted),
     counter(
       'rookery_connections_refused_total',
-      'Connections closed without service: silent, or a protocol that is not served.',
+      'Connections closed without service: silent, a protocol that is not served, or too many of one peer.',
       refused,
     ),
     counter(
@@ -77,6 +77,11 @@ function streamMetrics(http2: Readonly<Http2Counters>): Metric[] {
       http2.streamsRefused,
     ),
     counter('rookery_http2_streams_reset_total', 'HTTP/2 streams reset, by whom.', by('by', { client, server })),
+    counter(
+      'rookery_http2_streams_over_budget_total',
+      'HTTP/2 streams reset because no memory was left for what they had sent.',
+      http2.streamsOverBudget,
+    ),
     counter(
       'rookery_http2_streams_stalled_total',
       'HTTP/2 streams given up because the client took nothing.',

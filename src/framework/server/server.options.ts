@@ -111,7 +111,10 @@ export class ServerOptions {
   @Type(() => Http2Options)
   readonly http2: Http2Options = new Http2Options();
 
-  /** Connections open at a time; one more is closed as it comes. */
+  /**
+   * Connections open at a time; one more is closed as it comes. One peer may have `server.limits.peerShare` of them, and
+   * half of them at most may not have spoken a protocol yet.
+   */
   @IsInt()
   @Min(1)
   readonly maxConnections: number = 10_000;

@@ -5,7 +5,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Logger } from 'nestjs-pino';
 import { DevelopmentToken } from '../auth/index.js';
 import type { ConfigStore } from '../config/index.js';
-import { HealthSource, type Lifecycle, MetricRegistry, project } from '../core/index.js';
+import { HealthSource, type Lifecycle, MetricRegistry, project, type Shares } from '../core/index.js';
 import { GrpcServer, GrpcStrategy, GrpcWeb } from '../grpc/index.js';
 import {
   composeRoutes,
@@ -29,6 +29,7 @@ export interface ServiceParts {
   readonly options: BoundOptions;
   readonly lifecycle: Lifecycle;
   readonly gate: RequestGate;
+  readonly shares: Shares;
   readonly samples: Samples;
   readonly services: readonly DescService[];
 }
@@ -57,7 +58,7 @@ export class Service {
 
   /** @internal */
   static async assemble(parts: ServiceParts): Promise<Service> {
-    const { app, options, gate, lifecycle } = parts;
+    const { app, options, gate, lifecycle, shares } = parts;
     const logger = app.get(Logger);
     app.useLogger(startLogger(logger));
     await registerHttpPlugins(app, options.http);
@@ -83,6 +84,7 @@ export class Service {
       server: fastify.server,
       options: options.server,
       limits: options.limits,
+      shares,
       grpc,
       grpcWeb: new GrpcWeb({ grpc, gate, cors: project(options.http, ({ cors }) => cors) }),
       http: new RestRequests({
@@ -101,7 +103,7 @@ export class Service {
       ...port.metrics(),
       {
         name: 'rookery_requests_in_flight',
-        help: 'Requests at work on now, on all faces.',
+        help: 'Requests that have begun and are not over, REST and gRPC together.',
         type: 'gauge',
         samples: [{ value: lifecycle.inFlight }],
       },

@@ -82,6 +82,7 @@ export class GrpcWeb {
       face: 'grpc',
       operation: `OPTIONS ${this.#grpc.operationAt(path) ?? '(no rpc)'}`,
       peer: stream.peer.address,
+      account: stream.account,
       header,
       timeoutMs: undefined,
       isStream: false,

@@ -12,6 +12,7 @@ import { type WebFormat, webType } from './web-format.js';
  * @see https://github.com/grpc/grpc/blob/v1.71.0/doc/PROTOCOL-WEB.md
  */
 export class GrpcWebStream implements ServerStream {
+  readonly account: ServerStream['account'];
   readonly peer: ServerStream['peer'];
   readonly #inner: CarrierStream;
   readonly #format: WebFormat;
@@ -23,6 +24,7 @@ export class GrpcWebStream implements ServerStream {
 
   /** @param complete adds what every answer carries besides */
   constructor(inner: CarrierStream, format: WebFormat, complete: (headers: OutgoingFields) => void) {
+    this.account = inner.account;
     this.peer = inner.peer;
     this.#inner = inner;
     this.#format = format;

@@ -45,6 +45,7 @@ export class DirectWork implements Exchange, DeadlineWatcher, BodyTaker, Respons
       face: 'http',
       operation: route.operation,
       peer: raw.peerAddress,
+      account: raw.stream.account,
       header: headerOf(raw),
       timeoutMs: timeout === undefined ? undefined : parseRequestTimeout(timeout),
       isStream: false,
@@ -68,12 +69,12 @@ export class DirectWork implements Exchange, DeadlineWatcher, BodyTaker, Respons
     const timeout = this.#raw.field('request-timeout');
     if (timeout !== undefined && parseRequestTimeout(timeout) === undefined)
       return new MalformedRequestTimeoutError(timeout);
-    return this.context.isProbe ? undefined : this.gate.refusal();
+    return this.context.isProbe ? undefined : this.gate.admit(this.context, this.#raw.complete);
   }
 
   /** @param limitBytes of the body; `undefined`: there is none to read */
   start(limitBytes: number | undefined): void {
-    const refusal = this.refusal();
+    const refusal = this.refusal() ?? (limitBytes === undefined ? this.gate.begin(this.context) : undefined);
     if (refusal !== undefined) replyFailure(this.#request, this.#reply, refusal);
     else if (limitBytes === undefined) runInContext(this.context, handle, this);
     else {
@@ -82,7 +83,16 @@ export class DirectWork implements Exchange, DeadlineWatcher, BodyTaker, Respons
     }
   }
 
+  keep(bytes: number): RookeryError | undefined {
+    return this.gate.keep(this.context, bytes);
+  }
+
   onBody(bytes: Buffer): void {
+    const refusal = this.gate.begin(this.context);
+    if (refusal !== undefined) {
+      this.onBroken(refusal);
+      return;
+    }
     try {
       this.#request.body = parseJsonBody(bytes, this.#route.limits);
     } catch (error) {
