@@ -1,5 +1,6 @@
 /**
- * How many requests a caller may make. Off until `quota.ratePerSecond` says otherwise; changed while running.
+ * How many requests a caller may make and have at work. There is no rate until `quota.ratePerSecond` says otherwise; changed
+ * while running.
  *
  * @example
  * imports: [QuotaModule]
@@ -8,4 +9,4 @@
 export { QuotaModule } from './quota.module.js';
 export { QUOTA_OPTIONS, QuotaOptions } from './quota.options.js';
 export { RateLimitGuard } from './rate-limit.guard.js';
-export { RateLimitedError } from './quota.errors.js';
+export { ConcurrencyLimitedError, RateLimitedError } from './quota.errors.js';

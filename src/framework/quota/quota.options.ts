@@ -1,7 +1,7 @@
 import { IsIn, IsInt, Max, Min } from 'class-validator';
 import { type CallerKind, callerKinds, ConfigPrefix } from '../core/index.js';
 
-/** Settings of the rate limit; the section `quota` of the configuration. */
+/** Settings of the limits of each caller; the section `quota` of the configuration. */
 @ConfigPrefix('quota')
 export class QuotaOptions {
   /** Requests a caller may make in each second; 0 means no limit. */
@@ -15,6 +15,21 @@ export class QuotaOptions {
   @Min(0)
   @Max(10_000_000)
   readonly burst: number = 0;
+
+  /**
+   * Unary requests that a caller may have at work at a time; 0 means no limit. Callers without a token are bounded by
+   * `server.limits.peerShare` instead, unless `by` is `peer`.
+   */
+  @IsInt()
+  @Min(0)
+  @Max(10_000_000)
+  readonly maxConcurrentRequests: number = 5000;
+
+  /** The same for streams. A response written in parts counts here from its first part on. */
+  @IsInt()
+  @Min(0)
+  @Max(10_000_000)
+  readonly maxConcurrentStreams: number = 5000;
 
   /** Who counts as one caller. Callers without a token count by their address. */
   @IsIn(callerKinds)

@@ -4,6 +4,7 @@ import {
   Inject,
   Injectable,
   type OnApplicationShutdown,
+  Optional,
 } from '@nestjs/common';
 import {
   callerKey,
@@ -11,16 +12,20 @@ import {
   type HandlerTarget,
   type Live,
   metadataKeys,
+  type Metric,
+  MetricRegistry,
   type PreparedCheck,
   type PreparedGuard,
   prepareGuard,
+  type RequestContext,
 } from '../core/index.js';
-import { RateLimitedError } from './quota.errors.js';
+import { CallerLoads } from './caller-loads.js';
+import { ConcurrencyLimitedError, RateLimitedError } from './quota.errors.js';
 import { QUOTA_OPTIONS, type QuotaOptions } from './quota.options.js';
 import { RateLimiter } from './rate-limiter.js';
 
 /**
- * Refuses callers that make more requests than `quota` allows, on both faces together. It belongs after authentication,
+ * Refuses callers that make more requests than `quota` allows, or have more at work, REST and gRPC together. It belongs after authentication,
  * which says who the caller is. Probes are not counted. Changed limits hold at once, against what was counted before.
  */
 @Injectable()
@@ -28,10 +33,15 @@ export class RateLimitGuard implements CanActivate, PreparedGuard, OnApplication
   readonly #options: Live<QuotaOptions>;
   readonly #unsubscribe: () => void;
   readonly #probes = new WeakMap<object, boolean>();
+  readonly #loads = new CallerLoads();
   #limiter: RateLimiter | undefined;
 
-  constructor(@Inject(QUOTA_OPTIONS) options: Live<QuotaOptions>) {
+  constructor(
+    @Inject(QUOTA_OPTIONS) options: Live<QuotaOptions>,
+    @Optional() @Inject(MetricRegistry) registry?: MetricRegistry,
+  ) {
     this.#options = options;
+    registry?.register(() => loadMetrics(this.#loads));
     this.#limiter = limiterFor(options.value);
     this.#unsubscribe = options.subscribe((next) => {
       if (this.#limiter === undefined || next.ratePerSecond === 0) this.#limiter = limiterFor(next);
@@ -44,16 +54,27 @@ export class RateLimitGuard implements CanActivate, PreparedGuard, OnApplication
   }
 
   canActivate(execution: ExecutionContext): boolean | Promise<boolean> {
-    return this.#limiter === undefined || this.#isProbe(execution) || this.#check();
+    return this.#isProbe(execution) || this.#check();
   }
 
   // Asked anew for each request: a limit may be switched on while the service runs.
   #check(): boolean | Promise<boolean> {
-    if (this.#limiter === undefined) return true;
     const context = currentContext();
-    if (context === undefined)
+    if (context === undefined) {
+      if (this.#limiter === undefined) return true;
       throw new Error('RateLimitGuard: no request context (expected: a request of the http or grpc face)');
-    return count(this.#limiter, callerKey(context, this.#options.value.by));
+    }
+    this.#admit(context);
+    return this.#limiter === undefined || count(this.#limiter, callerKey(context, this.#options.value.by));
+  }
+
+  // A caller without a token is known by its address alone, and that has bounds of its own before this.
+  #admit(context: RequestContext): void {
+    const { value: options } = this.#options;
+    if (context.principal === undefined && options.by !== 'peer') return;
+    if (this.#loads.admit(context, options)) return;
+    if (context.isStream) throw new ConcurrencyLimitedError('streams', options.maxConcurrentStreams);
+    throw new ConcurrencyLimitedError('requests', options.maxConcurrentRequests);
   }
 
   /** Stops following the options. */
@@ -81,4 +102,21 @@ async function count(limiter: RateLimiter, key: string): Promise<true> {
 
 function limiterFor(options: QuotaOptions): RateLimiter | undefined {
   return options.ratePerSecond === 0 ? undefined : new RateLimiter(options);
+}
+
+function loadMetrics({ refused, size }: CallerLoads): readonly Metric[] {
+  return [
+    {
+      name: 'rookery_quota_callers',
+      help: 'Callers with a token that have something at work now.',
+      type: 'gauge',
+      samples: [{ value: size }],
+    },
+    {
+      name: 'rookery_quota_concurrency_refused_total',
+      help: 'Requests refused as their caller had too many at work.',
+      type: 'counter',
+      samples: [{ value: refused }],
+    },
+  ];
 }
