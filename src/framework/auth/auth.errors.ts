@@ -10,6 +10,9 @@ export class UnauthenticatedError extends RookeryError {
   static override readonly reason: string = 'UNAUTHENTICATED';
   static override readonly status = Status.Unauthenticated;
 
+  /** Whether the token has a good signature all the same. */
+  readonly isGenuine: boolean = false;
+
   /** @param message for people; also the challenge's `error_description`, so ASCII without quotes and backslashes */
   constructor(message: string, options: RookeryErrorOptions = {}) {
     const challenge = `Bearer error="invalid_token", error_description="${message}"`;
@@ -39,6 +42,7 @@ export class TokenMalformedError extends UnauthenticatedError {
 /** The token's `exp` has passed. Get a new token. */
 export class TokenExpiredError extends UnauthenticatedError {
   static override readonly reason = 'TOKEN_EXPIRED';
+  override readonly isGenuine = true;
 
   constructor() {
     super('bearer token expired');
@@ -48,6 +52,7 @@ export class TokenExpiredError extends UnauthenticatedError {
 /** The token's `nbf` is still to come. Wait, or set the issuer's clock right. */
 export class TokenNotYetValidError extends UnauthenticatedError {
   static override readonly reason = 'TOKEN_NOT_YET_VALID';
+  override readonly isGenuine = true;
 
   constructor() {
     super('bearer token not yet valid');
@@ -84,6 +89,7 @@ export class TokenKeyUnknownError extends UnauthenticatedError {
 /** The token's `aud` does not name this service. Ask for a token that is meant for it. */
 export class TokenAudienceMismatchError extends UnauthenticatedError {
   static override readonly reason = 'TOKEN_AUDIENCE_MISMATCH';
+  override readonly isGenuine = true;
 
   constructor() {
     super('bearer token is meant for another audience');
@@ -93,6 +99,7 @@ export class TokenAudienceMismatchError extends UnauthenticatedError {
 /** The token's `iss` is not the issuer this service trusts. */
 export class TokenIssuerMismatchError extends UnauthenticatedError {
   static override readonly reason = 'TOKEN_ISSUER_MISMATCH';
+  override readonly isGenuine = true;
 
   constructor() {
     super('bearer token comes from another issuer');
@@ -102,10 +109,24 @@ export class TokenIssuerMismatchError extends UnauthenticatedError {
 /** A claim that is needed is missing, or a claim has the wrong type; `metadata.claim` names it. */
 export class TokenClaimInvalidError extends UnauthenticatedError {
   static override readonly reason = 'TOKEN_CLAIM_INVALID';
+  override readonly isGenuine = true;
 
   /** @param expectation what the claim should be, such as `a string` */
   constructor(claim: string, expectation: string) {
     super(`bearer token claim ${claim} invalid (expected: ${expectation})`, { metadata: { claim } });
+  }
+}
+
+/**
+ * The client, told apart by its address, has sent too many tokens that are not valid (`auth.failures`). No token of its is
+ * checked for the time that the response names; those that were found valid before are taken all the same. Send valid tokens.
+ */
+export class TooManyFailedTokensError extends RookeryError {
+  static override readonly reason = 'TOO_MANY_FAILED_TOKENS';
+  static override readonly status = Status.ResourceExhausted;
+
+  constructor(retryAfterMs: number) {
+    super('too many invalid bearer tokens', { retryAfterMs });
   }
 }
 

@@ -48,15 +48,24 @@ export class AuthGuard implements CanActivate, PreparedGuard {
     const context = currentContext();
     if (context === undefined)
       throw new Error('AuthGuard: no request context (expected: a request of the http or grpc face)');
-    const token = bearerToken(context.header('authorization'));
+    const token = this.#tokenOf(context);
     // A service without keys has public routes only: whatever the token says, nobody could check it, nobody asks.
     if (token === undefined || (rule.isPublic && this.#keys.value.source === 'none')) {
       if (rule.isPublic) return true;
       throw new TokenMissingError();
     }
-    const principal = this.#verifier.verify(token);
+    const principal = this.#verifier.verify(token, context.peer);
     if (principal instanceof Promise) return principal.then((known) => admit(context, rule, known));
     return admit(context, rule, principal);
+  }
+
+  #tokenOf(context: RequestContext): string | undefined {
+    try {
+      return bearerToken(context.header('authorization'));
+    } catch (error) {
+      this.#verifier.noteMalformed(context.peer);
+      throw error;
+    }
   }
 
   // By class and handler: a handler inherited by two controllers may have two rules.

@@ -193,6 +193,25 @@ export class TokenCacheOptions {
   readonly ttlMs: number = 60_000;
 }
 
+/**
+ * Tokens with a wrong signature, an unknown key or no form at all that one peer may send; the section `auth.failures` of the
+ * configuration. Expired tokens do not count. Beyond, tokens that were not found valid before are refused unchecked, with
+ * RESOURCE_EXHAUSTED / 429. A peer is an IPv4 address or the first 64 bits of an IPv6 address.
+ */
+export class FailureOptions {
+  /** At once; 0: no limit. */
+  @IsInt()
+  @Min(0)
+  @Max(1_000_000)
+  readonly burst: number = 50;
+
+  /** In each second, in the long run. */
+  @IsInt()
+  @Min(1)
+  @Max(1_000_000)
+  readonly perSecond: number = 5;
+}
+
 /** Settings of authentication; the section `auth` of the configuration. */
 @ConfigPrefix('auth')
 export class AuthOptions {
@@ -220,6 +239,12 @@ export class AuthOptions {
   @ValidateNested()
   @Type(() => TokenCacheOptions)
   readonly cache: TokenCacheOptions = new TokenCacheOptions();
+
+  /** Tokens that are not valid. */
+  @IsDefined()
+  @ValidateNested()
+  @Type(() => FailureOptions)
+  readonly failures: FailureOptions = new FailureOptions();
 }
 
 /** Token of the present `AuthOptions`, as `Live<AuthOptions>`. */

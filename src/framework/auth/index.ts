@@ -10,6 +10,7 @@ export { AuthModule } from './auth.module.js';
 export {
   AUTH_OPTIONS,
   AuthOptions,
+  FailureOptions,
   JwksOptions,
   JwtOptions,
   ServiceTokenOptions,
@@ -38,5 +39,6 @@ export {
   TokenMissingError,
   TokenNotYetValidError,
   TokenSignatureInvalidError,
+  TooManyFailedTokensError,
   UnauthenticatedError,
 } from './auth.errors.js';

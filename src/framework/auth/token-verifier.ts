@@ -7,18 +7,22 @@ import {
   TokenAlgorithmRefusedError,
   TokenAudienceMismatchError,
   TokenClaimInvalidError,
+  TokenExpiredError,
   TokenKeyUnknownError,
   TokenMalformedError,
   TokenSignatureInvalidError,
 } from './auth.errors.js';
 import { type AuthIdentity, isDevelopment, type KeySet, type Verification } from './auth-keys.js';
+import type { FailureBudget } from './failure-budget.js';
 import { toTokenError } from './token-errors.js';
 
 // Keys that nobody configured do not come back by themselves: a minute keeps well-meaning clients quiet.
 const noKeysRetryMs = 60_000;
 
-interface VerifiedToken {
-  readonly principal: Principal;
+interface KnownToken {
+  readonly principal: Principal | undefined;
+  /** Why it is refused, where there is no principal: it has expired, which no time undoes. */
+  readonly refusal: TokenExpiredError | undefined;
   /** Until when it need not be looked at again, on the verifier's clock. */
   readonly untilMs: number;
 }
@@ -31,12 +35,17 @@ interface VerifiedToken {
 export class TokenVerifier {
   readonly #keys: Live<KeySet>;
   readonly #identity: AuthIdentity;
+  readonly #failures: FailureBudget | undefined;
   readonly #now: () => number;
   readonly #unsubscribe: () => void;
-  #verified: LRUCache<string, VerifiedToken> | undefined;
+  #verified: LRUCache<string, KnownToken> | undefined;
 
-  /** @param now the wall clock in ms, for tests */
-  constructor(keys: Live<KeySet>, identity: AuthIdentity, now: () => number = Date.now) {
+  /**
+   * @param now      the wall clock in ms, for tests
+   * @param failures bounds the tokens of a peer that are not valid; no bound where it is left out
+   */
+  constructor(keys: Live<KeySet>, identity: AuthIdentity, now: () => number = Date.now, failures?: FailureBudget) {
+    this.#failures = failures;
     this.#keys = keys;
     this.#identity = identity;
     this.#now = now;
@@ -50,16 +59,29 @@ export class TokenVerifier {
    * Who a token speaks for: at once for a token that is remembered, else by a promise.
    *
    * @param token a JWT in compact form, without the scheme
+   * @param peer  address of the client, for the bound on invalid tokens; not counted where it is left out
+   * @throws TooManyFailedTokensError (rejects) the peer has sent too many that are not valid
    * @throws UnauthenticatedError (rejects) by one of its subclasses: what is wrong with the token
    * @throws KeysUnavailableError (rejects) nothing can be said about the token
    */
-  verify(token: string): Principal | Promise<Principal> {
+  verify(token: string, peer?: string): Principal | Promise<Principal> {
     const id = hash('sha256', token, 'base64');
     const known = this.#verified?.get(id);
-    if (known !== undefined && this.#now() < known.untilMs) return known.principal;
+    if (known !== undefined && this.#now() < known.untilMs) {
+      if (known.principal !== undefined) return known.principal;
+      if (known.refusal !== undefined) return Promise.reject(known.refusal);
+    }
     // Not on every request: what is remembered has been looked at.
-    if (!compactForm.test(token)) return Promise.reject(new TokenMalformedError());
-    return this.#check(token, id);
+    const check = (): Promise<Principal> =>
+      compactForm.test(token) ? this.#check(token, id) : Promise.reject(new TokenMalformedError());
+    const failures = this.#failures;
+    if (failures === undefined || peer === undefined) return check();
+    return failures.run(peer, check);
+  }
+
+  /** Counts text of `peer` in place of a token that is none. */
+  noteMalformed(peer: string): void {
+    this.#failures?.note(peer);
   }
 
   /** Tokens remembered at the moment. */
@@ -76,10 +98,15 @@ export class TokenVerifier {
   async #check(token: string, id: string): Promise<Principal> {
     const cache = this.#verified;
     const keys = this.#keys.value;
-    const claims = await this.#claimsOf(token, keys);
+    const claims = await this.#claimsOf(token, keys).catch((error: unknown) => {
+      // Only one with a good signature gets so far: a client that goes on sending it is refused at little cost.
+      const untilMs = this.#now() + keys.options.cache.ttlMs;
+      if (error instanceof TokenExpiredError) cache?.set(id, { principal: undefined, refusal: error, untilMs });
+      throw error;
+    });
     const principal = principalOf(claims);
     // Not into the cache of other keys: those may have changed meanwhile, and then `cache` is nobody's any more.
-    cache?.set(id, { principal, untilMs: this.#untilMs(claims, keys) });
+    cache?.set(id, { principal, refusal: undefined, untilMs: this.#untilMs(claims, keys) });
     return principal;
   }
 
@@ -139,7 +166,7 @@ function isAboutKey(error: unknown): boolean {
   );
 }
 
-function newCache({ options }: KeySet): LRUCache<string, VerifiedToken> | undefined {
+function newCache({ options }: KeySet): LRUCache<string, KnownToken> | undefined {
   return options.cache.maxTokens > 0 ? new LRUCache({ max: options.cache.maxTokens }) : undefined;
 }
 
