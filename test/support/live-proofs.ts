@@ -96,6 +96,20 @@ export const liveProofs: Readonly<Record<string, readonly [file: string, title: 
   ...proofs('src/framework/server/one-port-tls.spec.ts', {
     'serves cleartext, or no longer, as the options say when the connection comes': ['server.tls.allowCleartext'],
   }),
+  ...proofs('test/e2e/live-shares.e2e-spec.ts', {
+    'maxConcurrentStreams holds for the next stream, and for streams alone': ['server.limits.maxConcurrentStreams'],
+    'maxWaitingRequests holds for the next request': ['server.limits.maxWaitingRequests'],
+    'maxBufferedBytes holds for the next body': ['server.limits.maxBufferedBytes'],
+    'peerShare and connectionShare hold at once, also for those at work already': [
+      'server.limits.peerShare',
+      'server.limits.connectionShare',
+    ],
+    'maxConcurrentRequests and maxConcurrentStreams hold for the next request of a caller, and for no other caller': [
+      'quota.maxConcurrentRequests',
+      'quota.maxConcurrentStreams',
+    ],
+    'burst and perSecond hold from the next token on, on REST and gRPC together': ['auth.failures.*'],
+  }),
   ...proofs('test/e2e/live-features.e2e-spec.ts', {
     'come and go by an edit, on both faces': ['features.*'],
   }),
