@@ -10,7 +10,7 @@ import { inUse, refusals } from '../support/service-figures.js';
 let app: ReferenceApp;
 
 beforeAll(async () => {
-  app = await ReferenceApp.start({ 'server.limits.maxConcurrentStreams': 4 });
+  app = await ReferenceApp.start({ 'server.limits.maxConcurrentStreams': 8 });
   // More than the buffers of two kernels take.
   await writeFile(join(app.files, 'large.bin'), Buffer.alloc(64 * 1024 * 1024));
 });
@@ -27,14 +27,14 @@ describe('responses that are written in parts', () => {
       const before = await refusals(app.url, 'streams');
       const sockets =
         version === 'HTTP/1.1'
-          ? await slow.connections(4, download, false)
-          : [(await slow.streams(4, '/api/v1/files/large.bin', {}, { method: 'GET', windowBytes: 1000 })).socket];
+          ? await slow.connections(8, download, false)
+          : [(await slow.streams(8, '/api/v1/files/large.bin', {}, { method: 'GET', windowBytes: 1000 })).socket];
       await eventually('some are open, and the others refused', async () => {
         return (await inUse(app.url, 'streams')) >= 1 && (await refusals(app.url, 'streams')) > before;
       });
       await eventually('none of them is at work', async () => (await inUse(app.url, 'requests')) === 0);
 
-      expect(await inUse(app.url, 'streams')).toBeLessThanOrEqual(2);
+      expect(await inUse(app.url, 'streams')).toBeLessThanOrEqual(4);
       expect(sockets.length).toBeGreaterThan(0);
       // Unary requests have their room, and so has another download from elsewhere.
       expect((await http(app.url, { path: '/api/v1/users/1' })).status).toBe(200);
@@ -53,8 +53,8 @@ describe('responses that are written in parts', () => {
 
   it('are refused by an envelope of their own, with nothing of the response that it takes the place of', async () => {
     const slow = new Attacker('127.0.0.1', app.test.port);
-    await slow.connections(4, download, false);
-    await eventually('some are open', async () => (await inUse(app.url, 'streams')) >= 2);
+    await slow.connections(8, download, false);
+    await eventually('some are open', async () => (await inUse(app.url, 'streams')) >= 4);
 
     const { status, headers, json } = await http(app.url, { path: '/api/v1/files/large.bin' });
     slow.close();

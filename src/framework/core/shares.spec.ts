@@ -75,10 +75,10 @@ describe('Shares', () => {
     expect(shares.refused.process[Bound.requests]).toBe(1);
   });
 
-  it('lets anybody have one where there is one', () => {
-    const shares = new Shares(limitsOf(1));
+  it.each([1, 2, 7])('does not divide %i', (limit) => {
+    const shares = new Shares(limitsOf(limit));
 
-    expect(fill(shares, shares.open('10.0.0.1'))).toEqual([1, 'process']);
+    expect(fill(shares, shares.open('10.0.0.1'))).toEqual([limit, 'process']);
   });
 
   it('counts the addresses of one network as one peer', () => {

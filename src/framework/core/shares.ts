@@ -38,6 +38,8 @@ export interface ShareLimits {
 // So an eighth is kept for those that have little, which is less than a 64th.
 const keptPart = 1 / 8;
 const littlePart = 1 / 64;
+// Of fewer there are no parts.
+const leastDivided = 8;
 
 const none = (): number[] => boundNames.map(() => 0);
 
@@ -160,6 +162,7 @@ export class Shares {
     const free = (this.#limits[bound] as number) - (this.inUse[bound] as number);
     if (free < amount) return 'process';
     const limit = this.#limits[bound] as number;
+    if (limit < leastDivided) return undefined;
     const ofPeer = peer.inUse[bound] as number;
     const room = roomFor(ofPeer, free, limit, this.#peerFactor);
     if (room <= 0) return 'peer';

@@ -84,7 +84,7 @@ export class LimitOptions {
    * Part of each bound (requests, streams, waiting requests, buffered bytes, connections) that one peer may take while no
    * other peer takes any, above 0 to 1; it gets less the more others take. An eighth of each bound is kept back for peers
    * that use less than a 64th of it. A peer is an IPv4 address or the first 64 bits of an IPv6 address. Beyond its part it
-   * is refused with RESOURCE_EXHAUSTED / 429. 1: no bound of its own.
+   * is refused with RESOURCE_EXHAUSTED / 429. 1: no bound of its own. A bound below 8 is not divided.
    */
   @IsNumber({ maxDecimalPlaces: 3 })
   @Min(0.01)

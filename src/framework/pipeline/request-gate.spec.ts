@@ -78,17 +78,17 @@ describe('RequestGate', () => {
   });
 
   it('has streams, waiting requests and requests at work leave each other their room', () => {
-    const { gate, shares } = gateWith({ maxConcurrentRequests: 4, maxConcurrentStreams: 4, maxWaitingRequests: 4 });
+    const { gate, shares } = gateWith({ maxConcurrentRequests: 8, maxConcurrentStreams: 8, maxWaitingRequests: 8 });
     const enter = (isStream: boolean, isWhole: boolean): [RequestContext, unknown] => {
       const context = gate.enter(arrival(shares.open('10.0.0.1'), { isStream }));
       return [context, told(gate.admit(context, isWhole))];
     };
     const refused = (bound: string): unknown => ['CLIENT_SHARE_EXCEEDED', 429, 1000, { bound, scope: 'peer' }];
 
-    for (let count = 0; count < 2; count += 1) expect(enter(true, false)[1]).toBeUndefined();
+    for (let count = 0; count < 4; count += 1) expect(enter(true, false)[1]).toBeUndefined();
     expect(enter(true, false)[1]).toEqual(refused('streams'));
     expect([enter(false, true)[1], enter(false, false)[1]]).toEqual([undefined, undefined]);
-    expect(used(shares)).toEqual([1, 2, 1, 0]);
+    expect(used(shares)).toEqual([1, 4, 1, 0]);
   });
 
   it.each([
