@@ -6,7 +6,7 @@ import { frame, RawClient, requestFields, setting, settings } from './raw-http2-
 const initialWindowSize = 4;
 
 /** Connects from another address of this machine than callers usually have. */
-export async function connectFrom(localAddress: string, port: number): Promise<Socket> {
+async function connectFrom(localAddress: string, port: number): Promise<Socket> {
   const socket = connect({ port, host: '127.0.0.1', localAddress });
   socket.on('error', () => {});
   await once(socket, 'connect').catch(() => undefined);

@@ -29,7 +29,7 @@ export interface ConnectionKeeper {
 }
 
 /** Address of the other end of a connection. */
-export function peerOf(socket: Socket): string {
+function peerOf(socket: Socket): string {
   return plainAddress(socket.remoteAddress ?? '');
 }
 
