@@ -11,6 +11,6 @@ export { type CreateServiceOptions, createService, Service } from './server/inde
 export { currentContext, currentSignal, type Live, raise, RookeryError, Status } from './core/index.js';
 export { Caller, Public, Roles, Scopes } from './auth/index.js';
 export { Config, ConfigPrefix } from './config/index.js';
-export { GrpcService, type InputOf, Rpc } from './grpc/index.js';
+export { GrpcService, type InputOf, passOn, Rpc } from './grpc/index.js';
 export { Raw } from './http/index.js';
 export { Input, Timeout } from './pipeline/index.js';

@@ -158,6 +158,7 @@ export class RoleMissingError extends RookeryError {
 export class KeysUnavailableError extends RookeryError {
   static override readonly reason = 'KEYS_UNAVAILABLE';
   static override readonly status = Status.Unavailable;
+  static override readonly fault = 'upstream';
 
   constructor(retryAfterMs: number, options: { readonly cause?: unknown } = {}) {
     super('the keys that tokens are checked with are not available', { ...options, retryAfterMs });

@@ -17,7 +17,7 @@ import {
   ValidateBy,
   ValidateNested,
 } from 'class-validator';
-import { ConfigPrefix, Secret } from '../core/index.js';
+import { ConfigPrefix, KeptOnRollback, Secret } from '../core/index.js';
 import { keySettings, signatureAlgorithms } from './algorithms.js';
 
 // RFC 7518 section 3.2: the key of HS256 has at least the 256 bits of its hash.
@@ -169,12 +169,14 @@ export class ServiceTokenOptions {
   @IsOptional()
   @IsString()
   @IsNotEmpty()
+  @KeptOnRollback()
   readonly privateKeyFile?: string;
 
   /** Header `kid` of the tokens, for peers that look the key up in a key set. */
   @IsOptional()
   @IsString()
   @IsNotEmpty()
+  @KeptOnRollback()
   readonly keyId?: string;
 }
 
@@ -219,6 +221,7 @@ export class AuthOptions {
   @IsDefined()
   @ValidateNested()
   @Type(() => JwtOptions)
+  @KeptOnRollback()
   @HasOneKeySource()
   readonly jwt: JwtOptions = new JwtOptions();
 

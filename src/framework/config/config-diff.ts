@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
-import { needsRestart, type OptionsClass } from '../core/index.js';
+import { isKeptOnRollback, needsRestart, type OptionsClass } from '../core/index.js';
 import { isTree, joinPath, type Origin, originOf } from './layer.js';
-import { isSecretProperty, shown } from './problem.js';
+import { holdsPassword, isSecretProperty, shown } from './problem.js';
 
 /** One value that differs between two versions. */
 export interface Difference {
@@ -11,6 +11,8 @@ export interface Difference {
   readonly after: unknown;
   /** Marked `@Secret()`, named like one, or inside of what is. */
   readonly isSecret: boolean;
+  /** Secret, marked `@KeptOnRollback()`, or inside of what is. */
+  readonly isKept: boolean;
   /** Marked `@NeedsRestart()`, or inside of what is. */
   readonly needsRestart: boolean;
 }
@@ -25,13 +27,14 @@ export interface PrintableChange {
 
 interface Marks {
   readonly isSecret: boolean;
+  readonly isKept: boolean;
   readonly needsRestart: boolean;
 }
 
 /** The values below `at` that differ, each named once at its innermost path. */
 export function differences(before: unknown, after: unknown, at: string): Difference[] {
   const found: Difference[] = [];
-  collect(before, after, at, { isSecret: false, needsRestart: false }, found);
+  collect(before, after, at, { isSecret: false, isKept: false, needsRestart: false }, found);
   return found;
 }
 
@@ -45,7 +48,7 @@ export function withReferences(
   ...origins: readonly ReadonlyMap<string, Origin>[]
 ): readonly Difference[] {
   const refers = (path: string): boolean => origins.some((each) => originOf(each, path)?.isSecret === true);
-  return found.map((each) => (each.isSecret || !refers(each.path) ? each : { ...each, isSecret: true }));
+  return found.map((each) => (each.isSecret || !refers(each.path) ? each : { ...each, isSecret: true, isKept: true }));
 }
 
 /** @returns what may be printed of it */
@@ -69,7 +72,9 @@ function collect(before: unknown, after: unknown, path: string, marks: Marks, fo
     noteEmptiness(before, after, path, marks, found);
     return;
   }
-  if (!isDeepStrictEqual(before, after)) found.push({ path, before, after, ...marks });
+  if (isDeepStrictEqual(before, after)) return;
+  const isKept = marks.isKept || holdsPassword(before) || holdsPassword(after);
+  found.push({ path, before, after, ...marks, isKept });
 }
 
 function collectKeys(before: unknown, after: unknown, path: string, marks: Marks, found: Difference[]): void {
@@ -77,8 +82,10 @@ function collectKeys(before: unknown, after: unknown, path: string, marks: Marks
   const right = isPlain(after) ? after : {};
   const options = classOf(after) ?? classOf(before);
   for (const key of new Set([...Object.keys(left), ...Object.keys(right)])) {
+    const isSecret = marks.isSecret || isSecretProperty(options, key);
     const inner = {
-      isSecret: marks.isSecret || isSecretProperty(options, key),
+      isSecret,
+      isKept: isSecret || marks.isKept || (options !== undefined && isKeptOnRollback(options, key)),
       needsRestart: marks.needsRestart || (options !== undefined && needsRestart(options, key)),
     };
     collect(left[key], right[key], joinPath(path, key), inner, found);

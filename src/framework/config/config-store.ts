@@ -7,6 +7,7 @@ import { configChangeChannel, configFailureChannel } from './config.channels.js'
 import { ConfigError, type ConfigProblem } from './config.errors.js';
 import { type EffectiveValue, effectiveValues } from './effective-values.js';
 import { HeldBack } from './held-back.js';
+import { prepareRollback } from './kept-values.js';
 import {
   type ConfigLayer,
   type ConfigTree,
@@ -179,7 +180,8 @@ export class ConfigStore {
    */
   apply(layers: readonly ConfigLayer[], origin: ChangeOrigin): number {
     const admitted = this.#held.admitted(layers);
-    const version = this.#change(origin, withLayers(this.#layers, admitted), admitted.length === layers.length);
+    const prepare = (): Candidate => this.#prepare(withLayers(this.#layers, admitted));
+    const version = this.#change(origin, prepare, admitted.length === layers.length);
     this.#held.forget(admitted);
     return version;
   }
@@ -194,11 +196,16 @@ export class ConfigStore {
     return { version: this.#version, layers: this.#layers };
   }
 
-  /** Puts an earlier state back, as a new version. Throws as `apply()` does. */
+  /**
+   * Puts an earlier state back, as a new version, with the present secrets: those, and what is `@KeptOnRollback()`, keep
+   * their values. Throws as `apply()` does, and where nothing but those differs.
+   */
   restore(checkpoint: ConfigCheckpoint, origin: ChangeOrigin): number {
     const before = this.#layers;
-    const version = this.#change(origin, checkpoint.layers);
-    this.#held.note(before, checkpoint.layers);
+    const version = this.#change(origin, () =>
+      prepareRollback(checkpoint.layers, before, (layers) => this.#prepare(layers)),
+    );
+    this.#held.note(before, this.#layers);
     return version;
   }
 
@@ -225,12 +232,12 @@ export class ConfigStore {
   }
 
   /** @param isWhole nothing of what the source says is held back */
-  #change(origin: ChangeOrigin, layers: readonly ConfigLayer[], isWhole = true): number {
+  #change(origin: ChangeOrigin, prepare: () => Candidate, isWhole = true): number {
     const { source, centre = source } = origin;
     if (this.#phase !== 'idle') throw new Error('a subscriber changed the configuration (expected: after the change)');
     try {
       this.#phase = 'asking';
-      const candidate = this.#prepare(layers);
+      const candidate = prepare();
       this.#ask(candidate.changes);
       this.#phase = 'telling';
       this.#commit(candidate, origin);

@@ -15,13 +15,19 @@ export class ProbationOptions {
   @Max(3_600_000)
   readonly durationMs: number = 30_000;
 
-  /** The part of the requests that may fail by the service's own fault: internal errors, timeouts, not available. */
+  /**
+   * The part of the requests that may fail by the service's own fault. Failures that are a client's fault, another service's,
+   * or due to load are not counted at all.
+   */
   @IsNumber()
   @Min(0)
   @Max(1)
   readonly maxErrorRatio: number = 0.05;
 
-  /** The time in which 99 of 100 requests must be answered, in ms; judged from 100 requests on. Not looked at by default. */
+  /**
+   * The time that the service itself may take for 99 of 100 requests, in ms; judged from 100 requests on. Streams do not
+   * count, nor does the time in which a client sends and reads. Not looked at by default.
+   */
   @IsOptional()
   @IsNumber()
   @Min(1)

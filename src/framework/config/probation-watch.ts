@@ -1,17 +1,8 @@
-import { type Live, type RequestEnd, requestEndChannel, Status } from '../core/index.js';
+import { type Live, type RequestEnd, requestEndChannel } from '../core/index.js';
 import type { ConfigOptions } from './config.options.js';
 import type { ConfigVersion } from './config-history.js';
 import type { ConfigCheckpoint, ConfigStore } from './config-store.js';
 import { Probation } from './probation.js';
-
-// Failures that a good request does not get from a service that works. What a caller did wrong says nothing of a change.
-const ownFaults: ReadonlySet<number> = new Set([
-  Status.Unknown,
-  Status.DeadlineExceeded,
-  Status.Internal,
-  Status.Unavailable,
-  Status.DataLoss,
-]);
 
 interface Trial {
   readonly probation: Probation;
@@ -27,6 +18,10 @@ interface Trial {
  * proven when its time has passed; one that comes meanwhile begins the time anew, and what is put back is the state
  * before both. A change of nothing but this section has nothing to prove: else a bad one that follows it would switch the
  * watch off. Does nothing while `config.probation.enabled` is false.
+ *
+ * Successes and the service's own faults count. What is a client's fault, another service's, or due to load says nothing of
+ * a change, and counts on neither side: no client can bring a version down, and none can cover for one. For the same
+ * reason only the time that the service itself took counts as latency.
  */
 export class ProbationWatch {
   readonly #store: ConfigStore;
@@ -76,11 +71,12 @@ export class ProbationWatch {
     this.#trial = undefined;
   }
 
-  #count({ context, status, durationMs }: RequestEnd): void {
+  #count({ context, fault, serviceMs }: RequestEnd): void {
     const trial = this.#trial;
     // What began before the change was served by what was then.
     if (trial === undefined || context.isProbe || context.startedAtMs < trial.sinceMs) return;
-    const breach = trial.probation.count({ isError: ownFaults.has(status), durationMs });
+    if (fault !== undefined && fault !== 'service') return;
+    const breach = trial.probation.count({ isError: fault === 'service', durationMs: serviceMs });
     if (breach !== undefined) this.#putBack(trial, breach);
   }
 
@@ -94,7 +90,7 @@ export class ProbationWatch {
       const failure = new Error(`version ${version} did not stand its probation, ${proven} put back: ${breach}`);
       for (const centre of centres) this.#store.fail(centre, failure);
     } catch {
-      // The store has told why, under `probation`: a subscriber refused to go back.
+      // The store has told why, under `probation`: a subscriber refused to go back, or only secrets would have.
     } finally {
       this.#isRestoring = false;
     }

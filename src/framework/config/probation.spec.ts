@@ -1,9 +1,9 @@
 import { IsInt } from 'class-validator';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { noDeadline, RequestContext, requestEndChannel, Status } from '../core/index.js';
+import { type Fault, faultOf, noDeadline, RequestContext, requestEndChannel, Status } from '../core/index.js';
 import { ConfigOptions } from './config.options.js';
 import { ConfigStore } from './config-store.js';
-import { Probation } from './probation.js';
+import { Probation, type ProbationRequest } from './probation.js';
 import { ProbationWatch } from './probation-watch.js';
 import { yamlLayer } from './yaml-layer.js';
 
@@ -11,7 +11,7 @@ const bounds = { maxErrorRatio: 0.1, maxP99Ms: 50, minRequests: 10 };
 
 describe('Probation', () => {
   const good = { isError: false, durationMs: 1 };
-  const count = (probation: Probation, times: number, request: { isError: boolean; durationMs: number }) =>
+  const count = (probation: Probation, times: number, request: ProbationRequest) =>
     Array.from({ length: times }, () => probation.count(request)).at(-1);
 
   it('judges nothing before there are enough requests', () => {
@@ -38,6 +38,17 @@ describe('Probation', () => {
     expect(count(probation, 1, good)).toBeUndefined();
     expect(count(probation, 1, { ...good, durationMs: 51 })).toBe(
       '2 of 101 requests took longer than 50 ms (allowed: 1 in 100)',
+    );
+  });
+
+  it('leaves requests whose time is not known out of the percentile', () => {
+    const probation = new Probation(bounds);
+    count(probation, 98, good);
+    count(probation, 1, { ...good, durationMs: 51 });
+
+    expect(count(probation, 500, { ...good, durationMs: undefined })).toBeUndefined();
+    expect(count(probation, 1, { ...good, durationMs: 51 })).toBe(
+      '2 of 100 requests took longer than 50 ms (allowed: 1 in 100)',
     );
   });
 
@@ -79,7 +90,15 @@ describe('ProbationWatch', () => {
     return { store, plain, set };
   }
 
-  function end(times: number, status: Status, startedAtMs = performance.now(), isProbe = false): void {
+  interface Ending {
+    readonly fault?: Fault;
+    readonly startedAtMs?: number;
+    readonly isProbe?: boolean;
+    readonly serviceMs?: number;
+  }
+
+  function end(times: number, status: Status, ending: Ending = {}): void {
+    const { startedAtMs = performance.now(), isProbe = false, serviceMs, fault = faultOf(status) } = ending;
     for (let index = 0; index < times; index += 1) {
       const context = new RequestContext({
         face: 'http',
@@ -90,7 +109,8 @@ describe('ProbationWatch', () => {
         isProbe,
         startedAtMs,
       });
-      requestEndChannel.publish({ context, status, httpStatus: 200, durationMs: 1, reason: undefined });
+      const reason = undefined;
+      requestEndChannel.publish({ context, status, httpStatus: 200, durationMs: 1, serviceMs, reason, fault });
     }
   }
 
@@ -198,10 +218,40 @@ describe('ProbationWatch', () => {
 
     end(50, Status.InvalidArgument);
     end(50, Status.Unauthenticated);
-    end(50, Status.Internal, before);
-    end(50, Status.Internal, performance.now(), true);
+    end(50, Status.Internal, { startedAtMs: before });
+    end(50, Status.Internal, { isProbe: true });
 
     expect(plain.value.n).toBe(1);
+  });
+
+  it.each(['client', 'upstream', 'load'] as const)(
+    'counts what is the fault of %s on neither side, whatever its status and time',
+    (fault) => {
+      const { plain, set } = started('enabled: true, maxErrorRatio: 0.1, minRequests: 10, maxP99Ms: 50');
+      set(1);
+
+      end(500, Status.Internal, { fault, serviceMs: 1e6 });
+      end(500, Status.Unavailable, { fault, serviceMs: 1e6 });
+      end(500, Status.DeadlineExceeded, { fault, serviceMs: 1e6 });
+      end(8, Status.Ok);
+      expect(plain.value.n).toBe(1);
+      end(2, Status.Internal);
+
+      expect(plain.value.n).toBe(0);
+    },
+  );
+
+  it('judges latency by the time that the service took', () => {
+    const { plain, set } = started('enabled: true, maxErrorRatio: 0.1, minRequests: 10, maxP99Ms: 1');
+    set(1);
+    vi.advanceTimersByTime(1);
+
+    end(200, Status.Ok, { serviceMs: 1 });
+    end(200, Status.Ok);
+    expect(plain.value.n).toBe(1);
+    end(4, Status.Ok, { serviceMs: 1.1 });
+
+    expect(plain.value.n).toBe(0);
   });
 
   it('does not put what it put back on probation', () => {

@@ -107,6 +107,11 @@ function withoutPasswords(text: string): string {
   return text.replace(inUrl, '$1***@').replace(inPairs, '$1***').replace(inHeader, '$1***');
 }
 
+/** Whether a text has a password in it that stays out of messages. */
+export function holdsPassword(value: unknown): boolean {
+  return typeof value === 'string' && withoutPasswords(value) !== value;
+}
+
 function isScalar(value: unknown): value is string | number | boolean {
   return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean';
 }

@@ -31,7 +31,7 @@ export interface RequestContextInit {
   readonly isProbe?: boolean;
   /** Of the process that serves the request; no drain is signalled when left out. */
   readonly lifecycle?: Lifecycle | undefined;
-  /** A streaming call; false when left out. */
+  /** Messages come or go one by one: how long it takes is up to the client. False when left out. */
   readonly isStream?: boolean;
   /** On the clock of `performance.now()`; now when left out. */
   readonly startedAtMs?: number;
@@ -52,6 +52,10 @@ export class RequestContext {
   readonly startedAtMs: number;
   /** @internal `drainSignal()` */
   readonly lifecycle: Lifecycle | undefined;
+  /** When the whole request had come; the start until then. On the same clock. */
+  receivedAtMs: number;
+  /** When the response was complete, and only the client's reading was left; `undefined` until then, `null` where the client held it up. */
+  answeredAtMs: number | null | undefined;
   operation: string;
   /** A question about the process's health (`metadataKeys.probe`): it gets no line in the access log. */
   isProbe: boolean;
@@ -82,6 +86,8 @@ export class RequestContext {
     this.isStream = init.isStream ?? false;
     this.lease = undefined;
     this.startedAtMs = init.startedAtMs ?? performance.now();
+    this.receivedAtMs = this.startedAtMs;
+    this.answeredAtMs = undefined;
     this.principal = undefined;
     this.denial = undefined;
     this.backpressure = undefined;

@@ -1,5 +1,6 @@
 import { channel, type Channel } from 'node:diagnostics_channel';
 import type { RequestContext } from './context.js';
+import type { Fault } from './fault.js';
 
 /** Published when a request has been answered, refused or given up, once per request, on every face. */
 export interface RequestEnd {
@@ -9,14 +10,24 @@ export interface RequestEnd {
   /** HTTP status; 200 for a gRPC call that got an answer, whatever its code. */
   readonly httpStatus: number;
   readonly durationMs: number;
+  /**
+   * Time that the service took, in ms: from the whole request to the whole response, without the time in which the client
+   * sends and reads. `undefined` where that cannot be told apart: for streams and for clients that read slowly.
+   */
+  readonly serviceMs: number | undefined;
   /** Stable reason of the failure. */
   readonly reason: string | undefined;
+  /** Whose fault the outcome is; `undefined` for success. */
+  readonly fault: Fault | undefined;
 }
 
-/** Published for a failure that is the service's own: what the caller was not told. */
+/** Published for a failure with a part that the client was not told: a defect, or what another service said. */
 export interface RequestFault {
   readonly context: RequestContext | undefined;
   readonly error: unknown;
+  readonly fault: Fault;
+  /** Address or name of the other service, where the error has it. */
+  readonly upstream: string | undefined;
 }
 
 /** Published when a probe turns from up to down or back. */

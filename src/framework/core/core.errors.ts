@@ -1,4 +1,5 @@
 import { RookeryError, type RookeryErrorOptions } from './errors.js';
+import type { Fault } from './fault.js';
 import { Status } from './status.js';
 
 /** An undeclared failure. The caller learns the request id and nothing else; the log has the cause. */
@@ -16,8 +17,19 @@ export class DeadlineExceededError extends RookeryError {
   static override readonly reason = 'DEADLINE_EXCEEDED';
   static override readonly status = Status.DeadlineExceeded;
 
-  constructor(readonly timeoutMs: number) {
+  readonly #fault: Fault | undefined;
+
+  /** @param fault whose it is that there was no answer, where that is known; otherwise the request's deadline tells */
+  constructor(
+    readonly timeoutMs: number,
+    fault?: Fault,
+  ) {
     super(`deadline exceeded after ${timeoutMs} ms`);
+    this.#fault = fault;
+  }
+
+  override get fault(): Fault | undefined {
+    return this.#fault;
   }
 }
 
@@ -25,6 +37,7 @@ export class DeadlineExceededError extends RookeryError {
 export class CancelledError extends RookeryError {
   static override readonly reason = 'CANCELLED';
   static override readonly status = Status.Cancelled;
+  static override readonly fault = 'client';
 
   constructor() {
     super('request cancelled by the caller');
@@ -35,6 +48,7 @@ export class CancelledError extends RookeryError {
 export class DrainingError extends RookeryError {
   static override readonly reason = 'DRAINING';
   static override readonly status = Status.Unavailable;
+  static override readonly fault = 'load';
 
   constructor() {
     super('the service is shutting down', { retryAfterMs: 0 });
@@ -45,9 +59,38 @@ export class DrainingError extends RookeryError {
 export class TooManyRequestsInFlightError extends RookeryError {
   static override readonly reason = 'TOO_MANY_REQUESTS_IN_FLIGHT';
   static override readonly status = Status.Unavailable;
+  static override readonly fault = 'load';
 
   constructor(readonly limit: number) {
     super(`more than ${limit} requests in flight`, { retryAfterMs: 1000 });
+  }
+}
+
+/**
+ * Another service that this one needs cannot be reached, is not available, or did not answer in time. Try again later; the
+ * log has its address and its words.
+ */
+export class UpstreamUnavailableError extends RookeryError {
+  static override readonly reason = 'UPSTREAM_UNAVAILABLE';
+  static override readonly status = Status.Unavailable;
+  static override readonly fault = 'upstream';
+
+  constructor(options: RookeryErrorOptions = {}) {
+    super('a service that this one needs is not available', options);
+  }
+}
+
+/**
+ * Another service that this one needs refused the call or failed. The log has its address and its words; a handler that
+ * wants its client to have them throws `passOn(error)`.
+ */
+export class UpstreamFailedError extends RookeryError {
+  static override readonly reason = 'UPSTREAM_FAILED';
+  static override readonly status = Status.Internal;
+  static override readonly fault = 'upstream';
+
+  constructor(options: RookeryErrorOptions = {}) {
+    super('a service that this one needs has failed', options);
   }
 }
 
@@ -58,6 +101,7 @@ export class TooManyRequestsInFlightError extends RookeryError {
 export class TooManyStreamsError extends RookeryError {
   static override readonly reason = 'TOO_MANY_STREAMS';
   static override readonly status = Status.Unavailable;
+  static override readonly fault = 'load';
 
   constructor(readonly limit: number) {
     super(`more than ${limit} streams`, { retryAfterMs: 1000 });
@@ -71,6 +115,7 @@ export class TooManyStreamsError extends RookeryError {
 export class TooManyWaitingRequestsError extends RookeryError {
   static override readonly reason = 'TOO_MANY_WAITING_REQUESTS';
   static override readonly status = Status.Unavailable;
+  static override readonly fault = 'load';
 
   constructor(readonly limit: number) {
     super(`more than ${limit} requests waiting for their clients`, { retryAfterMs: 1000 });
@@ -84,6 +129,7 @@ export class TooManyWaitingRequestsError extends RookeryError {
 export class TooManyBytesBufferedError extends RookeryError {
   static override readonly reason = 'TOO_MANY_BYTES_BUFFERED';
   static override readonly status = Status.Unavailable;
+  static override readonly fault = 'load';
 
   constructor(readonly limit: number) {
     super(`more than ${limit} bytes buffered`, { retryAfterMs: 1000 });

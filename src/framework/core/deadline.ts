@@ -28,6 +28,7 @@ const blockedMs = 250;
 export class Deadline extends WheelEntry {
   readonly #startMs: number;
   readonly #isCallers: boolean;
+  #ownMs: number | null;
   #timeoutMs: number;
   #isAdjusted = false;
   #controller: AbortController | undefined;
@@ -39,20 +40,29 @@ export class Deadline extends WheelEntry {
    * @param timeoutMs from `startMs`, in ms, 0 or more; `Infinity` for no limit
    * @param isCallers whether the caller asked for this limit; the service may then shorten it, not lengthen it
    * @param startMs now, on the clock of `performance.now()`, where it has been read already
+   * @param ownMs   the service's own limit; `null` where the client decides how long it takes, as for a stream
    */
-  constructor(timeoutMs: number, isCallers = false, startMs: number = performance.now()) {
+  constructor(
+    timeoutMs: number,
+    isCallers = false,
+    startMs: number = performance.now(),
+    ownMs: number | null = timeoutMs,
+  ) {
     super();
     this.#startMs = startMs;
     this.#timeoutMs = timeoutMs;
     this.#isCallers = isCallers;
+    this.#ownMs = ownMs;
     this.#arm(startMs);
   }
 
   /** Sets the service's own limit, in ms since the start; a limit the caller asked for stays if it is shorter. */
   adjust(timeoutMs: number): void {
+    if (this.#reason !== undefined) return;
     this.#isAdjusted = true;
+    if (this.#ownMs !== null) this.#ownMs = timeoutMs;
     const next = this.#isCallers ? Math.min(timeoutMs, this.#timeoutMs) : timeoutMs;
-    if (next === this.#timeoutMs || this.#reason !== undefined) return;
+    if (next === this.#timeoutMs) return;
     this.#timeoutMs = next;
     wheel.remove(this);
     this.#arm(performance.now());
@@ -76,6 +86,11 @@ export class Deadline extends WheelEntry {
   /** The limit, in ms since the start. */
   get timeoutMs(): number {
     return this.#timeoutMs;
+  }
+
+  /** Whether its passing is the client's doing: it is shorter than the service's own limit, or the client went away. */
+  get isClients(): boolean {
+    return this.#ownMs === null || this.#timeoutMs < this.#ownMs || this.#reason instanceof CancelledError;
   }
 
   /** Why it fired, or `undefined` while it has not. */
@@ -137,7 +152,7 @@ export class Deadline extends WheelEntry {
       this.#arm(performance.now());
       return;
     }
-    this.#fire(new DeadlineExceededError(this.#timeoutMs));
+    this.#fire(new DeadlineExceededError(this.#timeoutMs, this.isClients ? 'client' : 'service'));
   }
 
   #arm(nowMs: number): void {

@@ -1,3 +1,4 @@
+import type { Fault } from './fault.js';
 import { httpStatusOf, Status } from './status.js';
 
 /** One wrong field of a request. */
@@ -24,6 +25,9 @@ export interface RookeryErrorOptions {
   readonly httpHeaders?: Readonly<Record<string, string>>;
 }
 
+/** Whose words an error has: the service's own, another service's, or another service's that were passed on by name. */
+export type ErrorOrigin = 'own' | 'foreign' | 'passedOn';
+
 const brand = Symbol.for('rookery.error');
 
 /**
@@ -44,6 +48,8 @@ export class RookeryError extends Error {
   static readonly status: Status = Status.Internal;
   /** HTTP status where it differs from the canonical mapping of `status`. */
   static readonly httpStatus: number | undefined = undefined;
+  /** Whose fault it is, where `status` alone would not tell; see `faultOf()`. */
+  static readonly fault: Fault | undefined = undefined;
 
   readonly metadata: Readonly<Record<string, string>>;
   readonly violations: readonly FieldViolation[];
@@ -69,6 +75,15 @@ export class RookeryError extends Error {
 
   get httpStatus(): number {
     return (this.constructor as typeof RookeryError).httpStatus ?? httpStatusOf(this.status);
+  }
+
+  get fault(): Fault | undefined {
+    return (this.constructor as typeof RookeryError).fault;
+  }
+
+  /** `foreign`: status and text are another service's, and no client sees them. */
+  get origin(): ErrorOrigin {
+    return 'own';
   }
 
   get [brand](): true {

@@ -7,7 +7,8 @@
  * const user = rows[0] ?? raise(new UserNotFoundError(id));
  */
 export { httpStatusOf, Status, statusName, statusOfHttp } from './status.js';
-export { type FieldViolation, raise, RookeryError, type RookeryErrorOptions } from './errors.js';
+export { type ErrorOrigin, type FieldViolation, raise, RookeryError, type RookeryErrorOptions } from './errors.js';
+export { type DeadlineEvidence, type Fault, faultOf, faults } from './fault.js';
 export {
   CancelledError,
   ClientShareExceededError,
@@ -18,6 +19,8 @@ export {
   TooManyRequestsInFlightError,
   TooManyStreamsError,
   TooManyWaitingRequestsError,
+  UpstreamFailedError,
+  UpstreamUnavailableError,
 } from './core.errors.js';
 export {
   Deadline,
@@ -84,9 +87,11 @@ export {
   ConfigPrefix,
   configPrefixes,
   configPrefixOf,
+  isKeptOnRollback,
   isSecretOption,
   Moved,
   movedOption,
+  KeptOnRollback,
   NeedsRestart,
   needsRestart,
   type OptionsClass,

@@ -3,6 +3,7 @@
  * reads them; the marks are kept on the prototype under `Symbol.for` keys, so two installed copies understand each other.
  */
 const secretKey = Symbol.for('rookery.option.secret');
+const keptKey = Symbol.for('rookery.option.kept');
 const restartKey = Symbol.for('rookery.option.restart');
 const movedKey = Symbol.for('rookery.option.moved');
 const prefixKey = Symbol.for('rookery.option.prefix');
@@ -44,6 +45,14 @@ export function Secret(): PropertyDecorator {
   return (prototype, property) => mark(prototype, secretKey, property);
 }
 
+/**
+ * A rollback of the configuration keeps the present value of this option, and of all below it: for what chooses a key or
+ * certificate and is no secret itself. Options marked `@Secret()` and those named like a secret are kept anyway.
+ */
+export function KeptOnRollback(): PropertyDecorator {
+  return (prototype, property) => mark(prototype, keptKey, property);
+}
+
 /** A change of this option is taken over by the next start only. */
 export function NeedsRestart(): PropertyDecorator {
   return (prototype, property) => mark(prototype, restartKey, property);
@@ -75,6 +84,11 @@ export function movedOption(options: OptionsClass, name: string): string | undef
 /** Whether `property` of the class is marked `@Secret()`. */
 export function isSecretOption(options: OptionsClass, property: string): boolean {
   return isMarked(options, secretKey, property);
+}
+
+/** Whether `property` of the class is marked `@KeptOnRollback()`. */
+export function isKeptOnRollback(options: OptionsClass, property: string): boolean {
+  return isMarked(options, keptKey, property);
 }
 
 /** Whether `property` of the class is marked `@NeedsRestart()`. */

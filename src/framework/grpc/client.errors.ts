@@ -4,22 +4,44 @@ import type { ServiceError } from '@grpc/grpc-js';
 import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from '../../gen/google/rpc/error_details_pb.js';
 import { StatusSchema } from '../../gen/google/rpc/status_pb.js';
 import { codecOf } from './codec/message-codec.js';
-import { httpStatusOf, RookeryError, type RookeryErrorOptions, Status, statusName } from '../core/index.js';
+import {
+  type ErrorOrigin,
+  httpStatusOf,
+  RookeryError,
+  type RookeryErrorOptions,
+  Status,
+  statusName,
+} from '../core/index.js';
+import type { StatusDetail } from './status-error.js';
 
 /**
  * A call to another service failed. `status` and `reason` are the other side's own; where it gave no reason (another
- * framework, a broken connection) it is the name of the status. Thrown on by a handler, the own caller is told the same.
+ * framework, a broken connection) it is the name of the status. They are for the code that made the call: a handler that
+ * lets it through answers UPSTREAM_UNAVAILABLE or UPSTREAM_FAILED, unless it throws `passOn(error)`.
  */
 export class RemoteError extends RookeryError {
   static override readonly reason: string = 'REMOTE_CALL_FAILED';
   static override readonly status: Status = Status.Unavailable;
+  static override readonly fault = 'upstream';
   readonly #status: Status;
   readonly #reason: string;
+  /** The other side's details as they came. */
+  readonly details: readonly StatusDetail[];
+  /** Address of the other side as the client was told it, and the method that was called; for the log. */
+  readonly peer: string | undefined;
+  readonly method: string | undefined;
 
-  constructor(status: Status, reason: string, message: string, options?: RookeryErrorOptions) {
+  constructor(status: Status, reason: string, message: string, options: RemoteErrorOptions = {}) {
     super(message, options);
     this.#status = status;
     this.#reason = reason;
+    this.details = options.details ?? [];
+    this.peer = options.peer;
+    this.method = options.method;
+  }
+
+  override get origin(): ErrorOrigin {
+    return 'foreign';
   }
 
   override get reason(): string {
@@ -35,15 +57,28 @@ export class RemoteError extends RookeryError {
   }
 }
 
+/** Where a call went. */
+export interface CallTarget {
+  readonly peer: string;
+  readonly method: string;
+}
+
+interface RemoteErrorOptions extends RookeryErrorOptions, Partial<CallTarget> {
+  readonly details?: readonly StatusDetail[];
+}
+
 /** Makes ours of what the gRPC client throws; anything else comes back as it is. */
-export function remoteError(error: unknown): unknown {
+export function remoteError(error: unknown, target?: CallTarget): unknown {
   if (!(error instanceof Error) || typeof (error as Partial<ServiceError>).code !== 'number') return error;
+  if (typeof (error as Partial<ServiceError>).details !== 'string') return error;
   const { details, metadata } = error as ServiceError;
   const code: number = (error as ServiceError).code;
   const status = (code >= 1 && code <= 16 ? code : Status.Unknown) as Status;
   const told = detailsOf(metadata?.get('grpc-status-details-bin')[0]);
-  const options: RookeryErrorOptions = {
+  const options: RemoteErrorOptions = {
+    ...target,
     cause: error,
+    details: told.details,
     metadata: told.metadata,
     violations: told.violations,
     ...(told.retryAfterMs !== undefined && { retryAfterMs: told.retryAfterMs }),
@@ -56,6 +91,7 @@ const limits = { maxMessageElements: 1000, maxMessageDepth: 10 };
 const maxViolations = 100;
 
 interface Details {
+  details: readonly StatusDetail[];
   reason: string | undefined;
   metadata: Record<string, string>;
   violations: { field: string; rule: string; message: string }[];
@@ -63,10 +99,12 @@ interface Details {
 }
 
 function detailsOf(bytes: unknown): Details {
-  const details: Details = { reason: undefined, metadata: {}, violations: [], retryAfterMs: undefined };
+  const details: Details = { details: [], reason: undefined, metadata: {}, violations: [], retryAfterMs: undefined };
   if (!(bytes instanceof Uint8Array)) return details;
   try {
-    for (const any of decode(StatusSchema, bytes).details) read(any, details);
+    const all = decode(StatusSchema, bytes).details;
+    for (const any of all) read(any, details);
+    details.details = all.map(({ typeUrl, value }) => ({ typeUrl, value }));
   } catch {
     // Other people's trailers: what cannot be read tells nothing.
   }

@@ -8,6 +8,7 @@ import { UserService } from '../../gen/user/service/v1/user_pb.js';
 import { currentContext, Deadline, RequestContext, RookeryError, runInContext, Status } from '../core/index.js';
 import { toFailure, ValidationError } from '../pipeline/index.js';
 import { createGrpcClient, type GrpcClient } from './client.js';
+import { passOn } from './pass-on.js';
 import { GrpcService, Rpc } from './rpc.decorator.js';
 
 class QuotaError extends RookeryError {
@@ -156,12 +157,19 @@ describe('the client of a service', () => {
     await expect(all.users.listUsers({}, { timeoutMs: 50 })).rejects.toMatchObject({ status: Status.DeadlineExceeded });
   });
 
-  it('throws what the other side says, ready to be passed on', async () => {
+  it('throws what the other side says, for the code that called, and ready to be passed on', async () => {
     await using all = await start();
 
     const error = await all.users.createUser({}).catch((thrown: unknown) => thrown);
 
-    expect(toFailure(error)).toMatchObject({
+    expect(error).toMatchObject({
+      reason: 'QUOTA_SPENT',
+      message: 'spent',
+      peer: all.app.address,
+      method: 'user.service.v1.UserService/CreateUser',
+    });
+    expect(toFailure(error)).toMatchObject({ reason: 'UPSTREAM_UNAVAILABLE', metadata: {}, retryAfterMs: undefined });
+    expect(toFailure(passOn(error))).toMatchObject({
       status: Status.ResourceExhausted,
       httpStatus: 429,
       reason: 'QUOTA_SPENT',

@@ -11,7 +11,7 @@ import {
 } from '@bufbuild/protobuf';
 import { type CallOptions as WireOptions, type ChannelCredentials, Client, credentials, Metadata } from '@grpc/grpc-js';
 import { currentContext, traceparentOf } from '../core/index.js';
-import { remoteError } from './client.errors.js';
+import { type CallTarget, remoteError } from './client.errors.js';
 import { returnQuietly } from './result-pump.js';
 
 /** How a service is reached. */
@@ -85,7 +85,8 @@ function callerOf(wire: Client, method: DescMethod, options: GrpcClientOptions):
     return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   };
   const decode = (bytes: Buffer): Message => fromBinary(method.output, bytes);
-  const begin = async (own: GrpcCallOptions = {}): Promise<OpenCall> => openCall(options, own);
+  const target: CallTarget = { peer: options.address, method: path.slice(1) };
+  const begin = async (own: GrpcCallOptions = {}): Promise<OpenCall> => openCall(target, options, own);
   switch (method.methodKind) {
     case 'unary':
       return (input: object, own?: GrpcCallOptions) =>
@@ -115,6 +116,7 @@ function callerOf(wire: Client, method: DescMethod, options: GrpcClientOptions):
 }
 
 interface OpenCall {
+  readonly target: CallTarget;
   readonly metadata: Metadata;
   readonly wireOptions: WireOptions;
   readonly signals: readonly AbortSignal[];
@@ -126,7 +128,7 @@ interface Cancellable {
   cancel(): void;
 }
 
-async function openCall(options: GrpcClientOptions, own: GrpcCallOptions): Promise<OpenCall> {
+async function openCall(target: CallTarget, options: GrpcClientOptions, own: GrpcCallOptions): Promise<OpenCall> {
   const context = currentContext();
   const metadata = new Metadata();
   if (context !== undefined) {
@@ -143,6 +145,7 @@ async function openCall(options: GrpcClientOptions, own: GrpcCallOptions): Promi
   );
   const deadline = leftMs === Number.POSITIVE_INFINITY ? leftMs : Date.now() + leftMs;
   return {
+    target,
     metadata,
     wireOptions: { deadline },
     signals: [context?.signal, own.signal].filter((signal) => signal !== undefined),
@@ -162,7 +165,7 @@ function watch(call: Cancellable, signals: readonly AbortSignal[]): () => void {
 }
 
 function errorOf(open: OpenCall, error: unknown): unknown {
-  return open.sourceFailure === undefined ? remoteError(error) : open.sourceFailure.error;
+  return open.sourceFailure === undefined ? remoteError(error, open.target) : open.sourceFailure.error;
 }
 
 type Done = (error: Error | null, value?: Message) => void;

@@ -153,7 +153,7 @@ export class GrpcServer {
     const { deadline } = context;
     // Nobody is asked in vain; deadlines are told with a clock of 1 ms. grpc-go 1.85, http2_server.go: "Early abort".
     if (deadline.timeoutMs < 1 && deadline.remainingMs() === 0) {
-      call.refuse(new DeadlineExceededError(deadline.timeoutMs));
+      call.refuse(new DeadlineExceededError(deadline.timeoutMs, 'client'));
       return;
     }
     if (method === undefined) {

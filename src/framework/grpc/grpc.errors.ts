@@ -26,6 +26,7 @@ export class MalformedMessageError extends RookeryError {
 export class UnexpectedCompressionError extends RookeryError {
   static override readonly reason = 'UNEXPECTED_COMPRESSION';
   static override readonly status = Status.Internal;
+  static override readonly fault = 'client';
 
   constructor() {
     super('compressed flag set with identity or empty grpc-encoding');
@@ -85,6 +86,7 @@ export class NotPostError extends RookeryError {
 export class MalformedTimeoutError extends RookeryError {
   static override readonly reason = 'MALFORMED_TIMEOUT';
   static override readonly status = Status.Internal;
+  static override readonly fault = 'client';
   static override readonly httpStatus = 400;
 
   constructor(value: string) {
@@ -96,6 +98,7 @@ export class MalformedTimeoutError extends RookeryError {
 export class MalformedMetadataError extends RookeryError {
   static override readonly reason = 'MALFORMED_METADATA';
   static override readonly status = Status.Internal;
+  static override readonly fault = 'client';
   static override readonly httpStatus = 400;
 
   constructor(key: string) {

@@ -1,7 +1,6 @@
 import { RpcException } from '@nestjs/microservices';
-import { RookeryError } from '../core/index.js';
+import { type Deadline, RookeryError } from '../core/index.js';
 import { type Failure, toFailure } from '../pipeline/index.js';
-import { MalformedMetadataError } from './grpc.errors.js';
 import type { StatusDetail, StatusError } from './status-error.js';
 
 /** What the caller is told, with the details that a `StatusError` names. */
@@ -13,12 +12,13 @@ export interface CallFailure extends Failure {
 /**
  * What the caller is told of whatever a handler or a filter threw. Filters written for Nest's own gRPC server throw plain
  * objects `{ code, message }` or `{ code, details }`; those count as the `RpcException` they were made from.
+ *
+ * @param deadline of the call
  */
-export function failureOf(error: unknown): CallFailure {
-  if (isStatusError(error)) return { ...toFailure(error), details: error.details };
-  // The handler that came upon it is not at fault.
-  if (error instanceof MalformedMetadataError) return { ...toFailure(error), isFault: false };
-  return toFailure(isStatusObject(error) ? new RpcException(error) : error);
+export function failureOf(error: unknown, deadline?: Deadline): CallFailure {
+  const failure = toFailure(isStatusObject(error) ? new RpcException(error) : error, deadline);
+  // Of an error whose text was kept from the client, the details are, too.
+  return isStatusError(error) && failure.message === error.message ? { ...failure, details: error.details } : failure;
 }
 
 function isStatusObject(error: unknown): error is { code: number } {

@@ -31,6 +31,11 @@ export abstract class IncomingCall extends CallHandle implements RequestFormat {
   abstract get method(): Pick<BoundMethod<never>, 'desc' | 'input'>;
   abstract get isEnded(): boolean;
 
+  /** The request has one message, and that has not come whole. */
+  protected get isIncomplete(): boolean {
+    return this.#requests === undefined && this.request === undefined;
+  }
+
   /** The one message of a request that has one. */
   protected abstract accept(message: Message): void;
   /** The request is not what it should be. */

@@ -47,3 +47,4 @@ export { type StatusDetail, StatusError } from './status-error.js';
 export { UnknownServiceError } from './health-service.js';
 export { createGrpcClient, type GrpcCallOptions, type GrpcClient, type GrpcClientOptions } from './client.js';
 export { RemoteError } from './client.errors.js';
+export { PassedOnError, passOn } from './pass-on.js';

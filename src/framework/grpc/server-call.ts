@@ -10,9 +10,10 @@ import {
   Status,
 } from '../core/index.js';
 import { recycleFrame } from './codec/frame-slab.js';
-import type { Failure, Outcome } from '../pipeline/index.js';
+import type { Outcome } from '../pipeline/index.js';
 import { answerBlock, answerHeaders } from './answer-headers.js';
 import type { CallEnvironment } from './call-environment.js';
+import { blamedOnClient, outcomeOf, succeeded } from './call-outcome.js';
 import { type Encoding, negotiate } from './compression.js';
 import type { GrpcOptions } from './grpc.options.js';
 import { type CallFailure, failureOf } from './handler-failure.js';
@@ -22,17 +23,17 @@ import { answeredByHandler, type BoundMethod, type UnknownFieldUse } from './met
 import { encode, ResponseWriter } from './response-writer.js';
 import { deliver, isThenable, type ResultSink } from './result-pump.js';
 import type { CallHandle } from './rpc-call.js';
-import type { OutgoingFields, RequestHead, ServerStream, StreamListener } from './server-stream.js';
+import {
+  deaf,
+  type OutgoingFields,
+  type RequestHead,
+  type ServerStream,
+  type StreamListener,
+} from './server-stream.js';
 import { failureTrailers, okTrailers } from './status-trailers.js';
 
 // Time for a caller to read what came before the status, once the deadline has passed.
 const lateStatusMs = 1000;
-
-const answered: Outcome = { status: Status.Ok, httpStatus: 200, reason: undefined };
-const outcomeOf = ({ status, reason }: Failure): Outcome => ({ status, httpStatus: 200, reason });
-
-const ignore = (): void => {};
-const deaf: StreamListener = { onData: ignore, onEnd: ignore, onDrain: ignore, onClose: ignore };
 
 // A message with some is refused, and as many are named.
 const maxNamedFields = 32;
@@ -90,7 +91,7 @@ export class ServerCall extends IncomingCall implements StreamListener, ResultSi
   refuse(error: unknown, status?: HeaderField, headers?: OutgoingFields): void {
     // Not to this call: what is there already, maybe all of the request, would be taken for one that is served.
     this.stream.listen(deaf);
-    this.#finish(failureOf(error), status, headers);
+    this.#finish(failureOf(error, this.context.deadline), status, headers);
   }
 
   /** @param encoding of the request messages that are compressed */
@@ -110,9 +111,11 @@ export class ServerCall extends IncomingCall implements StreamListener, ResultSi
 
   /** The deadline has passed, or the caller is gone. */
   onFire(reason: FireReason): void {
+    const isUnread = this.#unsettled !== undefined || this.#writer?.isPending === true;
+    const told = isUnread || this.isIncomplete ? blamedOnClient(reason) : reason;
     this.#writer?.discard();
-    if (this.#unsettled === undefined) this.fail(reason);
-    else this.#breakOff(reason);
+    if (this.#unsettled === undefined) this.fail(told);
+    else this.#breakOff(told);
   }
 
   onDrain(): void {
@@ -137,7 +140,7 @@ export class ServerCall extends IncomingCall implements StreamListener, ResultSi
     this.context.deadline.cancel();
     this.#releaseResult();
     this.stopRequests();
-    this.#leave({ status: Status.Cancelled, httpStatus: 499, reason: CancelledError.reason });
+    this.#leave({ status: Status.Cancelled, httpStatus: 499, reason: CancelledError.reason, fault: 'client' });
   }
 
   override sendMetadata(metadata: Metadata): void {
@@ -173,7 +176,7 @@ export class ServerCall extends IncomingCall implements StreamListener, ResultSi
     try {
       this.#isEnded = true;
       this.#responses().finish(okTrailers(this.trailersIfAny));
-      this.#settle(answered);
+      this.#settle(succeeded);
       this.stopRequests();
     } catch (error) {
       this.#failAfterAll(error);
@@ -196,7 +199,7 @@ export class ServerCall extends IncomingCall implements StreamListener, ResultSi
       this.sendHeaders(undefined);
       this.#isEnded = true;
       if (this.stream.end(okTrailers(this.trailersIfAny), frame)) recycleFrame(frame);
-      this.#settle(answered);
+      this.#settle(succeeded);
       this.stopRequests();
     } catch (error) {
       this.#failAfterAll(error);
@@ -206,7 +209,7 @@ export class ServerCall extends IncomingCall implements StreamListener, ResultSi
   /** Ends the call with the status of `error`. Once the call has ended, nothing happens. */
   fail(error: unknown): void {
     if (this.#isEnded) return;
-    const failure = failureOf(error);
+    const failure = failureOf(error, this.context.deadline);
     this.environment.gate.report(this.context, error, failure);
     this.#finish(failure);
   }
@@ -225,12 +228,13 @@ export class ServerCall extends IncomingCall implements StreamListener, ResultSi
 
   // The caller's own doing, whatever the status says: nobody has to look into it.
   protected override reject(error: unknown): void {
-    if (!this.#isEnded) this.#finish(failureOf(error));
+    if (!this.#isEnded) this.#finish(failureOf(error, this.context.deadline));
   }
 
   protected override accept(message: Message): void {
     if (this.#isEnded) return;
     this.request = message;
+    this.context.receivedAtMs = performance.now();
     const refusal = this.environment.gate.begin(this.context);
     if (refusal === undefined) runInContext(this.context, ServerCall.#invoke, this);
     else this.reject(refusal);
@@ -281,6 +285,7 @@ export class ServerCall extends IncomingCall implements StreamListener, ResultSi
       return;
     }
     this.#unsettled = outcome;
+    this.context.answeredAtMs = performance.now();
     this.environment.gate.settle(this.context);
     const { reason } = this.context.deadline;
     // At the end of the process, the port says how long that may take.
@@ -290,7 +295,9 @@ export class ServerCall extends IncomingCall implements StreamListener, ResultSi
   }
 
   #breakOff(error: unknown): void {
-    this.#leave(outcomeOf(failureOf(error)));
+    // The service has answered, and only the client's reading is left: a failure stays its own.
+    const fault = this.#unsettled?.fault ?? 'client';
+    this.#leave(outcomeOf({ ...failureOf(error, this.context.deadline), fault }));
     this.stream.reset(ErrorCode.cancel);
   }
 

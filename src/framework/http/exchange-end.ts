@@ -1,7 +1,7 @@
 import type { FastifyReply } from 'fastify';
-import { CancelledError, DrainingError, type FireReason, statusOfHttp } from '../core/index.js';
+import { CancelledError, DrainingError, faultOf, type FireReason, statusOfHttp } from '../core/index.js';
 import { toFailure } from '../pipeline/index.js';
-import { type Exchange, exchangeOf } from './exchange.js';
+import { blamed, type Exchange, exchangeOf, type RequestState } from './exchange.js';
 import { RequestTimeoutError } from './http.errors.js';
 import { answerRaw } from './raw-failure.js';
 import type { RestRequest } from './rest-request.js';
@@ -9,6 +9,12 @@ import type { RestRequest } from './rest-request.js';
 /** What can break off one response and no more. */
 interface Cuttable {
   cut?(): void;
+}
+
+/** When the client's part of an exchange was over, or was not; see `RestRequest` and `RestResponse`. */
+interface Timed {
+  readonly req: { readonly receivedAtMs: number | undefined };
+  readonly answeredAtMs: number | null | undefined;
 }
 
 // Time that the application has to respond itself, in ms; at the end of the process less than the port waits.
@@ -52,22 +58,29 @@ export function meetShutdown(request: object): boolean {
 /** The response is out, or broken off. */
 export function endExchange(exchange: Exchange, reply: FastifyReply): void {
   const { context, gate, failure } = exchange;
+  const { req, answeredAtMs } = reply.raw as object as Partial<Timed>;
+  if (req?.receivedAtMs !== undefined) context.receivedAtMs = req.receivedAtMs;
+  context.answeredAtMs = answeredAtMs;
   if (exchange.isCut && failure !== undefined) {
-    gate.leave(context, { status: failure.status, httpStatus: failure.httpStatus, reason: failure.reason });
+    gate.leave(context, failure);
     return;
   }
   // On HTTP/2 a stream that the caller reset counts as finished, too; but nobody has ended it.
   if (!reply.raw.writableEnded || !reply.raw.writableFinished) {
     context.deadline.cancel();
-    gate.leave(context, { status: statusOfHttp(499), httpStatus: 499, reason: failure?.reason ?? 'CANCELLED' });
+    const { reason = 'CANCELLED', fault = 'client' } = failure ?? {};
+    gate.leave(context, { status: statusOfHttp(499), httpStatus: 499, reason, fault });
     return;
   }
   const httpStatus = reply.raw.statusCode;
-  gate.leave(context, { status: failure?.status ?? statusOfHttp(httpStatus), httpStatus, reason: failure?.reason });
+  const status = failure?.status ?? statusOfHttp(httpStatus);
+  const fault = failure === undefined ? faultOf(status, undefined, context.deadline) : failure.fault;
+  gate.leave(context, { status, httpStatus, reason: failure?.reason, fault });
 }
 
 function cut(exchange: Exchange, reply: FastifyReply, reason: FireReason): void {
-  exchange.failure ??= toFailure(reason);
+  const state: RequestState = reply.request.raw;
+  exchange.failure ??= blamed(toFailure(reason), state, reply.raw);
   exchange.isCut = true;
   // On HTTP/2 the rest of the connection goes on.
   const raw = reply.raw as Cuttable & object;

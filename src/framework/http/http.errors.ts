@@ -151,6 +151,7 @@ export class RequestTimeoutError extends RookeryError {
   static override readonly reason = 'REQUEST_TIMEOUT';
   static override readonly status = Status.DeadlineExceeded;
   static override readonly httpStatus = 408;
+  static override readonly fault = 'client';
 
   constructor() {
     super('the request did not arrive in time');

@@ -1,12 +1,12 @@
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 import { newRequestId } from '../core/index.js';
-import { type Failure, toFailure } from '../pipeline/index.js';
+import { toFailure } from '../pipeline/index.js';
 import { errorEnvelope, problem } from './envelope.js';
-import { exchangeOf } from './exchange.js';
+import { blamed, exchangeOf, type RequestState, type ResponseState } from './exchange.js';
 import { acceptsProblem, failureHeaders } from './reply-failure.js';
 
 /** What is needed of a response of which nothing has been sent. */
-export interface RawResponse {
+export interface RawResponse extends ResponseState {
   getHeaderNames(): string[];
   removeHeader(name: string): void;
   writeHead(status: number, headers: OutgoingHttpHeaders): unknown;
@@ -18,12 +18,12 @@ export interface RawResponse {
  * a client that asks for one. Nothing of the response may have been sent.
  */
 export function answerRaw(
-  request: Pick<IncomingMessage, 'headers'>,
+  request: Pick<IncomingMessage, 'headers'> & RequestState,
   response: RawResponse,
   error: unknown,
-  failure: Failure = toFailure(error),
 ): void {
   const exchange = exchangeOf(request);
+  const failure = blamed(toFailure(error, exchange?.context.deadline), request, response);
   if (exchange !== undefined) exchange.failure = failure;
   const requestId = exchange?.context.requestId ?? newRequestId();
   const asProblem = acceptsProblem(request.headers.accept);

@@ -1,17 +1,20 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { CancelledError, newRequestId, RookeryError, weightedListOf } from '../core/index.js';
-import { type Failure, RequestTooLargeError, toFailure } from '../pipeline/index.js';
+import { type Failure, isFastifyError, RequestTooLargeError, toFailure } from '../pipeline/index.js';
 import { errorEnvelope, problem } from './envelope.js';
 import { MalformedBodyError, MalformedUrlError, UnsupportedContentTypeError } from './http.errors.js';
-import { exchangeOf } from './exchange.js';
+import { blamed, exchangeOf, type RequestState } from './exchange.js';
 
 /** Sends `error` as an envelope or, to who asks for it, as a problem document. Never throws. */
 export function replyFailure(request: FastifyRequest, reply: FastifyReply, error: unknown): void {
-  const failure = toFailure(asOurs(request, error));
   const exchange = exchangeOf(request.raw);
+  const state: RequestState = request.raw;
+  // What comes of it that the client went away is no failure of the handler.
+  if (state.aborted) exchange?.context.deadline.cancel();
+  const failure = toFailure(asOurs(request, error), exchange?.context.deadline);
   if (exchange !== undefined) {
-    exchange.failure = failure;
+    exchange.failure = blamed(failure, state, reply.raw);
     exchange.gate.report(exchange.context, error, failure);
   }
   if (reply.sent || reply.raw.headersSent) {
@@ -68,8 +71,10 @@ export function acceptsProblem(accept: string | undefined): boolean {
 function asOurs(request: FastifyRequest, error: unknown): unknown {
   if (RookeryError.is(error) || !(error instanceof Error)) return error;
   const { code } = error as { code?: unknown };
+  const state: RequestState = request.raw;
   // Node's own words for a caller who left in the middle of a body.
-  if (code === 'ECONNRESET' && !request.raw.complete) return new CancelledError();
+  if (code === 'ECONNRESET' && state.aborted && !state.complete) return new CancelledError();
+  if (!isFastifyError(error)) return error;
   switch (code) {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
       return new RequestTooLargeError(request.routeOptions?.bodyLimit ?? 0);

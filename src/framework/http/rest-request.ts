@@ -51,6 +51,8 @@ export class RestRequest extends Readable {
   aborted = false;
   /** The whole body has come. */
   complete: boolean;
+  /** When the whole body had come, on the clock of `performance.now()`; `undefined` where there is none. */
+  receivedAtMs: number | undefined = undefined;
   /** Why no route is to serve it, as HTTP itself has it. */
   readonly refusal: RookeryError | undefined;
   /** Of a request that has a body. */
@@ -211,6 +213,7 @@ export class RestRequest extends Readable {
   onEnd(): void {
     if (this.aborted) return;
     this.complete = true;
+    this.receivedAtMs = performance.now();
     if (this.#isRead && !this.destroyed) this.push(null);
     const taker = this.#taker;
     if (taker === undefined) return;

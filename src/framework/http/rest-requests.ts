@@ -104,8 +104,8 @@ export class RestRequests {
       isProbe: false,
     });
     context.deadline.onFire(() => stream.reset(ErrorCode.cancel));
-    const { status, httpStatus, httpHeaders, reason } = failure;
-    const leave = (): void => gate.leave(context, { status, httpStatus, reason });
+    const { httpStatus, httpHeaders } = failure;
+    const leave = (): void => gate.leave(context, failure);
     // As a request that was served ends: behind those before it on the connection.
     stream.listen({ onData: ignore, onEnd: ignore, onDrain: ignore, onClose: () => process.nextTick(leave) });
     const asProblem = acceptsProblem(headers.get('accept'));

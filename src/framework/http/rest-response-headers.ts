@@ -40,6 +40,9 @@ export class RestResponseHeaders extends Stream {
   shouldKeepAlive = true;
   sendDate = true;
   headersSent = false;
+  writableEnded = false;
+  /** When it was whole, on the clock of `performance.now()`; `null` where the peer was behind before that. */
+  answeredAtMs: number | null | undefined = undefined;
   /** By `content-length`: what is still to be written. */
   protected bodyBytesLeft: number = unknownLength;
   protected readonly isHttp1: boolean;
@@ -50,6 +53,12 @@ export class RestResponseHeaders extends Stream {
     super();
     this.isHttp1 = isHttp1;
     this.unsent = isHttp1 ? unsentOnHttp1 : unsentOnHttp2;
+  }
+
+  /** Nothing more will be written. */
+  protected markEnd(): void {
+    this.writableEnded = true;
+    if (this.answeredAtMs === undefined) this.answeredAtMs = performance.now();
   }
 
   get writableHighWaterMark(): number {

@@ -29,7 +29,6 @@ export interface ResponseWatcher {
 export class RestResponse extends RestResponseHeaders {
   readonly req: RestRequest;
   readonly stream: RestStream;
-  writableEnded = false;
   writableFinished = false;
   writableNeedDrain = false;
   destroyed = false;
@@ -138,6 +137,7 @@ export class RestResponse extends RestResponseHeaders {
     this.bodyBytesLeft -= bytes.length;
     // More than was said: what is over does not go out, and the end tells.
     this.writableNeedDrain = this.#isTooLong() ? false : !this.stream.write(bytes);
+    if (this.writableNeedDrain) this.answeredAtMs = null;
     if (callback) {
       if (this.writableNeedDrain) this.#onDrained.push(callback);
       else process.nextTick(callback);
@@ -170,11 +170,11 @@ export class RestResponse extends RestResponseHeaders {
       this.#isBodiless() || (this.#waiting !== undefined && bytes.length === 0 && this.#trailers === undefined);
     if (isAll && this.#waiting !== undefined) {
       this.#sendHead(this.#waiting, true);
-      this.writableEnded = true;
+      this.markEnd();
       return this;
     }
     this.#flush();
-    this.writableEnded = true;
+    this.markEnd();
     this.#finish(this.#isBodiless() ? nothing : bytes);
     return this;
   }
@@ -188,7 +188,7 @@ export class RestResponse extends RestResponseHeaders {
    */
   answer(fixed: readonly HeaderField[], fields: HeaderField[], bytes: Uint8Array): boolean {
     this.headersSent = true;
-    this.writableEnded = true;
+    this.markEnd();
     if (this.sendDate) fields.push(dateField());
     if (this.isHttp1 && !this.shouldKeepAlive) fields.push(closeField);
     this.stream.respondWith(fixed, fields);

@@ -7,6 +7,7 @@
  * getUser(@Input() input: GetUserInput): Promise<User> { … }
  */
 export { type Failure, toFailure } from './failure.js';
+export { isFastifyError, isTransportText } from './foreign-error.js';
 export { type Arrival, type Outcome, RequestGate } from './request-gate.js';
 export { shareLimitsOf } from './request-bounds.js';
 export {

@@ -13,7 +13,7 @@ import { LimitOptions } from './pipeline.options.js';
 import { shareLimitsOf } from './request-bounds.js';
 import { type Arrival, RequestGate } from './request-gate.js';
 
-const ok = { status: 0, httpStatus: 200, reason: undefined };
+const ok = { status: 0, httpStatus: 200, reason: undefined, fault: undefined };
 
 function gateWith(changes: Partial<LimitOptions> = {}): { gate: RequestGate; shares: Shares; lifecycle: Lifecycle } {
   const limits: LimitOptions = { ...new LimitOptions(), ...changes };

@@ -3,6 +3,7 @@ import {
   Deadline,
   DrainingError,
   type Face,
+  type Fault,
   Holder,
   type Lifecycle,
   type Live,
@@ -14,6 +15,7 @@ import {
   Shares,
 } from '../core/index.js';
 import type { Failure } from './failure.js';
+import { upstreamOf } from './foreign-error.js';
 import type { LimitOptions } from './pipeline.options.js';
 import { type Held, RequestBounds, shareLimitsOf } from './request-bounds.js';
 
@@ -38,6 +40,7 @@ export interface Outcome {
   readonly status: number;
   readonly httpStatus: number;
   readonly reason: string | undefined;
+  readonly fault: Fault | undefined;
 }
 
 // What the gate knows of a request besides: a watch on health must neither use up the limit nor hold up the drain.
@@ -81,8 +84,8 @@ export class RequestGate {
     const ownMs = isStream ? limits.streamTimeoutMs : limits.requestTimeoutMs;
     const deadline =
       timeoutMs === undefined
-        ? new Deadline(ownMs, false, startedAtMs)
-        : new Deadline(Math.min(timeoutMs, limits.maxTimeoutMs), true, startedAtMs);
+        ? new Deadline(ownMs, false, startedAtMs, isStream ? null : ownMs)
+        : new Deadline(Math.min(timeoutMs, limits.maxTimeoutMs), true, startedAtMs, isStream ? null : ownMs);
     if (!isProbe) this.#lifecycle.begin();
     const lifecycle = this.#lifecycle;
     // Of a client behind a trusted proxy, the connection is the proxy's: it counts by its own address.
@@ -142,14 +145,18 @@ export class RequestGate {
     context.lease?.end();
     if (context.isCounted) this.#lifecycle.end();
     if (!requestEndChannel.hasSubscribers) return;
-    const { status, httpStatus, reason } = outcome;
-    const durationMs = performance.now() - context.startedAtMs;
-    requestEndChannel.publish({ context, status, httpStatus, durationMs, reason });
+    const { status, httpStatus, reason, fault } = outcome;
+    const nowMs = performance.now();
+    const durationMs = nowMs - context.startedAtMs;
+    const { isStream, receivedAtMs, answeredAtMs = nowMs } = context;
+    const serviceMs = isStream || answeredAtMs === null ? undefined : answeredAtMs - receivedAtMs;
+    requestEndChannel.publish({ context, status, httpStatus, durationMs, serviceMs, reason, fault });
   }
 
   /** Reports what the caller is not told. */
   report(context: RequestContext | undefined, error: unknown, failure: Failure): void {
-    if (failure.isFault && requestFaultChannel.hasSubscribers) requestFaultChannel.publish({ context, error });
+    if (!failure.isFault || !requestFaultChannel.hasSubscribers) return;
+    requestFaultChannel.publish({ context, error, fault: failure.fault ?? 'service', upstream: upstreamOf(error) });
   }
 }
 

@@ -11,7 +11,7 @@ import {
   ValidateBy,
   ValidateNested,
 } from 'class-validator';
-import { ConfigPrefix, NeedsRestart } from '../core/index.js';
+import { ConfigPrefix, NeedsRestart, KeptOnRollback } from '../core/index.js';
 import { Http2Options } from './http2.options.js';
 import { IsProxySenders, IsProxyTrust, OfText } from './proxy-rules.js';
 
@@ -37,6 +37,7 @@ export class TlsOptions {
   @IsString()
   @IsNotEmpty()
   @NeedsRestart()
+  @KeptOnRollback()
   readonly certFile?: string;
 
   /** Path of the private key that belongs to it, PEM. */
@@ -44,6 +45,7 @@ export class TlsOptions {
   @IsString()
   @IsNotEmpty()
   @NeedsRestart()
+  @KeptOnRollback()
   readonly keyFile?: string;
 
   /** Path of the authorities that client certificates must come from, PEM. Named: a client without one is refused. */
@@ -51,6 +53,7 @@ export class TlsOptions {
   @IsString()
   @IsNotEmpty()
   @NeedsRestart()
+  @KeptOnRollback()
   readonly clientCaFile?: string;
 
   /** Serve cleartext on the same port next to TLS. */

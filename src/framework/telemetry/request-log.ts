@@ -1,7 +1,7 @@
 import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import type { Logger } from 'pino';
 import {
-  httpStatusOf,
+  type Fault,
   type Live,
   type ProbeChange,
   probeChangeChannel,
@@ -9,7 +9,6 @@ import {
   requestEndChannel,
   type RequestFault,
   requestFaultChannel,
-  Status,
   statusName,
 } from '../core/index.js';
 import { LOG_OPTIONS, type LogOptions } from './log.options.js';
@@ -64,9 +63,9 @@ export class RequestLog implements OnModuleInit, OnApplicationShutdown {
     }
   }
 
-  #request({ context, status, httpStatus, durationMs, reason }: RequestEnd): void {
+  #request({ context, status, httpStatus, durationMs, reason, fault }: RequestEnd): void {
     if (context.isProbe) return;
-    const level = levelOf(status);
+    const level = levelOf(fault);
     if (!this.#logger.isLevelEnabled(level)) return;
     this.#logger[level](
       {
@@ -81,12 +80,13 @@ export class RequestLog implements OnModuleInit, OnApplicationShutdown {
         subject: short(context.principal?.subject),
         tenant: short(context.tenant),
         reason,
+        fault,
       },
       'request',
     );
   }
 
-  #fault({ context, error }: RequestFault): void {
+  #fault({ context, error, fault, upstream }: RequestFault): void {
     const fields =
       context === undefined
         ? {}
@@ -96,7 +96,9 @@ export class RequestLog implements OnModuleInit, OnApplicationShutdown {
             face: context.face,
             operation: context.operation,
           };
-    this.#logger.error({ ...fields, err: serializeError(error) }, 'request failed');
+    const level = levelOf(fault);
+    if (!this.#logger.isLevelEnabled(level)) return;
+    this.#logger[level]({ ...fields, fault, upstream, err: serializeError(error) }, 'request failed');
   }
 
   #probe({ name, isUp, error }: ProbeChange): void {
@@ -112,8 +114,8 @@ function short(text: string | undefined): string | undefined {
   return text === undefined || text.length <= longestChosen ? text : `${text.slice(0, longestChosen)}…`;
 }
 
-// Faults of the service are errors, refusals and what the caller did wrong are warnings.
-function levelOf(status: number): 'info' | 'warn' | 'error' {
-  if (status === Status.Ok) return 'info';
-  return httpStatusOf(status) === 500 ? 'error' : 'warn';
+// An error is what has to be repaired here: neither a client nor another service can write one into this log.
+function levelOf(fault: Fault | undefined): 'info' | 'warn' | 'error' {
+  if (fault === undefined) return 'info';
+  return fault === 'service' ? 'error' : 'warn';
 }

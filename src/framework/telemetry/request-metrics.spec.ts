@@ -1,5 +1,14 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { Deadline, type Face, MetricRegistry, RequestContext, requestEndChannel, Status } from '../core/index.js';
+import {
+  Deadline,
+  type Face,
+  type Fault,
+  faultOf,
+  MetricRegistry,
+  RequestContext,
+  requestEndChannel,
+  Status,
+} from '../core/index.js';
 import { RequestMetrics } from './request-metrics.js';
 
 let metrics: RequestMetrics;
@@ -7,11 +16,12 @@ const registry = new MetricRegistry();
 
 afterEach(() => metrics.close());
 
-function end(face: Face, status: number, durationMs: number, isProbe = false): void {
+function end(face: Face, status: number, durationMs: number, isProbe = false, fault?: Fault): void {
   const deadline = new Deadline(1000);
   const context = new RequestContext({ face, operation: 'x', peer: '', header: () => undefined, deadline, isProbe });
   deadline.close();
-  requestEndChannel.publish({ context, status, httpStatus: 200, durationMs, reason: undefined });
+  const ending = { httpStatus: 200, durationMs, serviceMs: undefined, reason: undefined };
+  requestEndChannel.publish({ context, status, ...ending, fault: fault ?? faultOf(status) });
 }
 
 function figures(name: string): string[] {
@@ -35,6 +45,29 @@ describe('RequestMetrics', () => {
     end('http', Status.Ok, 1, true);
 
     expect(figures('rookery_requests_total')).toEqual(['http OK 2', 'http NOT_FOUND 1', 'grpc UNAVAILABLE 1']);
+  });
+
+  it('counts failures by whose fault they were, each kind from the beginning', () => {
+    start();
+
+    end('http', Status.Ok, 1);
+    end('http', Status.NotFound, 1);
+    end('http', Status.Internal, 1);
+    end('http', Status.Internal, 1, true);
+    end('grpc', Status.Internal, 1, false, 'client');
+    end('grpc', Status.Unavailable, 1, false, 'load');
+    end('grpc', Status.Unavailable, 1, false, 'upstream');
+
+    expect(figures('rookery_request_faults_total')).toEqual([
+      'http client 1',
+      'http service 1',
+      'http upstream 0',
+      'http load 0',
+      'grpc client 1',
+      'grpc service 0',
+      'grpc upstream 1',
+      'grpc load 1',
+    ]);
   });
 
   it('counts durations in seconds, in buckets that hold what is smaller too', () => {

@@ -1,6 +1,8 @@
 import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import {
   type Face,
+  type Fault,
+  faults,
   type Metric,
   MetricRegistry,
   type MetricSample,
@@ -21,9 +23,15 @@ class FaceCount {
   readonly requests = new Float64Array(statuses);
   /** Each request in the first bucket that it fits; the last is for what fits none. */
   readonly buckets = new Float64Array(bounds.length + 1);
+  /** In the order of `faults`. */
+  readonly faults = new Float64Array(faults.length);
   durationSeconds = 0;
 
-  add(status: number, durationMs: number): void {
+  add(status: number, durationMs: number, fault: Fault | undefined): void {
+    if (fault !== undefined) {
+      const at = faults.indexOf(fault);
+      this.faults[at] = (this.faults[at] as number) + 1;
+    }
     const seconds = durationMs / 1000;
     let bucket = 0;
     while (bucket < bounds.length && seconds > (bounds[bucket] as number)) bucket += 1;
@@ -36,6 +44,10 @@ class FaceCount {
     return [...this.requests].flatMap((value, status) =>
       value === 0 ? [] : [{ labels: { face, status: statusName(status) }, value }],
     );
+  }
+
+  faultSamples(face: Face): MetricSample[] {
+    return faults.map((fault, at) => ({ labels: { face, fault }, value: this.faults[at] as number }));
   }
 
   durationSamples(face: Face): MetricSample[] {
@@ -85,8 +97,8 @@ export class RequestMetrics implements OnModuleInit, OnApplicationShutdown {
     this.#leave = [];
   }
 
-  #count({ context, status, durationMs }: RequestEnd): void {
-    if (!context.isProbe) this.#of(context.face).add(status, durationMs);
+  #count({ context, status, durationMs, fault }: RequestEnd): void {
+    if (!context.isProbe) this.#of(context.face).add(status, durationMs, fault);
   }
 
   #of(face: Face): FaceCount {
@@ -100,6 +112,12 @@ export class RequestMetrics implements OnModuleInit, OnApplicationShutdown {
         help: 'Requests answered, refused or given up, by face and status.',
         type: 'counter',
         samples: faces.flatMap((face) => this.#of(face).requestSamples(face)),
+      },
+      {
+        name: 'rookery_request_faults_total',
+        help: 'Requests that failed, by whose fault it was: client, service, upstream, load.',
+        type: 'counter',
+        samples: faces.flatMap((face) => this.#of(face).faultSamples(face)),
       },
       {
         name: 'rookery_request_duration_seconds',

@@ -12,6 +12,8 @@ import {
   noDeadline,
   probeChangeChannel,
   RequestContext,
+  type Fault,
+  faultOf,
   requestEndChannel,
   requestFaultChannel,
   runInContext,
@@ -220,8 +222,16 @@ describe('RequestLog', () => {
   });
   afterEach(() => log.close());
 
-  const end = (request: RequestContext, status: number, httpStatus: number, reason?: string): void =>
-    requestEndChannel.publish({ context: request, status, httpStatus, durationMs: 1.23456, reason });
+  const end = (
+    request: RequestContext,
+    status: number,
+    httpStatus: number,
+    reason?: string,
+    fault: Fault | undefined = faultOf(status),
+  ): void => {
+    const ending = { httpStatus, durationMs: 1.23456, serviceMs: undefined, reason };
+    requestEndChannel.publish({ context: request, status, ...ending, fault });
+  };
 
   it('writes exactly one line per request, with everything an operator asks for', () => {
     const request = context('grpc', { 'x-request-id': 'r-1', 'x-tenant': 'acme' });
@@ -244,6 +254,7 @@ describe('RequestLog', () => {
         subject: 'alice',
         tenant: 'acme',
         reason: 'USER_NOT_FOUND',
+        fault: 'client',
         msg: 'request',
       },
     ]);
@@ -251,16 +262,20 @@ describe('RequestLog', () => {
   });
 
   it.each([
-    [Status.Ok, 'info'],
-    [Status.InvalidArgument, 'warn'],
-    [Status.Unavailable, 'warn'],
-    [Status.DeadlineExceeded, 'warn'],
-    [Status.Cancelled, 'warn'],
-    [Status.Internal, 'error'],
-    [Status.Unknown, 'error'],
-    [Status.DataLoss, 'error'],
-  ])('writes status %i as %s', (status, level) => {
-    end(context(), status, 200);
+    [Status.Ok, undefined, 'info'],
+    [Status.InvalidArgument, 'client', 'warn'],
+    [Status.Internal, 'client', 'warn'],
+    [Status.DeadlineExceeded, 'client', 'warn'],
+    [Status.Cancelled, 'client', 'warn'],
+    [Status.Internal, 'upstream', 'warn'],
+    [Status.Unavailable, 'load', 'warn'],
+    [Status.Unavailable, 'service', 'error'],
+    [Status.DeadlineExceeded, 'service', 'error'],
+    [Status.Internal, 'service', 'error'],
+    [Status.Unknown, 'service', 'error'],
+    [Status.DataLoss, 'service', 'error'],
+  ] as const)('writes status %i by the fault of %s as %s', (status, fault, level) => {
+    end(context(), status, 200, undefined, fault);
 
     expect(output.lines()[0]?.['level']).toBe(level);
   });
@@ -288,8 +303,9 @@ describe('RequestLog', () => {
   it('writes faults with cause and stack, whatever was thrown', () => {
     const request = context('http', { 'x-request-id': 'r-2' });
 
-    requestFaultChannel.publish({ context: request, error: new Error('outer', { cause: new Error('token=hunter2') }) });
-    requestFaultChannel.publish({ context: undefined, error: undefined });
+    const error = new Error('outer', { cause: new Error('token=hunter2') });
+    requestFaultChannel.publish({ context: request, error, fault: 'service', upstream: undefined });
+    requestFaultChannel.publish({ context: undefined, error: undefined, fault: 'service', upstream: undefined });
 
     expect(output.lines()[0]).toMatchObject({
       level: 'error',
@@ -304,10 +320,24 @@ describe('RequestLog', () => {
     });
     expect(output.lines()[1]).toEqual({
       level: 'error',
+      fault: 'service',
       err: { type: 'undefined', message: 'undefined' },
       msg: 'request failed',
     });
     expect(output.text).not.toContain('hunter2');
+  });
+
+  it("writes another service's failure as a warning, with its address", () => {
+    requestFaultChannel.publish({
+      context: context(),
+      error: new Error('no'),
+      fault: 'upstream',
+      upstream: 'users:80',
+    });
+
+    expect(output.lines()).toMatchObject([
+      { level: 'warn', fault: 'upstream', upstream: 'users:80', err: { message: 'no' }, msg: 'request failed' },
+    ]);
   });
 
   it('writes probes that change', () => {

@@ -4,6 +4,7 @@ import { RookeryError, Status } from 'rookery/core';
 export class DatabaseUnavailableError extends RookeryError {
   static override readonly reason = 'DATABASE_UNAVAILABLE';
   static override readonly status = Status.Unavailable;
+  static override readonly fault = 'upstream';
 
   constructor(options: { readonly cause: unknown }) {
     super('the database cannot be reached', { ...options, retryAfterMs: 1000 });
@@ -14,6 +15,7 @@ export class DatabaseUnavailableError extends RookeryError {
 export class DatabaseTimeoutError extends RookeryError {
   static override readonly reason = 'DATABASE_TIMEOUT';
   static override readonly status = Status.DeadlineExceeded;
+  static override readonly fault = 'upstream';
 
   constructor(options: { readonly cause: unknown }) {
     super('the database did not answer in time', options);

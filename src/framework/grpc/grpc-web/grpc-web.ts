@@ -90,7 +90,7 @@ export class GrpcWeb {
     });
     stream.listen(deaf);
     stream.respondOnly(preflightAnswer(this.#cors.value, header('origin'), header('access-control-request-headers')));
-    this.#gate.leave(context, { status: Status.Ok, httpStatus: 204, reason: undefined });
+    this.#gate.leave(context, { status: Status.Ok, httpStatus: 204, reason: undefined, fault: undefined });
   }
 }
 
