@@ -1,5 +1,6 @@
 import type { BoundLive } from './binding.js';
 import type { Difference } from './config-diff.js';
+import { ConfigError } from './config.errors.js';
 import type { ConfigLayer, MergedConfig } from './layer.js';
 
 /** A section with another value. */
@@ -15,4 +16,26 @@ export interface Candidate {
   readonly merged: MergedConfig;
   readonly changes: readonly Change[];
   readonly found: readonly Difference[];
+}
+
+/** A state of the configuration that can be put back. */
+export interface ConfigCheckpoint {
+  readonly version: number;
+  /** @internal */
+  readonly layers: readonly ConfigLayer[];
+}
+
+/**
+ * Asks every subscriber whether it can take its new value.
+ *
+ * @throws ConfigError one cannot, and says why
+ */
+export function askSubscribers(changes: readonly Change[]): void {
+  for (const { live, value, paths } of changes) {
+    try {
+      live.prepare(value, paths);
+    } catch (error) {
+      throw ConfigError.of(live.prefix, `refused: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
 }

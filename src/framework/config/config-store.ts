@@ -1,6 +1,6 @@
 import { configPrefixes, type Live, type OptionsClass } from '../core/index.js';
 import { BoundLive, readSection } from './binding.js';
-import type { Candidate, Change } from './candidate.js';
+import { askSubscribers, type Candidate, type Change, type ConfigCheckpoint } from './candidate.js';
 import { differences, withReferences } from './config-diff.js';
 import { type ChangeOrigin, type ConfigFailure, ConfigHistory, type ConfigVersion } from './config-history.js';
 import { configChangeChannel, configFailureChannel } from './config.channels.js';
@@ -21,13 +21,6 @@ import { resolveReferences } from './references.js';
 import { foreignTo, type LiveOf, overlay, type Section, sectionKey, sectionOf } from './section.js';
 import type { Environment } from './text-layers.js';
 import { unclaimedKeys } from './unclaimed-keys.js';
-
-/** A state of the configuration that can be put back. */
-export interface ConfigCheckpoint {
-  readonly version: number;
-  /** @internal */
-  readonly layers: readonly ConfigLayer[];
-}
 
 /**
  * Called after a change of any value, with the whole configuration as it is now, secrets included, and what changed, with
@@ -238,7 +231,7 @@ export class ConfigStore {
     try {
       this.#phase = 'asking';
       const candidate = prepare();
-      this.#ask(candidate.changes);
+      askSubscribers(candidate.changes);
       this.#phase = 'telling';
       this.#commit(candidate, origin);
       if (isWhole) this.#history.succeed(centre);
@@ -268,16 +261,6 @@ export class ConfigStore {
     }
     if (problems.length > 0) throw new ConfigError(problems);
     return { layers, merged, changes, found: withReferences(found, this.#merged.origins, merged.origins) };
-  }
-
-  #ask(changes: readonly Change[]): void {
-    for (const { live, value, paths } of changes) {
-      try {
-        live.prepare(value, paths);
-      } catch (error) {
-        throw ConfigError.of(live.prefix, `refused: ${error instanceof Error ? error.message : String(error)}`);
-      }
-    }
   }
 
   #commit({ layers, merged, changes, found }: Candidate, origin: ChangeOrigin): void {

@@ -17,7 +17,8 @@ export { RookeryConfigModule } from './config.module.js';
 export type { PrintableChange } from './config-diff.js';
 export type { EffectiveValue } from './effective-values.js';
 export type { ConfigFailure, ConfigVersion } from './config-history.js';
-export { type ChangeListener, type ConfigCheckpoint, ConfigStore } from './config-store.js';
+export type { ConfigCheckpoint } from './candidate.js';
+export { type ChangeListener, ConfigStore } from './config-store.js';
 export type {
   ConfigAccess,
   ConfigDocument,

@@ -1,7 +1,8 @@
 import { type Live, type RequestEnd, requestEndChannel } from '../core/index.js';
 import type { ConfigOptions } from './config.options.js';
 import type { ConfigVersion } from './config-history.js';
-import type { ConfigCheckpoint, ConfigStore } from './config-store.js';
+import type { ConfigCheckpoint } from './candidate.js';
+import type { ConfigStore } from './config-store.js';
 import { Probation } from './probation.js';
 
 interface Trial {

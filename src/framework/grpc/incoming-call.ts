@@ -8,7 +8,12 @@ import { MessageCountError } from './grpc.errors.js';
 import type { BoundMethod } from './method-table.js';
 import { decode, type RequestFormat, RequestReader, SingleRequestReader } from './request-reader.js';
 import { CallHandle } from './rpc-call.js';
-import type { RequestHead, ServerStream } from './server-stream.js';
+import type { RequestHead, ServerStream, StreamListener } from './server-stream.js';
+
+const ignore = (): void => {};
+
+/** For a stream of which nothing more is of interest. */
+export const deaf: StreamListener = { onData: ignore, onEnd: ignore, onDrain: ignore, onClose: ignore };
 
 /** The half of a call that reads: what comes over the stream becomes one message, or messages that are pulled. */
 export abstract class IncomingCall extends CallHandle implements RequestFormat {

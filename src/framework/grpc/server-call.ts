@@ -17,19 +17,13 @@ import { blamedOnClient, outcomeOf, succeeded } from './call-outcome.js';
 import { type Encoding, negotiate } from './compression.js';
 import type { GrpcOptions } from './grpc.options.js';
 import { type CallFailure, failureOf } from './handler-failure.js';
-import { IncomingCall } from './incoming-call.js';
+import { deaf, IncomingCall } from './incoming-call.js';
 import type { Metadata } from './metadata.js';
 import { answeredByHandler, type BoundMethod, type UnknownFieldUse } from './method-table.js';
 import { encode, ResponseWriter } from './response-writer.js';
 import { deliver, isThenable, type ResultSink } from './result-pump.js';
 import type { CallHandle } from './rpc-call.js';
-import {
-  deaf,
-  type OutgoingFields,
-  type RequestHead,
-  type ServerStream,
-  type StreamListener,
-} from './server-stream.js';
+import type { OutgoingFields, RequestHead, ServerStream, StreamListener } from './server-stream.js';
 import { failureTrailers, okTrailers } from './status-trailers.js';
 
 // Time for a caller to read what came before the status, once the deadline has passed.

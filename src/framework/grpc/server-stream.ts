@@ -37,8 +37,3 @@ export type ServerStream = Pick<
 
 /** What gRPC-Web is carried by, on either version of HTTP: trailers are in the body, so that their size is no matter. */
 export type CarrierStream = Omit<ServerStream, 'maxFieldsBytes'> & Partial<Pick<ServerStream, 'maxFieldsBytes'>>;
-
-const ignore = (): void => {};
-
-/** For a stream of which nothing more is of interest. */
-export const deaf: StreamListener = { onData: ignore, onEnd: ignore, onDrain: ignore, onClose: ignore };
