@@ -10,6 +10,7 @@ import { StatusSchema } from '../../src/gen/google/rpc/status_pb.js';
 import { ChildService, type LogLine } from '../support/child-service.js';
 import { compiledProgram } from '../support/compiled-program.js';
 import { eventually } from '../support/eventually.js';
+import type { FrontReady } from '../support/front-main.js';
 import { GrpcCaller, methodOf } from '../support/grpc-caller.js';
 import { http } from '../support/http-caller.js';
 import { TrialService } from '../support/trial-proto.js';
@@ -41,7 +42,7 @@ beforeAll(async () => {
   peers = [`127.0.0.1:${grpcPort}`, `127.0.0.1:${portOf(httpPeer)}`, closed];
   const path = await compiledProgram(['front-main', 'front-calls', 'front.controller', 'trial-proto', 'trial.dto']);
   front = new ChildService({ ROOKERY_ENV: 'production' }, { path, args: peers, nodeOptions: [] });
-  const { port } = (await front.message()) as { readonly port: number };
+  const { port } = (await front.message()) as FrontReady;
   url = `http://127.0.0.1:${port}`;
   caller = new GrpcCaller(`127.0.0.1:${port}`);
 }, 60_000);
