@@ -7,6 +7,8 @@
  */
 export { LOG_OPTIONS, type LogLevel, logLevels, LogOptions } from './log.options.js';
 export { createLogger, LOG_DESTINATION, LOGGER } from './logger.js';
+export { serializeError } from './serialize-error.js';
+export { type StandardOutput, standardOutput, writeStandardError } from './standard-output.js';
 export { RequestMetrics } from './request-metrics.js';
 export { RequestLog } from './request-log.js';
 export { TelemetryModule } from './telemetry.module.js';

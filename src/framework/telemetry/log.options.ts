@@ -1,5 +1,6 @@
-import { ArrayMaxSize, IsArray, IsBoolean, IsIn, IsString, MaxLength } from 'class-validator';
+import { ArrayMaxSize, IsArray, IsBoolean, IsIn, IsInt, IsString, Max, MaxLength, Min } from 'class-validator';
 import { ConfigPrefix } from '../core/index.js';
+import { defaultMaxBufferedBytes } from './standard-output.js';
 
 /** Levels of the log, the rarest first; `silent` writes nothing. */
 export const logLevels = ['silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const;
@@ -27,6 +28,15 @@ export class LogOptions {
   @IsString({ each: true })
   @MaxLength(100, { each: true })
   readonly redact: readonly string[] = [];
+
+  /**
+   * Memory for lines that standard output does not take yet, in bytes. Lines that find no room are dropped and counted: the
+   * log holds up neither requests nor the stop.
+   */
+  @IsInt()
+  @Min(131_072)
+  @Max(1_073_741_824)
+  readonly maxBufferedBytes: number = defaultMaxBufferedBytes;
 }
 
 /** Token of the present `LogOptions`, as `Live<LogOptions>`. */

@@ -1,10 +1,8 @@
-import { type Bindings, type ChildLoggerOptions, type DestinationStream, destination, type Logger, pino } from 'pino';
+import { type Bindings, type ChildLoggerOptions, type DestinationStream, type Logger, pino } from 'pino';
 import { currentContext, type Live } from '../core/index.js';
 import type { LogOptions } from './log.options.js';
 import { Redaction, scrubText } from './redaction.js';
-
-// What the process keeps while standard output does not take it; then lines are dropped rather than memory filled.
-const maxBufferedBytes = 16_777_216;
+import { StandardOutput, standardOutput } from './standard-output.js';
 
 /** Token of the pino logger behind all others, and behind `PinoLogger` and `Logger` of nestjs-pino. */
 export const LOGGER: unique symbol = Symbol('LOGGER');
@@ -17,7 +15,7 @@ export const LOG_DESTINATION: unique symbol = Symbol('LOG_DESTINATION');
  * on either face; secrets are masked by the names of their fields and by what they look like. Level and names follow
  * `options` while it runs, also in child loggers.
  *
- * @param output standard output when left out: written behind the request's back, flushed at exit, and bounded
+ * @param output standard output when left out, which is bounded, and never waited for
  */
 export function createLogger(options: Live<LogOptions>, output: DestinationStream = standardOutput()): Logger {
   const redaction = new Redaction();
@@ -43,7 +41,19 @@ export function createLogger(options: Live<LogOptions>, output: DestinationStrea
     logger.level = level;
     redaction.also(redact);
   });
+  if (output instanceof StandardOutput) bound(output, options, logger);
   return logger;
+}
+
+function bound(output: StandardOutput, options: Live<LogOptions>, logger: Logger): void {
+  const apply = ({ maxBufferedBytes }: LogOptions): void => {
+    output.maxBufferedBytes = maxBufferedBytes;
+  };
+  apply(options.value);
+  options.subscribe(apply);
+  // Whatever the level is: a reader of the log must know that it has a gap.
+  const gaps = logger.child({}, { level: 'warn' });
+  output.onDropped = (lines) => gaps.warn({ droppedLines: lines }, 'log lines were dropped');
 }
 
 // pino's formatter for bindings is not asked for those of children. They have the root for prototype, so one `child` does.
@@ -61,10 +71,6 @@ const noFields = {};
 function requestFields(): object {
   const context = currentContext();
   return context === undefined ? noFields : { requestId: context.requestId, traceId: context.trace.traceId };
-}
-
-function standardOutput(): DestinationStream {
-  return destination({ dest: 1, sync: false, maxLength: maxBufferedBytes });
 }
 
 // Making the text costs a third of a plain line; under load many lines share their millisecond.

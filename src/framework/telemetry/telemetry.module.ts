@@ -4,6 +4,7 @@ import type { DestinationStream, Logger } from 'pino';
 import type { Live } from '../core/index.js';
 import { LOG_OPTIONS, type LogOptions } from './log.options.js';
 import { createLogger, LOG_DESTINATION, LOGGER } from './logger.js';
+import { LogMetrics } from './log-metrics.js';
 import { MetricsController } from './metrics.controller.js';
 import { RequestLog } from './request-log.js';
 import { RequestMetrics } from './request-metrics.js';
@@ -40,6 +41,6 @@ class RootLoggerModule {}
     }),
   ],
   controllers: [MetricsController],
-  providers: [RequestLog, RequestMetrics],
+  providers: [LogMetrics, RequestLog, RequestMetrics],
 })
 export class TelemetryModule {}
