@@ -24,4 +24,4 @@ EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT ?? 8080}/health/ready`).then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
 # Exec form: node is process 1 and gets SIGTERM itself.
-ENTRYPOINT ["node", "dist/main.js"]
+ENTRYPOINT ["node", "--disable-sigusr1", "dist/main.js"]

@@ -142,6 +142,20 @@ export class ChildService {
     this.#child.send(message);
   }
 
+  /** Whether the process is there, read or not: `exit` waits for its output as well. */
+  get isRunning(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** Reads its standard output no more. */
+  stopReading(): void {
+    this.#child.stdout?.pause();
+  }
+
+  resumeReading(): void {
+    this.#child.stdout?.resume();
+  }
+
   kill(signal: NodeJS.Signals): void {
     this.#child.kill(signal);
   }

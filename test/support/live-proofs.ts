@@ -36,6 +36,12 @@ export const liveProofs: Readonly<Record<string, readonly [file: string, title: 
       'server.idleLingerMs',
     ],
   }),
+  ...proofs('src/framework/telemetry/standard-output.spec.ts', {
+    'maxBufferedBytes of the options holds from the next line on': ['log.maxBufferedBytes'],
+  }),
+  ...proofs('test/e2e/process-endings.e2e-spec.ts', {
+    'running requests have the crashGraceMs of that moment, and no more': ['server.crashGraceMs'],
+  }),
   ...proofs('src/framework/grpc/backpressure.spec.ts', {
     'is let go by the bounds of the moment at which its call came': ['grpc.maxQueuedMessages', 'grpc.maxQueuedBytes'],
   }),

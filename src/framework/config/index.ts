@@ -56,6 +56,7 @@ export {
 export { NacosCasError, NacosError } from '../nacos/index.js';
 export { type LiveOf, type Section, sectionOf } from './section.js';
 export type { ConfigLayer, ConfigTree, LayerKind } from './layer.js';
+export { reloadConfigFiles } from './file-reload.js';
 export { FileWatch, type FileWatchOptions } from './file-watch.js';
 export { defaultConfigDirectory, type LoadConfigInit, loadConfig } from './load-config.js';
 export { RemoteSource, type RemoteState } from './remote-source.js';

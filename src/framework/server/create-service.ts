@@ -8,8 +8,8 @@ import { Lifecycle, Shares } from '../core/index.js';
 import { HttpAdapter } from '../http/index.js';
 import { RequestGate, shareLimitsOf } from '../pipeline/index.js';
 import type { Samples } from './banner.js';
-import { bindGoodOptions, type BoundOptions } from './bound-options.js';
-import { ownProcess } from './process.js';
+import { bindGoodOptions } from './bound-options.js';
+import { type OnOptions, ownProcess } from './process.js';
 import { protectedOperations } from './operations.js';
 import { isTrusting } from './proxy-rules.js';
 import { RookeryModule } from './rookery.module.js';
@@ -21,8 +21,10 @@ export interface CreateServiceOptions {
   /** Where the configuration comes from: `config/`, Nacos if it says so, the environment and the command line by default. */
   readonly config?: LoadConfigInit;
   /**
-   * Whether the service owns the process (default true): SIGTERM and SIGINT drain it, a failed start prints its reason
-   * and exits with 1, a stop exits with 0 or 2. Tests, and programs with several services, say false.
+   * Whether the service owns the process (default true): SIGTERM, SIGINT and SIGQUIT drain it, SIGHUP reloads the
+   * configuration files, SIGUSR2 logs a report; a failed start prints its reason and exits with 1, a stop exits with 0 or 2.
+   * An uncaught exception or unhandled rejection drains it for `server.crashGraceMs`, and exits with 1. Tests, and programs
+   * with several services, say false.
    */
   readonly ownsProcess?: boolean;
   /** Requests to print in development when the service is up. */
@@ -46,18 +48,18 @@ export async function createService(
   options: CreateServiceOptions = {},
 ): Promise<Service> {
   if (options.ownsProcess === false) return build(application, options);
-  return ownProcess((onLogOptions) => build(application, options, onLogOptions));
+  return ownProcess((onOptions) => build(application, options, onOptions));
 }
 
 async function build(
   application: Type | DynamicModule,
   options: CreateServiceOptions,
-  onLogOptions?: (log: BoundOptions['log']) => void,
+  onOptions?: OnOptions,
 ): Promise<Service> {
   assertNodeVersion(process.versions.node);
   const store: ConfigStore = await loadConfig(options.config);
   try {
-    return await buildWith(store, application, options, onLogOptions);
+    return await buildWith(store, application, options, onOptions);
   } catch (error) {
     await store.close();
     throw error;
@@ -68,10 +70,10 @@ async function buildWith(
   store: ConfigStore,
   application: Type | DynamicModule,
   options: CreateServiceOptions,
-  onLogOptions?: (log: BoundOptions['log']) => void,
+  onOptions?: OnOptions,
 ): Promise<Service> {
   const bound = bindGoodOptions(store);
-  onLogOptions?.(bound.log);
+  onOptions?.(bound.log, store.env);
   const lifecycle = new Lifecycle();
   const shares = new Shares(shareLimitsOf(bound.limits.value, bound.server.value.maxConnections));
   const gate = new RequestGate(lifecycle, bound.limits, shares);
@@ -97,6 +99,7 @@ async function buildWith(
       shares,
       samples: options.samples ?? {},
       services: options.services ?? [],
+      configDirectory,
     });
   } catch (error) {
     await app.close();

@@ -1,57 +1,146 @@
-import { writeSync } from 'node:fs';
+import { isatty } from 'node:tty';
 import type { Live } from '../core/index.js';
-import type { LogOptions } from '../telemetry/index.js';
+import { type LogOptions, writeStandardError } from '../telemetry/index.js';
+import { endNow, endProcess } from './process-end.js';
 import type { Service } from './service.js';
+import { closeTimeoutMs } from './shutdown.js';
 import { startLines, startStacks } from './start-error.js';
 
 // Ctrl-C reaches the process from the terminal and again from each wrapper that passes it on (npm, a bootstrap).
 const sameSignalMs = 150;
+// What a drain after a crash takes besides its grace and the time to close: connections that end, the rest of the log.
+const crashOverrunMs = 3000;
+
+/** Hands the options of the log and the name of the environment over as soon as they are known. */
+export type OnOptions = (log: Live<LogOptions>, env: string) => void;
 
 /**
- * Gives the process to one service: signals drain it, and every way it can end has its exit code.
+ * Gives the process to one service: signals stop, reload or examine it, and every way it can end has its exit code.
  * 0 drained; 1 could not start, or crashed; 2 the drain ran out of time, or a second signal cut it short. Repeats within
  * 150 ms count as the same signal.
  *
- * @param make makes the service; it hands the log's options over as soon as it has them
+ * @param make makes the service
  */
-export async function ownProcess(
-  make: (onLogOptions: (log: Live<LogOptions>) => void) => Promise<Service>,
-): Promise<Service> {
-  let service: Service | undefined;
-  let log: Live<LogOptions> | undefined;
-  let stoppingSinceMs: number | undefined;
-  const stop = (): void => {
-    if (stoppingSinceMs !== undefined) {
-      if (performance.now() - stoppingSinceMs > sameSignalMs) process.exit(2);
-      return;
-    }
-    stoppingSinceMs = performance.now();
-    // A start that is still under way has nothing to drain.
-    if (service === undefined) process.exit(0);
-    void service.close().then((code) => process.exit(code));
-  };
-  process.on('SIGTERM', stop);
-  process.on('SIGINT', stop);
-  process.on('uncaughtException', (error) => fail('crashed', error, true));
-  const failStart: (error: unknown) => never = (error) => fail('cannot start', error, isDetailed(log?.value.level));
+export async function ownProcess(make: (onOptions: OnOptions) => Promise<Service>): Promise<Service> {
+  const owner = new ProcessOwner();
   try {
-    service = await make((options) => {
-      log = options;
-    });
+    return owner.own(await make((log, env) => owner.learn(log, env)));
   } catch (error) {
-    failStart(error);
+    return owner.failStart(error);
   }
-  service.failWith(failStart);
-  return service;
 }
 
-function isDetailed(level: LogOptions['level'] | undefined): boolean {
-  return level === 'debug' || level === 'trace';
+/** The owner of a process, as its service sees it. */
+export interface ServiceOwner {
+  /** The start failed: ends the process. */
+  failStart(error: unknown): never;
+  /** The service is up. */
+  started(): void;
+}
+
+class ProcessOwner implements ServiceOwner {
+  readonly #hadTerminal = hasTerminal();
+  #service: Service | undefined;
+  #log: Live<LogOptions> | undefined;
+  #isStarted = false;
+  #isReloadAsked = false;
+  #stoppingSinceMs: number | undefined;
+  #hasCrashed = false;
+
+  constructor() {
+    // A reader that is gone: what the application prints is lost, and the service goes on.
+    for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+    process.on('SIGTERM', () => this.#stop());
+    process.on('SIGINT', () => this.#stop());
+    process.on('SIGQUIT', () => this.#stop(0));
+    process.on('SIGHUP', () => this.#hangUp());
+    process.on('SIGUSR2', () => this.#service?.reportDiagnostics());
+    process.on('uncaughtException', (error, origin) => this.#crash(error, origin));
+  }
+
+  learn(log: Live<LogOptions>, env: string): void {
+    this.#log = log;
+    // Node's own meaning is to open the inspector, which runs any code for whoever reaches its port.
+    if (env !== 'development') process.on('SIGUSR1', () => this.#service?.note('SIGUSR1 ignored (development only)'));
+  }
+
+  own(service: Service): Service {
+    this.#service = service;
+    service.ownBy(this);
+    return service;
+  }
+
+  started(): void {
+    this.#isStarted = true;
+    if (this.#isReloadAsked) void this.#service?.reload();
+  }
+
+  failStart(error: unknown): never {
+    const level = this.#log?.value.level;
+    report('cannot start', error, level === 'debug' || level === 'trace');
+    return endNow(1);
+  }
+
+  #stop(drainDelayMs?: number): void {
+    if (this.#stoppingSinceMs !== undefined) {
+      if (performance.now() - this.#stoppingSinceMs > sameSignalMs) endNow(this.#hasCrashed ? 1 : 2);
+      return;
+    }
+    this.#stoppingSinceMs = performance.now();
+    // A start that is still under way has nothing to drain.
+    if (this.#service === undefined) endNow(0);
+    // A drain is under way already.
+    if (this.#hasCrashed) return;
+    void this.#service.close(drainDelayMs === undefined ? {} : { drainDelayMs }).then(
+      (code) => this.#end(code),
+      (error: unknown) => {
+        report('stop failed', error, true);
+        return this.#end(2);
+      },
+    );
+  }
+
+  #end(code: number): Promise<never> {
+    return endProcess(this.#hasCrashed ? 1 : code);
+  }
+
+  // From a terminal it means that the terminal is gone, from anywhere else that the configuration is to be read again.
+  #hangUp(): void {
+    if (this.#hadTerminal && !hasTerminal()) this.#stop();
+    else if (this.#isStarted) void this.#service?.reload();
+    else this.#isReloadAsked = true;
+  }
+
+  #crash(error: unknown, origin: string): void {
+    // What a handler of uncaught exceptions throws would end the process with 7.
+    try {
+      report('crashed', error, true);
+      const service = this.#service;
+      service?.reportCrash(error, origin);
+      if (this.#hasCrashed || service === undefined || !this.#isStarted) endNow(1);
+      this.#hasCrashed = true;
+      const graceMs = service.crashGraceMs;
+      setTimeout(() => endNow(1), graceMs + closeTimeoutMs + crashOverrunMs);
+      const end = (): Promise<never> => this.#end(1);
+      service.drainAfterCrash(graceMs).then(end, end);
+    } catch {
+      endNow(1);
+    }
+  }
+}
+
+function hasTerminal(): boolean {
+  return [0, 1, 2].some((fd) => isatty(fd));
 }
 
 // Written at once: pending asynchronous output would be lost with the process.
-function fail(what: string, error: unknown, withStacks: boolean): never {
-  for (const line of startLines(error)) writeSync(2, `${what}: ${line}\n`);
-  for (const stack of withStacks ? startStacks(error) : []) writeSync(2, `${stack}\n`);
-  process.exit(1);
+function report(what: string, error: unknown, withStacks: boolean): void {
+  let text: string;
+  try {
+    const lines = startLines(error).map((line) => `${what}: ${line}`);
+    text = [...lines, ...(withStacks ? startStacks(error) : [])].join('\n');
+  } catch {
+    text = `${what}: a thrown value that has no text`;
+  }
+  writeStandardError(`${text}\n`);
 }

@@ -145,6 +145,15 @@ export class ServerOptions {
   readonly graceMs: number = 20_000;
 
   /**
+   * Time that running requests have to finish after an uncaught exception or an unhandled rejection, in ms; 0 cuts them
+   * off. The process ends with 1 after that.
+   */
+  @IsInt()
+  @Min(0)
+  @Max(600_000)
+  readonly crashGraceMs: number = 5000;
+
+  /**
    * While stopping, an HTTP/1.1 connection is closed when it was idle for this long, in ms; a request that comes before
    * is still answered. A busy client has its next request on the way most of the time, so 0 loses requests.
    */

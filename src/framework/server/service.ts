@@ -1,5 +1,6 @@
 import { lookup } from 'node:dns/promises';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { DescService } from '@bufbuild/protobuf';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Logger } from 'nestjs-pino';
@@ -16,10 +17,16 @@ import {
   securityHeaders,
 } from '../http/index.js';
 import { HandlerSource, type RequestGate } from '../pipeline/index.js';
+import type { Logger as PlainLogger } from 'pino';
+import { LOGGER, serializeError, standardOutput } from '../telemetry/index.js';
 import { bannerLines, type Samples } from './banner.js';
 import type { BoundOptions } from './bound-options.js';
+import { reloadAndReport } from './config-reload.js';
+import { diagnosticsOf } from './diagnostics.js';
 import { OnePort } from './one-port.js';
+import type { ServiceOwner } from './process.js';
 import { runShutdown } from './shutdown.js';
+import { StartError } from './start-error.js';
 import { startLogger } from './start-logger.js';
 
 /** The parts of a service, made and tied together by `createService()`. */
@@ -32,6 +39,16 @@ export interface ServiceParts {
   readonly shares: Shares;
   readonly samples: Samples;
   readonly services: readonly DescService[];
+  /** Folder of the configuration. */
+  readonly configDirectory: string;
+}
+
+/** Times of one stop, in place of the settings. */
+export interface StopTimes {
+  /** `server.drainDelayMs` of this stop. */
+  readonly drainDelayMs?: number;
+  /** `server.graceMs` of this stop. */
+  readonly graceMs?: number;
 }
 
 /** A Nest application on one port, and its life. */
@@ -45,7 +62,8 @@ export class Service {
   readonly #logger: Logger;
   readonly #port: OnePort;
   #closing: Promise<0 | 2> | undefined;
-  #fail: ((error: unknown) => never) | undefined;
+  #owner: ServiceOwner | undefined;
+  #reloading: Promise<void> = Promise.resolve();
 
   private constructor(parts: ServiceParts, port: OnePort) {
     this.app = parts.app;
@@ -111,9 +129,9 @@ export class Service {
     return new Service(parts, port);
   }
 
-  /** @internal how `createService()` hears of a start that fails in `listen()` */
-  failWith(fail: (error: unknown) => never): void {
-    this.#fail = fail;
+  /** @internal */
+  ownBy(owner: ServiceOwner): void {
+    this.#owner = owner;
   }
 
   /**
@@ -124,12 +142,15 @@ export class Service {
   async listen(): Promise<this> {
     try {
       await this.#start();
-      return this;
     } catch (error) {
-      if (this.#fail !== undefined) this.#fail(error);
+      // The stop is under way and ends the process with its own code.
+      if (this.#owner !== undefined && this.#closing !== undefined) return new Promise<this>(() => {});
+      this.#owner?.failStart(error);
       await this.app.close();
       throw error;
     }
+    this.#owner?.started();
+    return this;
   }
 
   async #start(): Promise<void> {
@@ -141,18 +162,26 @@ export class Service {
     }
     await app.init();
     await app.startAllMicroservices();
+    this.#assertOpen();
     this.#port.attach();
     // Fastify would open a second server for the name localhost, which nobody looks after.
     const { address } = await lookup(host, { order: 'ipv4first' });
+    this.#assertOpen();
     await app.listen(port, address);
+    this.#assertOpen();
     this.lifecycle.advance('ready');
     this.#logger.log({ msg: 'listening', address: this.address, env: this.config.env });
     await this.#greet();
   }
 
+  // A stop during the start has closed what would be opened now.
+  #assertOpen(): void {
+    if (this.#closing !== undefined) throw new StartError('stopped during the start');
+  }
+
   async #greet(): Promise<void> {
     const { app, samples, options } = this.#parts;
-    if (this.config.env !== 'development' || this.#fail === undefined) return;
+    if (this.config.env !== 'development' || this.#owner === undefined) return;
     const token = await app.get(DevelopmentToken).issue({ scopes: samples.scopes ?? [] });
     const isTls = options.server.value.tls.certFile !== undefined;
     const lines = bannerLines({
@@ -163,7 +192,7 @@ export class Service {
       samples,
       token,
     });
-    process.stdout.write(`${lines.join('\n')}\n`);
+    standardOutput().write(`${lines.join('\n')}\n`);
   }
 
   /** `host:port` to reach it at from this machine. */
@@ -182,24 +211,76 @@ export class Service {
    * Drains and stops: readiness red, drain delay, refuse new work, finish what runs, close drivers. A second call waits
    * for the first.
    *
-   * @returns the exit code: 0 when everything ended by itself, 2 when the grace limit cut something off
+   * @param times in place of the settings, for this stop
+   * @returns the exit code: 0 when everything ended by itself, 2 when a time limit cut something off or closing failed
    */
-  close(): Promise<0 | 2> {
-    this.#closing ??= this.#stop();
+  close(times: StopTimes = {}): Promise<0 | 2> {
+    this.#closing ??= this.#stop(times);
     return this.#closing;
   }
 
-  #stop(): Promise<0 | 2> {
+  /**
+   * Reads the files of the configuration now, watched or not, and logs the outcome. Never rejects: when anything is wrong, the
+   * values stay.
+   */
+  reload(): Promise<void> {
+    this.#reloading = this.#reloading.then(() => this.#reload());
+    return this.#reloading;
+  }
+
+  /** @internal how long running requests may go on after a crash, in ms */
+  get crashGraceMs(): number {
+    return this.#parts.options.server.value.crashGraceMs;
+  }
+
+  /** @internal a stop without the drain delay; one that is under way is waited for no longer than `graceMs` */
+  async drainAfterCrash(graceMs: number): Promise<void> {
+    if (this.#closing === undefined) await this.close({ drainDelayMs: 0, graceMs });
+    else await Promise.race([this.#closing, delay(graceMs)]);
+  }
+
+  /** @internal */
+  reportCrash(error: unknown, origin: string): void {
+    this.#plain.fatal({ origin, inFlight: this.lifecycle.inFlight, err: serializeError(error) }, 'crashed');
+  }
+
+  /** @internal */
+  reportDiagnostics(): void {
+    const { lifecycle, store } = this.#parts;
+    // Whatever the level is: the operator has asked for it.
+    const always = this.#plain.child({}, { level: 'info' });
+    always.info(diagnosticsOf({ lifecycle, store, connections: this.#port.stats() }), 'diagnostics');
+  }
+
+  /** @internal */
+  note(message: string): void {
+    this.#plain.warn(message);
+  }
+
+  get #plain(): PlainLogger {
+    return this.app.get<PlainLogger>(LOGGER, { strict: false });
+  }
+
+  async #reload(): Promise<void> {
+    if (this.#closing !== undefined) return;
+    const { store, configDirectory } = this.#parts;
+    await reloadAndReport(store, configDirectory, this.#plain);
+  }
+
+  #stop(times: StopTimes): Promise<0 | 2> {
     const { drainDelayMs, graceMs } = this.#parts.options.server.value;
     return runShutdown({
       lifecycle: this.lifecycle,
       announce: () => this.#port.announceDrain(),
-      drainDelayMs: drainDelayMs ?? defaultDrainDelayMs(),
+      drainDelayMs: times.drainDelayMs ?? drainDelayMs ?? defaultDrainDelayMs(),
       drain: (limitMs) => this.#port.drain(limitMs),
-      graceMs,
+      graceMs: times.graceMs ?? graceMs,
       closeApplication: async () => {
-        await this.app.close();
-        this.#port.close();
+        try {
+          await this.app.close();
+        } finally {
+          this.#port.close();
+        }
       },
       log: (message, fields) => this.#logger.log({ ...fields, msg: message }),
     });

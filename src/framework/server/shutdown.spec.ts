@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { Lifecycle } from '../core/index.js';
 import { runShutdown, type ShutdownSteps } from './shutdown.js';
 
@@ -54,5 +54,43 @@ describe('runShutdown', () => {
 
     expect(await runShutdown(steps)).toBe(2);
     expect(messages).toEqual(['draining', 'closing failed', 'stopped before everything had ended']);
+  });
+
+  it('does all of it when a listener, the announcement or the drain fails, and reports each', async () => {
+    const messages: string[] = [];
+    const { steps, trail } = stepsWith({
+      announce: () => {
+        throw new Error('announcement');
+      },
+      drain: async () => {
+        throw new Error('drain');
+      },
+      log: (message) => messages.push(message),
+    });
+    steps.lifecycle.onChange(() => {
+      throw new Error('listener');
+    });
+
+    expect(await runShutdown(steps)).toBe(2);
+    expect(messages).toEqual([
+      'stopping failed',
+      'draining',
+      'stopping failed',
+      'closing failed',
+      'stopping failed',
+      'stopped before everything had ended',
+    ]);
+    expect(trail).toContain('close');
+  });
+
+  it('goes on when the drain never ends, a while after its grace', async () => {
+    vi.useFakeTimers();
+    const { steps, trail } = stepsWith({ drain: () => new Promise(() => {}) });
+    const ended = runShutdown(steps);
+    await vi.advanceTimersByTimeAsync(steps.graceMs + 3000);
+
+    expect(await ended).toBe(2);
+    expect(trail).toContain('close');
+    vi.useRealTimers();
   });
 });

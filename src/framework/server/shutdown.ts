@@ -17,7 +17,9 @@ export interface ShutdownSteps {
 }
 
 // What drivers have to close in after the drain: a connection pool that hangs must not keep the process.
-const closeTimeoutMs = 5000;
+export const closeTimeoutMs = 5000;
+// What a drain takes beyond its grace: connections that wait to be accepted, and those that are cut off.
+const drainOverrunMs = 3000;
 
 /**
  * Runs the stop of a process: readiness red → drain delay → refuse, finish what runs → close drivers.
@@ -26,18 +28,18 @@ const closeTimeoutMs = 5000;
  */
 export async function runShutdown(steps: ShutdownSteps): Promise<0 | 2> {
   const startedAtMs = performance.now();
-  steps.lifecycle.advance('draining');
+  attempt(() => steps.lifecycle.advance('draining'), steps.log);
   steps.log('draining', {
     inFlight: steps.lifecycle.inFlight,
     drainDelayMs: steps.drainDelayMs,
     graceMs: steps.graceMs,
   });
-  steps.announce();
+  attempt(steps.announce, steps.log);
   await delay(steps.drainDelayMs);
-  steps.lifecycle.signalDrain();
-  const isDrained = await steps.drain(steps.graceMs);
-  const isClosed = await within(closeTimeoutMs, steps.closeApplication(), steps.log);
-  steps.lifecycle.advance('stopped');
+  attempt(() => steps.lifecycle.signalDrain(), steps.log);
+  const isDrained = await within(steps.graceMs + drainOverrunMs, () => steps.drain(steps.graceMs), steps.log);
+  const isClosed = await within(closeTimeoutMs, () => steps.closeApplication().then(() => true), steps.log);
+  attempt(() => steps.lifecycle.advance('stopped'), steps.log);
   steps.log(isDrained && isClosed ? 'stopped' : 'stopped before everything had ended', {
     isDrained,
     isClosed,
@@ -50,15 +52,21 @@ async function delay(ms: number): Promise<void> {
   if (ms > 0) await new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-async function within(ms: number, work: Promise<void>, log: ShutdownSteps['log']): Promise<boolean> {
+// A listener of the application's that fails must not keep the rest from happening.
+function attempt(work: () => void, log: ShutdownSteps['log']): void {
+  try {
+    work();
+  } catch (error) {
+    log('stopping failed', { err: error });
+  }
+}
+
+async function within(ms: number, work: () => Promise<boolean>, log: ShutdownSteps['log']): Promise<boolean> {
   const { promise, resolve } = Promise.withResolvers<boolean>();
   const timer = setTimeout(() => resolve(false), ms);
-  work.then(
-    () => resolve(true),
-    (error: unknown) => {
-      log('closing failed', { error: String(error) });
-      resolve(false);
-    },
-  );
+  work().then(resolve, (error: unknown) => {
+    log('closing failed', { err: error });
+    resolve(false);
+  });
   return promise.finally(() => clearTimeout(timer));
 }
