@@ -1,7 +1,7 @@
 import { isatty } from 'node:tty';
 import type { Live } from '../core/index.js';
 import { type LogOptions, writeStandardError } from '../telemetry/index.js';
-import { endNow, endProcess } from './process-end.js';
+import { endNow, endProcess, endWithoutLog } from './process-end.js';
 import type { Service } from './service.js';
 import { closeTimeoutMs } from './shutdown.js';
 import { startLines, startStacks } from './start-error.js';
@@ -83,7 +83,7 @@ class ProcessOwner implements ServiceOwner {
 
   #stop(drainDelayMs?: number): void {
     if (this.#stoppingSinceMs !== undefined) {
-      if (performance.now() - this.#stoppingSinceMs > sameSignalMs) endNow(this.#hasCrashed ? 1 : 2);
+      if (performance.now() - this.#stoppingSinceMs > sameSignalMs) void endWithoutLog(this.#hasCrashed ? 1 : 2);
       return;
     }
     this.#stoppingSinceMs = performance.now();
@@ -98,6 +98,14 @@ class ProcessOwner implements ServiceOwner {
         return this.#end(2);
       },
     );
+  }
+
+  async #endAfterCrash(service: Service, graceMs: number): Promise<void> {
+    try {
+      await service.drainAfterCrash(graceMs);
+    } finally {
+      await this.#end(1);
+    }
   }
 
   #end(code: number): Promise<never> {
@@ -117,12 +125,15 @@ class ProcessOwner implements ServiceOwner {
       report('crashed', error, true);
       const service = this.#service;
       service?.reportCrash(error, origin);
-      if (this.#hasCrashed || service === undefined || !this.#isStarted) endNow(1);
+      if (service === undefined || !this.#isStarted) endNow(1);
+      if (this.#hasCrashed) {
+        void endWithoutLog(1);
+        return;
+      }
       this.#hasCrashed = true;
       const graceMs = service.crashGraceMs;
       setTimeout(() => endNow(1), graceMs + closeTimeoutMs + crashOverrunMs);
-      const end = (): Promise<never> => this.#end(1);
-      service.drainAfterCrash(graceMs).then(end, end);
+      void this.#endAfterCrash(service, graceMs);
     } catch {
       endNow(1);
     }
