@@ -10,7 +10,8 @@ export interface EndingReady {
   readonly port: number;
 }
 
-const never = (): Promise<never> => new Promise(() => {});
+// Something that never ends, and keeps the event loop alive as a connection would.
+const never = (): Promise<never> => new Promise(() => void setInterval(() => {}, 1000));
 const gate = Promise.withResolvers<void>();
 
 @Public()
