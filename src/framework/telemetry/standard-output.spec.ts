@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { closeSync, constants, mkdtempSync, openSync, readFileSync, readSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { LiveValue } from '../core/index.js';
 import { LineBuffer } from './line-buffer.js';
 import { LogOptions } from './log.options.js';
@@ -51,9 +51,10 @@ describe('StandardOutput', () => {
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'rookery-output-'));
   });
-  afterEach(() => {
+  afterEach(() => rmSync(folder, { recursive: true }));
+  // Not before: an output that still tries would find its number taken by another test's file.
+  afterAll(() => {
     for (const fd of open.splice(0)) closeSync(fd);
-    rmSync(folder, { recursive: true });
   });
 
   const opened = (path: string, flags: number | string): number => {
