@@ -1,6 +1,6 @@
 import { createSecretKey, KeyObject, randomBytes } from 'node:crypto';
 import type { JWTVerifyGetKey } from 'jose';
-import { type Live, type LiveListener, type LiveSubscriber, LiveValue } from '../core/index.js';
+import { isLocalEnvironment, type Live, type LiveListener, type LiveSubscriber, LiveValue } from '../core/index.js';
 import { type AlgorithmFamily, keySetFamily, keySettings, secretFamily } from './algorithms.js';
 import { AuthOptionsError } from './auth.errors.js';
 import type { AuthOptions, JwtOptions } from './auth.options.js';
@@ -53,11 +53,6 @@ interface Source {
   /** The secret, where there is one: it signs as well. */
   readonly secret: KeyObject | undefined;
   readonly remote?: RemoteKeys;
-}
-
-/** Whether the environment is one where a service may make up a key and accept tokens without an end. */
-export function isDevelopment(env: string): boolean {
-  return env === 'development' || env === 'test';
 }
 
 /** How keys that change are noticed, and whom to tell of what goes wrong. */
@@ -181,7 +176,7 @@ export class AuthKeys implements Live<KeySet> {
       const remote = this.#remoteKeys(jwt.jwksUri, options);
       return { source: 'jwksUri', verification: remote.find, algorithms, secret: undefined, remote };
     }
-    if (!isDevelopment(this.#identity.env)) {
+    if (!isLocalEnvironment(this.#identity.env)) {
       return { source: 'none', verification: undefined, algorithms: [], secret: undefined };
     }
     this.#developmentSecret ??= createSecretKey(randomBytes(32));

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { type JWTPayload, jwtVerify, type JWTVerifyGetKey } from 'jose';
 import { LRUCache } from 'lru-cache';
-import { type Live, type Principal, RookeryError } from '../core/index.js';
+import { isLocalEnvironment, type Live, type Principal, RookeryError } from '../core/index.js';
 import {
   KeysUnavailableError,
   TokenAlgorithmRefusedError,
@@ -12,7 +12,7 @@ import {
   TokenMalformedError,
   TokenSignatureInvalidError,
 } from './auth.errors.js';
-import { type AuthIdentity, isDevelopment, type KeySet, type Verification } from './auth-keys.js';
+import { type AuthIdentity, type KeySet, type Verification } from './auth-keys.js';
 import type { FailureBudget } from './failure-budget.js';
 import { toTokenError } from './token-errors.js';
 
@@ -131,7 +131,7 @@ export class TokenVerifier {
 
   async #claimsBy({ key, algorithms }: Verification, token: string, { options }: KeySet): Promise<JWTPayload> {
     const { jwt } = options;
-    const needsExpiration = jwt.requireExpiration ?? !isDevelopment(this.#identity.env);
+    const needsExpiration = jwt.requireExpiration ?? !isLocalEnvironment(this.#identity.env);
     try {
       const { payload } = await jwtVerify(token, key as JWTVerifyGetKey, {
         algorithms: [...algorithms],

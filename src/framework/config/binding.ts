@@ -1,6 +1,13 @@
 import { plainToInstance } from 'class-transformer';
 import { validateSync } from 'class-validator';
-import { LiveValue, movedOption, type OptionsClass } from '../core/index.js';
+import {
+  isLocalEnvironment,
+  LiveValue,
+  localDefaultsOf,
+  movedOption,
+  type OptionsClass,
+  spellingsOf,
+} from '../core/index.js';
 import type { ConfigProblem } from './config.errors.js';
 import { type ConfigTree, isTree, joinPath, type MergedConfig, originOf, valueAt } from './layer.js';
 import { OptionsShape } from './options-shape.js';
@@ -17,12 +24,14 @@ export interface Reading<T> {
  * Reads the section at `prefix` into a new, frozen instance of `options`.
  *
  * @param isForeign tells the paths below that other classes are bound to: they are neither unknown nor read
+ * @param env the environment's name, by which some defaults differ
  */
 export function readSection<T extends object>(
   prefix: string,
   options: OptionsClass<T>,
   merged: MergedConfig,
   isForeign: (path: string) => boolean,
+  env: string,
 ): Reading<T> {
   const section = valueAt(merged.tree, prefix);
   if (section !== undefined && !isTree(section)) {
@@ -30,7 +39,22 @@ export function readSection<T extends object>(
     const message = `${prefix}: not a mapping (expected: keys below it${source === undefined ? '' : `; from ${source}`})`;
     return { value: new options(), problems: [{ path: prefix, message, source }] };
   }
-  return new SectionReader(merged, isForeign).read(prefix, options, section ?? {});
+  return new SectionReader(merged, isForeign).read(prefix, options, completed(options, section ?? {}, env));
+}
+
+// A copy of `section` with values in their own words, and the defaults of the environment where nothing is said.
+function completed(options: OptionsClass, section: ConfigTree, env: string): ConfigTree {
+  const copy = { ...section };
+  for (const [name, words] of spellingsOf(options)) {
+    const word = String(copy[name]).trim().toLowerCase();
+    if (!Object.hasOwn(copy, name) || !Object.hasOwn(words, word)) continue;
+    const value = words[word];
+    if (value === undefined) delete copy[name];
+    else copy[name] = value;
+  }
+  if (!isLocalEnvironment(env)) return copy;
+  for (const [name, value] of localDefaultsOf(options)) if (!Object.hasOwn(copy, name)) copy[name] = value;
+  return copy;
 }
 
 class SectionReader {

@@ -102,7 +102,7 @@ export class ConfigStore {
       const key = sectionKey([prefix, options]);
       const present = this.#bound.get(key) ?? added.get(key);
       if (present !== undefined) return present;
-      const reading = readSection(prefix, options, this.#merged, foreignTo(prefix, prefixes));
+      const reading = readSection(prefix, options, this.#merged, foreignTo(prefix, prefixes), this.env);
       problems.push(...reading.problems);
       const live = new BoundLive(prefix, options, reading.value);
       added.set(key, live);
@@ -133,7 +133,7 @@ export class ConfigStore {
 
   /** All values in force with their places, the defaults of the bound classes included, secrets masked. */
   effective(): EffectiveValue[] {
-    return effectiveValues([...this.#bound.values()], this.#merged);
+    return effectiveValues([...this.#bound.values()], this.#merged, this.env);
   }
 
   /** The whole configuration as it is now, defaults of the bound classes included: a copy, secrets included. */
@@ -252,7 +252,7 @@ export class ConfigStore {
     const problems: ConfigProblem[] = [];
     const found = differences(this.#merged.tree, merged.tree, '').filter(({ path }) => !this.#isBound(path));
     for (const live of this.#bound.values()) {
-      const reading = readSection(live.prefix, live.options, merged, foreignTo(live.prefix, prefixes));
+      const reading = readSection(live.prefix, live.options, merged, foreignTo(live.prefix, prefixes), this.env);
       problems.push(...reading.problems);
       const differing = differences(live.value, reading.value, live.prefix);
       if (differing.length === 0) continue;

@@ -59,6 +59,7 @@ export type { ConfigLayer, ConfigTree, LayerKind } from './layer.js';
 export { reloadConfigFiles } from './file-reload.js';
 export { FileWatch, type FileWatchOptions } from './file-watch.js';
 export { defaultConfigDirectory, type LoadConfigInit, loadConfig } from './load-config.js';
+export { environmentNotices } from './environment-name.js';
 export { RemoteSource, type RemoteState } from './remote-source.js';
 export type { RemoteServing } from './remote-start.js';
 export { ProbationWatch } from './probation-watch.js';

@@ -2,6 +2,7 @@ import { ConfigFiles, problemsIn } from './config-files.js';
 import type { ConfigDecryptor } from './config-cipher.js';
 import { ConfigError } from './config.errors.js';
 import { ConfigStore } from './config-store.js';
+import { environmentNameOf } from './environment-name.js';
 import { withCentre } from './with-centre.js';
 import { argumentsLayer, type Environment, environmentLayer } from './text-layers.js';
 
@@ -27,7 +28,7 @@ export interface LoadConfigInit {
 
 /**
  * Reads the configuration of the process. Layers, later wins: the defaults of the config classes, `application.yaml`,
- * `application-<env>.yaml` (`ROOKERY_ENV`, default `development`), the data ids of Nacos, if `nacos.address` is set, the
+ * `application-<env>.yaml` (`environmentNameOf()`), the data ids of Nacos, if `nacos.address` is set, the
  * environment, `--set path=value`.
  *
  * What it opened for a centre belongs to the store: `RookeryConfigModule` follows the centre and closes it; without that
@@ -49,11 +50,4 @@ export async function loadConfig(sources: LoadConfigInit = {}): Promise<ConfigSt
   const { centre = 'follow' } = sources;
   if (centre === 'ignore') return new ConfigStore(env, layers, environment);
   return withCentre({ env, layers, environment, isFollowed: centre === 'follow', decryptor: sources.decryptor });
-}
-
-function environmentNameOf(environment: Environment): string {
-  const name = environment['ROOKERY_ENV'] || 'development';
-  // It becomes part of a file name.
-  if (/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/.test(name)) return name;
-  throw ConfigError.of('ROOKERY_ENV', `${JSON.stringify(name.slice(0, 64))} (expected: letters, digits, - and _)`);
 }

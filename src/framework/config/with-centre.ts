@@ -34,7 +34,7 @@ export interface WithCentreInit {
  */
 export async function withCentre(init: WithCentreInit): Promise<ConfigStore> {
   const { env, layers, environment } = init;
-  const options = centreOptions(layers, environment);
+  const options = centreOptions(layers, environment, env);
   if (options.address.length === 0) return new ConfigStore(env, layers, environment);
   const driver = new DecryptingDriver(await nacosDriver(options, env), init.decryptor);
   try {
@@ -97,9 +97,9 @@ function insteadOf(start: RemoteStart, required: boolean): readonly RemoteStart[
 }
 
 // Before there is a store: what the other sections refer to may be in the centre.
-function centreOptions(layers: readonly ConfigLayer[], environment: Environment): NacosConfigOptions {
+function centreOptions(layers: readonly ConfigLayer[], environment: Environment, env: string): NacosConfigOptions {
   const merged = resolveSection(mergeLayers(layers), section, environment);
-  const { value, problems } = readSection(section, NacosConfigOptions, merged, () => false);
+  const { value, problems } = readSection(section, NacosConfigOptions, merged, () => false, env);
   if (problems.length > 0) throw new ConfigError(problems);
   return value;
 }

@@ -92,11 +92,18 @@ export {
   Moved,
   movedOption,
   KeptOnRollback,
+  LocalDefault,
+  localDefaultsOf,
   NeedsRestart,
   needsRestart,
   type OptionsClass,
   Secret,
+  Spellings,
+  spellingsOf,
 } from './options.js';
+export { isLocalEnvironment } from './environment.js';
+export { OperatorAccess, type OperatorScope } from './operator-access.js';
+export { type Exposure, ExposureOption, exposures } from './exposure.js';
 export {
   type ProbeChange,
   probeChangeChannel,

@@ -8,6 +8,8 @@ const restartKey = Symbol.for('rookery.option.restart');
 const movedKey = Symbol.for('rookery.option.moved');
 const prefixKey = Symbol.for('rookery.option.prefix');
 const prefixesKey = Symbol.for('rookery.option.prefixes');
+const localKey = Symbol.for('rookery.option.local');
+const spellingsKey = Symbol.for('rookery.option.spellings');
 
 type Marked = Record<symbol, unknown>;
 
@@ -96,6 +98,29 @@ export function needsRestart(options: OptionsClass, property: string): boolean {
   return isMarked(options, restartKey, property);
 }
 
+/**
+ * The default of this option in the environments `development` and `test`; that of the class holds in all others. For
+ * classes that state their section by `@ConfigPrefix`.
+ */
+export function LocalDefault(value: string | number | boolean): PropertyDecorator {
+  return (prototype, property) => note(prototype, localKey, property, value);
+}
+
+/** Other words for values of this option; `undefined` as a value is the default of the environment. */
+export function Spellings(words: Readonly<Record<string, string | undefined>>): PropertyDecorator {
+  return (prototype, property) => note(prototype, spellingsKey, property, words);
+}
+
+/** What `@LocalDefault()` says, by property. */
+export function localDefaultsOf(options: OptionsClass): ReadonlyMap<string, unknown> {
+  return notesOf(options.prototype as Marked, localKey);
+}
+
+/** What `@Spellings()` says, by property. */
+export function spellingsOf(options: OptionsClass): ReadonlyMap<string, Readonly<Record<string, string | undefined>>> {
+  return notesOf(options.prototype as Marked, spellingsKey) as ReadonlyMap<string, Record<string, string | undefined>>;
+}
+
 function prefixes(): Set<string> {
   const root = globalThis as unknown as Marked;
   root[prefixesKey] ??= new Set<string>();
@@ -114,4 +139,18 @@ function mark(prototype: object, key: symbol, property: string | symbol): void {
 function isMarked(options: OptionsClass, key: symbol, property: string): boolean {
   const marked = (options.prototype as Marked | undefined)?.[key];
   return marked instanceof Set && marked.has(property);
+}
+
+// As for marks: a subclass begins with what it inherits.
+function note(prototype: object, key: symbol, property: string | symbol, value: unknown): void {
+  const inherited = notesOf(prototype as Marked, key);
+  Object.defineProperty(prototype, key, {
+    value: new Map([...inherited, [String(property), value]]),
+    configurable: true,
+  });
+}
+
+function notesOf(prototype: Marked, key: symbol): ReadonlyMap<string, unknown> {
+  const notes = prototype[key];
+  return notes instanceof Map ? (notes as ReadonlyMap<string, unknown>) : new Map<string, unknown>();
 }

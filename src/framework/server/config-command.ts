@@ -6,6 +6,8 @@ import {
   type ConfigProblem,
   ConfigOptions,
   type ConfigStore,
+  defaultConfigDirectory,
+  environmentNotices,
   type Environment,
   injectedConfigs,
   loadConfig,
@@ -55,6 +57,10 @@ export async function runConfigCommand(argv: readonly string[], surroundings: Co
   }
   let store: ConfigStore | undefined;
   try {
+    const environment = withEnv(surroundings.environment, command.env);
+    for (const notice of await environmentNotices(environment, command.directory ?? defaultConfigDirectory)) {
+      err(`warning: ${notice}`);
+    }
     store = await load(command, surroundings.environment);
     bind(store);
     for (const { source, message } of store.failures) {

@@ -11,7 +11,7 @@ import {
   ValidateBy,
   ValidateNested,
 } from 'class-validator';
-import { ConfigPrefix, NeedsRestart, KeptOnRollback } from '../core/index.js';
+import { ConfigPrefix, KeptOnRollback, LocalDefault, NeedsRestart } from '../core/index.js';
 import { Http2Options } from './http2.options.js';
 import { IsProxySenders, IsProxyTrust, OfText } from './proxy-rules.js';
 
@@ -71,7 +71,11 @@ export class TlsOptions {
 /** The one port; the section `server` of the configuration. Its limits on requests are `server.limits`. */
 @ConfigPrefix('server')
 export class ServerOptions {
-  /** Address to listen on; `0.0.0.0` is every IPv4 address of the machine. */
+  /**
+   * Address to listen on: `127.0.0.1` is this machine only, `0.0.0.0` every IPv4 address of the machine, `::` every address.
+   * A name is looked up, IPv4 first.
+   */
+  @LocalDefault('127.0.0.1')
   @IsString()
   @IsNotEmpty()
   @NeedsRestart()
