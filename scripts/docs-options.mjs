@@ -148,6 +148,7 @@ class OptionsWriter {
           value: defaults[property],
           needsRestart,
           isSecret: this.tools.isSecretOption(options, property),
+          local: this.tools.localDefaultsOf(options).get(property),
         }),
       ];
     });
@@ -160,15 +161,15 @@ class OptionsWriter {
     return this.#classes.get(typed) ?? this.#classes.get(/** @type {OptionsClass} */ (held?.constructor));
   }
 
-  /** @param {{ path: string, member: { text: string, type: string }, own: Rule[], value: unknown, needsRestart: boolean, isSecret: boolean }} option */
-  #row({ path, member, own, value, needsRestart, isSecret }) {
+  /** @param {{ path: string, member: { text: string, type: string }, own: Rule[], value: unknown, needsRestart: boolean, isSecret: boolean, local: unknown }} option */
+  #row({ path, member, own, value, needsRestart, isSecret, local }) {
     const variable = path.includes('[]') ? '' : `\`${this.tools.variableOf(path)}\``;
     const short = Object.entries(this.tools.shortVariables).find(([, target]) => target === path)?.[0];
     const meaning = member.text + (isSecret ? ' Never printed.' : '');
     return [
       `\`${path}\``,
       typeText(member.type),
-      value === undefined ? 'none' : `\`${JSON.stringify(value)}\``,
+      defaultText(value, local),
       this.#ruleText(own),
       short === undefined ? variable : `\`${short}\`, ${variable}`,
       needsRestart ? 'restart' : 'live',
@@ -200,6 +201,13 @@ class OptionsWriter {
   }
 }
 
+/** @param {unknown} value @param {unknown} local the default in development and test, where it is another one */
+function defaultText(value, local) {
+  if (value === undefined) return 'none';
+  const text = `\`${JSON.stringify(value)}\``;
+  return local === undefined ? text : `${text}; \`${JSON.stringify(local)}\` in development and test`;
+}
+
 /** @param {string} type as TypeScript has it */
 function typeText(type) {
   const text = type.replace(/\b(readonly |\| undefined)/g, '').trim();
@@ -219,8 +227,8 @@ function pageOf(framework, service, short) {
 
 # Options
 
-Layers, later wins: these defaults, \`config/application.yaml\`, \`config/application-<env>.yaml\` (\`ROOKERY_ENV\`, default
-\`development\`), the environment, \`--set path=value\`. Mappings are merged key by key, lists and scalars replaced, \`null\`
+Layers, later wins: these defaults, \`config/application.yaml\`, \`config/application-<env>.yaml\` (\`ROOKERY_ENV\`; without it
+\`production\` where \`NODE_ENV\` is set to something else than \`development\` and \`test\`, else \`development\`), the environment, \`--set path=value\`. Mappings are merged key by key, lists and scalars replaced, \`null\`
 removes. In the environment lists are separated by commas, lists of mappings are JSON, and an empty variable counts as
 not set. Short names: ${shortText}. An unknown key of a section, or a value against the rules,
 stops the start with exit code 1 and one line per problem; a section that nothing reads is warned of.

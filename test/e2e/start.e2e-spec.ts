@@ -76,6 +76,37 @@ describe('a start that cannot succeed ends with 1 and one line that says why', (
     expect(lines[0]).toMatch(/^cannot start: .*auth\.jwt/);
   });
 
+  it('when NODE_ENV alone makes it production, and there is no key', async () => {
+    const { code, lines } = await failedStart({
+      ROOKERY_ENV: '',
+      NODE_ENV: 'production',
+      ROOKERY_AUTH__JWT__SECRET: '',
+    });
+
+    expect(code).toBe(1);
+    expect(lines).toEqual([
+      'warning: ROOKERY_ENV is not set and NODE_ENV is "production": the environment is production',
+      expect.stringMatching(/^cannot start: .*auth\.jwt/),
+    ]);
+  });
+
+  it('when a misspelt environment has no key: it names the environment that is meant', async () => {
+    const { code, lines } = await failedStart({ ROOKERY_ENV: 'developmnet', ROOKERY_AUTH__JWT__SECRET: '' });
+
+    expect(code).toBe(1);
+    expect(lines[0]).toBe(
+      'warning: ROOKERY_ENV: environment developmnet has no config/application-developmnet.yaml, the rules of production apply; did you mean development?',
+    );
+    expect(lines.slice(1)).toEqual([expect.stringMatching(/^cannot start: .*auth\.jwt/)]);
+  });
+
+  it.each(['../x', ' production', '..'])('when the environment is called %j', async (name) => {
+    const { code, lines } = await failedStart({ ROOKERY_ENV: name });
+
+    expect(code).toBe(1);
+    expect(lines).toEqual([`cannot start: ROOKERY_ENV: ${JSON.stringify(name)} (expected: letters, digits, - and _)`]);
+  });
+
   it('when PostgreSQL does not answer, without telling the password', async () => {
     const { code, lines } = await failedStart({
       DATABASE_URL: 'postgres://rookery:hunter2hunter2@127.0.0.1:1/rookery',
@@ -116,6 +147,24 @@ describe('a start that cannot succeed ends with 1 and one line that says why', (
   });
 });
 
+describe('a start in an environment of an unknown name', () => {
+  it('has the rules of production, and says so in the log', async () => {
+    const folder = await temporaryFolder();
+    child = await ChildService.start({ ROOKERY_ENV: 'prod', ROOKERY_FILES__DIRECTORY: folder.path });
+    const refused = await http(child.url, { path: '/metrics' });
+    await folder.remove();
+
+    expect(refused.status).toBe(401);
+    expect(child.lines.filter(({ level }) => level === 'warn')).toMatchObject([
+      {
+        msg: 'ROOKERY_ENV: environment prod has no config/application-prod.yaml, the rules of production apply; did you mean production?',
+      },
+    ]);
+    // Neither banner nor token.
+    expect(child.stdout).not.toContain('is ready');
+  });
+});
+
 describe('a start in development', () => {
   it('prints addresses, a request for each face and a token that works', async () => {
     const folder = await temporaryFolder();
@@ -138,6 +187,7 @@ describe('a start in development', () => {
     caller.close();
     await folder.remove();
 
+    expect(banner).toContain('is ready (development), on this machine only');
     expect(banner).toContain(`curl http://${child.address}/api/v1/users/1`);
     expect(banner).toContain(`grpcurl -plaintext -d '{"id": 1}' ${child.address} user.service.v1.UserService/GetUser`);
     expect(created.status).toBe(201);

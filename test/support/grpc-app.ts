@@ -13,7 +13,7 @@ import { APP_FILTER, NestFactory } from '@nestjs/core';
 import type { NestMicroservice } from '@nestjs/microservices';
 import { Client, credentials } from '@grpc/grpc-js';
 import { throwError } from 'rxjs';
-import { type HealthSource, Lifecycle, LiveValue } from '../../src/framework/core/index.js';
+import { type HealthSource, Lifecycle, LiveValue, type OperatorAccess } from '../../src/framework/core/index.js';
 import { type CorsRules, GrpcOptions, GrpcServer, GrpcStrategy, GrpcWeb } from '../../src/framework/grpc/index.js';
 import { Http1Connection, http1ConnectionOptions } from '../../src/framework/http1/index.js';
 import {
@@ -41,6 +41,8 @@ export interface GrpcAppInit {
   readonly limits?: Partial<LimitOptions>;
   readonly options?: Partial<GrpcOptions>;
   readonly health?: HealthSource;
+  readonly access?: OperatorAccess;
+  readonly showsServices?: () => boolean;
   readonly http2?: Partial<Http2ConnectionOptions>;
   /** Which pages may call by gRPC-Web; none where it is not said. */
   readonly cors?: Partial<CorsRules>;
@@ -69,9 +71,10 @@ export interface GrpcApp extends AsyncDisposable {
 export async function startGrpcApp(init: GrpcAppInit): Promise<GrpcApp> {
   const lifecycle = new Lifecycle();
   const limits = new LiveValue<LimitOptions>(Object.assign(new LimitOptions(), init.limits));
-  const options = new LiveValue<GrpcOptions>(Object.assign(new GrpcOptions(), init.options));
+  const options = new LiveValue<GrpcOptions>(Object.assign(new GrpcOptions(), { reflection: 'open' }, init.options));
   const gate = new RequestGate(lifecycle, limits);
-  const grpc = new GrpcServer({ gate, lifecycle, limits, options, health: init.health, domain: 'test' });
+  const { health, access, showsServices } = init;
+  const grpc = new GrpcServer({ gate, lifecycle, limits, options, health, domain: 'test', access, showsServices });
   const cors = new LiveValue<CorsRules>({
     origins: [],
     headers: [],

@@ -45,6 +45,12 @@ export const liveProofs: Readonly<Record<string, readonly [file: string, title: 
   ...proofs('src/framework/grpc/backpressure.spec.ts', {
     'is let go by the bounds of the moment at which its call came': ['grpc.maxQueuedMessages', 'grpc.maxQueuedBytes'],
   }),
+  ...proofs('src/framework/grpc/builtin-services.spec.ts', {
+    'bounds the next stream by what the options say then': ['grpc.maxReflectionRequests', 'grpc.maxReflectionBytes'],
+  }),
+  ...proofs('test/e2e/open-by-default.e2e-spec.ts', {
+    'health.details shows and hides names while the service runs': ['health.details'],
+  }),
   ...proofs('test/e2e/live-cors.e2e-spec.ts', {
     'lets in who is named while the service runs, and nobody who is named no more': ['http.cors.origins'],
     'tells the preflight what holds now: headers, credentials, methods, time to keep it': [

@@ -3,6 +3,8 @@ import {
   currentContext,
   type HandlerTarget,
   isToken,
+  type OperatorAccess,
+  type OperatorScope,
   type PreparedCheck,
   type PreparedGuard,
   prepareGuard,
@@ -16,6 +18,9 @@ import { RoleMissingError, ScopeMissingError, TokenMalformedError, TokenMissingE
 import { AuthKeys } from './auth-keys.js';
 import { TokenVerifier } from './token-verifier.js';
 
+// Any valid token, whose scopes are looked at afterwards: one of two is enough.
+const anyToken: AccessRule = { isPublic: false, isProbe: false, scopes: [], roles: [], isDeferred: false };
+
 /**
  * Says who calls and whether they may, on both faces. Every route is protected unless it is `@Public()`; probes are not
  * looked at. It works synchronously for a token that was seen before.
@@ -24,7 +29,7 @@ import { TokenVerifier } from './token-verifier.js';
  * `RequestContext.denial`; all other refusals are thrown at once.
  */
 @Injectable()
-export class AuthGuard implements CanActivate, PreparedGuard {
+export class AuthGuard implements CanActivate, PreparedGuard, OperatorAccess {
   readonly #verifier: TokenVerifier;
   readonly #keys: AuthKeys;
   readonly #rules = new WeakMap<object, WeakMap<object, AccessRule>>();
@@ -42,6 +47,11 @@ export class AuthGuard implements CanActivate, PreparedGuard {
   canActivate(execution: ExecutionContext): boolean | Promise<boolean> {
     const rule = this.#ruleOf(execution);
     return rule.isProbe || this.#check(rule);
+  }
+
+  admitOperator(scope: OperatorScope): boolean | Promise<boolean> {
+    const verdict = this.#check(anyToken);
+    return verdict instanceof Promise ? verdict.then(() => requireScope(scope)) : requireScope(scope);
   }
 
   #check(rule: AccessRule): boolean | Promise<boolean> {
@@ -88,6 +98,12 @@ function admit(context: RequestContext, rule: AccessRule, principal: Principal):
   if (!rule.isDeferred) throw denial;
   context.denial = denial;
   return true;
+}
+
+function requireScope(scope: OperatorScope): true {
+  const scopes = currentContext()?.principal?.scopes;
+  if (scopes?.has(scope) === true || scopes?.has('process:read') === true) return true;
+  throw new ScopeMissingError([scope], [scope]);
 }
 
 function denialOf(rule: AccessRule, principal: Principal): RookeryError | undefined {

@@ -6,7 +6,7 @@ import {
   type OnApplicationShutdown,
   Optional,
 } from '@nestjs/common';
-import { type Live, type Metric, MetricRegistry, project } from '../core/index.js';
+import { type Live, type Metric, MetricRegistry, OperatorAccess, project } from '../core/index.js';
 import { AuthGuard } from './auth.guard.js';
 import { AUTH_OPTIONS, type AuthOptions } from './auth.options.js';
 import { type AuthIdentity, AuthKeys } from './auth-keys.js';
@@ -23,7 +23,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   .build();
 
 /**
- * Provides `TokenVerifier`, `AuthGuard`, `ServiceTokens`, `DevelopmentToken` and `AuthKeys`, to all modules. Needs a
+ * Provides `TokenVerifier`, `AuthGuard` (as `OperatorAccess` too), `ServiceTokens`, `DevelopmentToken` and `AuthKeys`, to all modules. Needs a
  * global provider of `AUTH_OPTIONS`. The guard is not registered: the application says where it stands among the others.
  *
  * @example
@@ -33,6 +33,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
 @Module({
   providers: [
     AuthGuard,
+    { provide: OperatorAccess, useExisting: AuthGuard },
     {
       provide: AuthKeys,
       inject: [AUTH_OPTIONS, MODULE_OPTIONS_TOKEN],
@@ -63,7 +64,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
       useFactory: (keys: AuthKeys, identity: AuthIdentity) => new DevelopmentToken(keys, identity),
     },
   ],
-  exports: [AuthGuard, AuthKeys, TokenVerifier, ServiceTokens, DevelopmentToken],
+  exports: [AuthGuard, OperatorAccess, AuthKeys, TokenVerifier, ServiceTokens, DevelopmentToken],
 })
 export class AuthModule extends ConfigurableModuleClass implements OnApplicationShutdown {
   readonly #closing: readonly { close(): void }[];

@@ -10,7 +10,7 @@ import {
 import { FileDescriptorProtoSchema, FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
 import { Controller } from '@nestjs/common';
 import { describe, expect, it } from 'vitest';
-import { startGrpcApp } from '../../../test/support/grpc-app.js';
+import { type GrpcApp, startGrpcApp } from '../../../test/support/grpc-app.js';
 import { bidiStream, collect, failureOf, serverStream, unary } from '../../../test/support/grpc-calls.js';
 import { Health, HealthCheckResponse_ServingStatus as ServingStatus } from '../../gen/grpc/health/v1/health_pb.js';
 import {
@@ -21,7 +21,8 @@ import {
 import { ServerReflection as ServerReflectionAlpha } from '../../gen/grpc/reflection/v1alpha/reflection_pb.js';
 import { LogService } from '../../gen/log/service/v1/log_pb.js';
 import { UserService } from '../../gen/user/service/v1/user_pb.js';
-import { HealthSource, Status } from '../core/index.js';
+import { HealthSource, RookeryError, Status } from '../core/index.js';
+import { GrpcOptions } from './grpc.options.js';
 import { GrpcService, Rpc } from './rpc.decorator.js';
 
 class Switchboard extends HealthSource {
@@ -43,6 +44,15 @@ class Switchboard extends HealthSource {
   set(service: string, status: 'SERVING' | 'NOT_SERVING'): void {
     this.#statuses.set(service, status);
     for (const listener of [...this.listeners]) listener();
+  }
+}
+
+class ResourceClosed extends RookeryError {
+  static override readonly reason = 'TEST_CLOSED';
+  static override readonly status = Status.PermissionDenied;
+
+  constructor() {
+    super('closed');
   }
 }
 
@@ -139,6 +149,19 @@ describe('grpc.health.v1', () => {
   });
 });
 
+describe('grpc.health.v1 for callers who may not see names', () => {
+  it('lists the process as a whole, and tells of a service that is named', async () => {
+    await using app = await startGrpcApp({ health: new Switchboard(), showsServices: () => false });
+
+    expect((await unary(app.client, list, {})).value.statuses).toEqual({
+      '': expect.objectContaining({ status: ServingStatus.SERVING }) as unknown,
+    });
+    expect((await unary(app.client, check, { service: 'user.service.v1.UserService' })).value.status).toBe(
+      ServingStatus.SERVING,
+    );
+  });
+});
+
 describe('a server that is closed', () => {
   it('refuses calls, and still tells its health', async () => {
     await using app = await startGrpcApp({ controllers: [Users], health: new Switchboard() });
@@ -161,11 +184,21 @@ describe.each([
 ] as const)('grpc.reflection.%s', (_version, service) => {
   const ask = async (...questions: Question[]): Promise<Response[]> => {
     await using app = await startGrpcApp({ controllers: [Users, Logs], health: new Switchboard() });
-    const call = bidiStream(app.client, (service as typeof ServerReflection).method.serverReflectionInfo);
-    for (const messageRequest of questions) call.write({ host: 'h', messageRequest });
-    call.end();
-    return await collect(call);
+    return await askOf(app, questions);
   };
+  const askOf = (app: GrpcApp, questions: readonly Question[], host = 'h'): Promise<Response[]> => {
+    const call = bidiStream(app.client, (service as typeof ServerReflection).method.serverReflectionInfo);
+    for (const messageRequest of questions) call.write({ host, messageRequest });
+    call.end();
+    return collect(call);
+  };
+  const bytesIn = (answers: readonly Response[]): number =>
+    answers
+      .flatMap(({ messageResponse: { case: kind, value } }) =>
+        kind === 'fileDescriptorResponse' ? value.fileDescriptorProto : [],
+      )
+      .reduce((sum, { byteLength }) => sum + byteLength, 0);
+  const userFile: Question = { case: 'fileByFilename', value: 'user/service/v1/user.proto' };
   const files = (answer: Response | undefined) =>
     answer?.messageResponse.case === 'fileDescriptorResponse'
       ? answer.messageResponse.value.fileDescriptorProto.map((bytes) => fromBinary(FileDescriptorProtoSchema, bytes))
@@ -240,6 +273,98 @@ describe.each([
 
     expect(files(answers[0]).length).toBeGreaterThan(1);
     expect(files(answers[1])).toHaveLength(1);
+  });
+
+  it('ends a stream that sends more requests than the options say', async () => {
+    await using app = await startGrpcApp({ controllers: [Users], options: { maxReflectionRequests: 3 } });
+    const list: Question = { case: 'listServices', value: '' };
+
+    expect(await askOf(app, [list, list, list])).toHaveLength(3);
+    expect(await failureOf(askOf(app, [list, list, list, list]))).toMatchObject({
+      code: Status.ResourceExhausted,
+      reason: 'REFLECTION_LIMIT',
+      details: 'reflection stream exceeds 3 requests',
+    });
+  });
+
+  it('ends a stream that has received more bytes than the options say, but for all descriptors sent once', async () => {
+    await using app = await startGrpcApp({ controllers: [Users], options: { maxReflectionBytes: 1 } });
+    const all = [userFile, { case: 'fileContainingSymbol', value: 'google.rpc.ErrorInfo' }] as const;
+    const once = await askOf(app, all);
+    const total = bytesIn(once);
+
+    expect(total).toBeGreaterThan(2000);
+    expect(await failureOf(askOf(app, Array<Question>(100).fill(userFile)))).toMatchObject({
+      code: Status.ResourceExhausted,
+      reason: 'REFLECTION_LIMIT',
+    });
+  });
+
+  it('bounds the next stream by what the options say then', async () => {
+    await using app = await startGrpcApp({ controllers: [Users] });
+    const many = Array<Question>(20).fill(userFile);
+    const before = await askOf(app, many);
+
+    app.options.publish(Object.assign(new GrpcOptions(), { maxReflectionBytes: 1, maxReflectionRequests: 1000 }));
+    const byBytes = await failureOf(askOf(app, many));
+    app.options.publish(Object.assign(new GrpcOptions(), { maxReflectionRequests: 19 }));
+    const byRequests = await failureOf(askOf(app, many));
+
+    expect(before).toHaveLength(20);
+    expect(byBytes.details).toMatch(/^reflection stream exceeds \d+ bytes$/);
+    expect(byRequests.details).toBe('reflection stream exceeds 19 requests');
+  });
+
+  it('sends an honest client all of its descriptors at less than 300 bytes for each byte of the request', async () => {
+    await using app = await startGrpcApp({ controllers: [Users, Logs], health: new Switchboard() });
+    const [answer] = await askOf(app, [userFile], '');
+    const asked = userFile.value.length + 2;
+
+    expect(bytesIn(answer === undefined ? [] : [answer]) / asked).toBeLessThan(300);
+  });
+
+  it.each<[string, Question, string]>([
+    ['host', { case: 'listServices', value: '' }, 'h'.repeat(1025)],
+    ['file', { case: 'fileByFilename', value: 'f'.repeat(1025) }, ''],
+    ['symbol', { case: 'fileContainingSymbol', value: 's'.repeat(1025) }, ''],
+    ['extended type', { case: 'fileContainingExtension', value: { containingType: 't'.repeat(1025) } }, ''],
+    ['type', { case: 'allExtensionNumbersOfType', value: 't'.repeat(1025) }, ''],
+    ['list', { case: 'listServices', value: 'l'.repeat(1025) }, ''],
+  ])('copies no %s of any length into its responses', async (_what, question, host) => {
+    await using app = await startGrpcApp({ controllers: [Users] });
+
+    expect(await failureOf(askOf(app, [question], host))).toMatchObject({
+      code: Status.InvalidArgument,
+      reason: 'REFLECTION_NAME',
+      details: 'reflection request: name of 1025 characters (expected: at most 1024)',
+    });
+  });
+
+  it('asks who is there before anything else, once for a stream', async () => {
+    const asked: string[] = [];
+    const access = {
+      admitOperator: (scope: string) => {
+        asked.push(scope);
+        if (asked.length > 1) throw new ResourceClosed();
+        return Promise.resolve(true);
+      },
+    };
+    await using app = await startGrpcApp({ controllers: [Users], options: { reflection: 'token' }, access });
+
+    expect(await askOf(app, [userFile, userFile])).toHaveLength(2);
+    expect(await failureOf(askOf(app, [userFile]))).toMatchObject({ code: Status.PermissionDenied });
+    expect(asked).toEqual(['docs:read', 'docs:read']);
+  });
+
+  it('is closed where it wants a token and nothing can check one, and absent where it is off', async () => {
+    await using closed = await startGrpcApp({ controllers: [Users], options: { reflection: 'token' } });
+    await using off = await startGrpcApp({ controllers: [Users], options: { reflection: 'off' } });
+
+    expect(await failureOf(askOf(closed, [userFile]))).toMatchObject({ reason: 'REFLECTION_CLOSED' });
+    expect(await failureOf(askOf(off, [userFile]))).toMatchObject({
+      code: Status.Unimplemented,
+      reason: 'RPC_NOT_FOUND',
+    });
   });
 
   it.each<[string, Question, number]>([

@@ -2,10 +2,12 @@ import type { DescMethod, DescService } from '@bufbuild/protobuf';
 import {
   DeadlineExceededError,
   DrainingError,
+  type Exposure,
   type HealthSource,
   type Lifecycle,
   type Live,
   mediaTypeOf,
+  type OperatorAccess,
   parseGrpcTimeout,
   type RequestContext,
 } from '../core/index.js';
@@ -14,7 +16,13 @@ import type { LimitOptions, RequestGate } from '../pipeline/index.js';
 import type { CallEnvironment } from './call-environment.js';
 import { acceptedEncodings, isEncoding } from './compression.js';
 import type { GrpcOptions } from './grpc.options.js';
-import { MalformedTimeoutError, NotPostError, UnsupportedCodecError, UnsupportedEncodingError } from './grpc.errors.js';
+import {
+  MalformedTimeoutError,
+  NotPostError,
+  ReflectionClosedError,
+  UnsupportedCodecError,
+  UnsupportedEncodingError,
+} from './grpc.errors.js';
 import { bindHealth } from './health-service.js';
 import { type BindOptions, type BoundMethod, MethodTable } from './method-table.js';
 import { bindReflection } from './reflection-service.js';
@@ -39,6 +47,14 @@ export interface GrpcServerInit {
   readonly health?: HealthSource | undefined;
   /** `ErrorInfo.domain` of failures: the name of the application. */
   readonly domain: string;
+  /** Instead of `grpc.reflection`. */
+  readonly reflection?: Exposure | undefined;
+  /** The services that reflection describes; those that are served here by default. */
+  readonly described?: (() => readonly DescService[]) | undefined;
+  /** Admits callers of reflection where it wants a token; without it reflection then admits no caller. */
+  readonly access?: OperatorAccess | undefined;
+  /** Whether the caller of the current call may list services by `Health/List`; by default every caller may. */
+  readonly showsServices?: (() => boolean | Promise<boolean>) | undefined;
 }
 
 /**
@@ -53,13 +69,26 @@ export class GrpcServer {
   #isClosed = false;
   #isEndingWatches = false;
 
-  constructor({ gate, lifecycle, limits, options, health, domain }: GrpcServerInit) {
+  constructor(init: GrpcServerInit) {
+    const { gate, lifecycle, limits, options, health, domain } = init;
     this.#environment = { gate, limits, options, domain, onEnd: () => (this.#activeCalls -= 1) };
-    if (health !== undefined) bindHealth(this.#methods, health, (listener) => this.#onClose(listener));
+    if (health !== undefined) {
+      const showsServices = init.showsServices ?? (() => true);
+      bindHealth(this.#methods, health, { showsServices, onClose: (listener) => this.#onClose(listener) });
+    }
     lifecycle.onChange(() => {
       if (lifecycle.isDraining) this.#endWatches();
     });
-    if (options.value.reflection) bindReflection(this.#methods);
+    this.#bindReflection(init);
+  }
+
+  #bindReflection({ options, reflection = options.value.reflection, described, access }: GrpcServerInit): void {
+    if (reflection === 'off') return;
+    bindReflection(this.#methods, {
+      options,
+      services: described ?? (() => this.services),
+      admit: reflection === 'open' ? undefined : () => admitReflection(access),
+    });
   }
 
   /** Calls that have begun and are not wholly answered. */
@@ -185,4 +214,9 @@ export class GrpcServer {
     this.#closeListeners.add(listener);
     return () => this.#closeListeners.delete(listener);
   }
+}
+
+function admitReflection(access: OperatorAccess | undefined): boolean | Promise<boolean> {
+  if (access === undefined) throw new ReflectionClosedError();
+  return access.admitOperator('docs:read');
 }

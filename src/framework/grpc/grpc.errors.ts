@@ -106,6 +106,39 @@ export class MalformedMetadataError extends RookeryError {
   }
 }
 
+/**
+ * A stream of reflection has received what one stream may: `grpc.maxReflectionRequests`, `grpc.maxReflectionBytes`. Keep the
+ * descriptors that were sent.
+ */
+export class ReflectionLimitError extends RookeryError {
+  static override readonly reason = 'REFLECTION_LIMIT';
+  static override readonly status = Status.ResourceExhausted;
+
+  constructor(limit: number, unit: 'requests' | 'bytes') {
+    super(`reflection stream exceeds ${limit} ${unit}`);
+  }
+}
+
+/** Reflection wants a token, and the server has nothing to check one with. Set `grpc.reflection`, or provide authentication. */
+export class ReflectionClosedError extends RookeryError {
+  static override readonly reason = 'REFLECTION_CLOSED';
+  static override readonly status = Status.PermissionDenied;
+
+  constructor() {
+    super('reflection is closed');
+  }
+}
+
+/** A name in a request of reflection is longer than any file or symbol. */
+export class ReflectionNameError extends RookeryError {
+  static override readonly reason = 'REFLECTION_NAME';
+  static override readonly status = Status.InvalidArgument;
+
+  constructor(limit: number, length: number) {
+    super(`reflection request: name of ${length} characters (expected: at most ${limit})`);
+  }
+}
+
 /** The caller reads more slowly than the service produces, and more waits than the service keeps. Read faster, or ask for less. */
 export class SlowReaderError extends RookeryError {
   static override readonly reason = 'SLOW_READER';

@@ -1,14 +1,33 @@
 import { IsBoolean, IsIn, IsInt, Max, Min } from 'class-validator';
-import { ConfigPrefix, NeedsRestart } from '../core/index.js';
+import { ConfigPrefix, type Exposure, ExposureOption, exposures, NeedsRestart } from '../core/index.js';
 import type { MessagePolicy } from '../pipeline/index.js';
 
 /** The gRPC side; the section `grpc` of the configuration. Limits of requests are in `server.limits`. */
 @ConfigPrefix('grpc')
 export class GrpcOptions implements MessagePolicy {
-  /** Serve `grpc.reflection.v1` and `v1alpha`. */
+  /**
+   * Access to `grpc.reflection.v1` and `v1alpha`: `open`, `token` (scope `docs:read` or `process:read`) or `off`. `true` is
+   * the default of the environment, `false` is `off`. With `management.port` reflection is served there only.
+   */
   @NeedsRestart()
-  @IsBoolean()
-  readonly reflection: boolean = true;
+  @ExposureOption()
+  @IsIn(exposures)
+  readonly reflection: Exposure = 'token';
+
+  /** Requests that one stream of reflection may send; one more ends it with RESOURCE_EXHAUSTED. */
+  @IsInt()
+  @Min(1)
+  @Max(1_000_000)
+  readonly maxReflectionRequests: number = 1000;
+
+  /**
+   * Bytes of descriptors that one stream of reflection may receive; a response that would exceed them ends it with
+   * RESOURCE_EXHAUSTED. All descriptors of the service, sent once, are always allowed.
+   */
+  @IsInt()
+  @Min(1)
+  @Max(2 ** 31 - 1)
+  readonly maxReflectionBytes: number = 16_777_216;
 
   /**
    * Send reason, wrong fields, time to wait and request id with each error, as details of google.rpc. Without, callers get

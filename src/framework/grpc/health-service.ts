@@ -20,15 +20,26 @@ export class UnknownServiceError extends RookeryError {
   }
 }
 
+/** How health is served. */
+export interface HealthServing {
+  readonly onClose: OnClose;
+  /** Whether the caller of the current call may see which services there are; else `List` has the process as a whole only. */
+  readonly showsServices: () => boolean | Promise<boolean>;
+}
+
 /**
  * Serves `grpc.health.v1` from `source`.
  *
  * @see https://github.com/grpc/grpc/blob/v1.71.0/doc/health-checking.md
  */
-export function bindHealth(methods: MethodTable<ServerCall>, source: HealthSource, onClose: OnClose): void {
+export function bindHealth(
+  methods: MethodTable<ServerCall>,
+  source: HealthSource,
+  { onClose, showsServices }: HealthServing,
+): void {
   const options = { isProbe: true, unknownFields: 'skipped' } as const;
   methods.bind(Health.method.check, (call) => check(source, serviceOf(call)), options);
-  methods.bind(Health.method.list, () => list(source), options);
+  methods.bind(Health.method.list, async () => list(source, await showsServices()), options);
   methods.bind(Health.method.watch, (call) => watch(source, call, onClose), options);
 }
 
@@ -47,9 +58,10 @@ function check(source: HealthSource, service: string): { status: ServingStatus }
   return { status };
 }
 
-function list(source: HealthSource): { statuses: Record<string, { status: ServingStatus }> } {
+function list(source: HealthSource, isWhole: boolean): { statuses: Record<string, { status: ServingStatus }> } {
+  const services = isWhole ? source.services() : [''];
   return {
-    statuses: Object.fromEntries(source.services().map((service) => [service, { status: statusOf(source, service) }])),
+    statuses: Object.fromEntries(services.map((service) => [service, { status: statusOf(source, service) }])),
   };
 }
 

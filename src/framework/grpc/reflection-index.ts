@@ -9,11 +9,18 @@ export class ReflectionIndex {
   readonly #extensions = new Map<string, Map<number, DescFile>>();
   readonly #messages = new Set<string>();
   readonly #encoded = new Map<DescFile, Uint8Array>();
+  readonly #closures = new Map<DescFile, readonly DescFile[]>();
+  /** Names of the services, in alphabetical order. */
+  readonly serviceNames: readonly string[];
+  /** Of all files together, serialised. */
+  readonly totalBytes: number;
 
   constructor(services: readonly DescService[]) {
     for (const service of services) this.#addFile(service.file);
     // The details of failures travel as `Any`: no service mentions their types, and yet clients want to read them.
     this.#addFile(file_google_rpc_error_details);
+    this.serviceNames = services.map(({ typeName }) => typeName).toSorted();
+    this.totalBytes = this.#encodeAll();
   }
 
   fileByName(name: string): DescFile | undefined {
@@ -35,14 +42,26 @@ export class ReflectionIndex {
     return [...(this.#extensions.get(typeName)?.keys() ?? [])].toSorted((a, b) => a - b);
   }
 
-  /** The file as a serialised FileDescriptorProto. */
+  /** The file as a serialised FileDescriptorProto; made once. */
   encode(file: DescFile): Uint8Array {
-    let bytes = this.#encoded.get(file);
-    if (bytes === undefined) {
-      bytes = toBinary(FileDescriptorProtoSchema, file.proto);
+    return this.#encoded.get(file) as Uint8Array;
+  }
+
+  /** The file and all it imports, directly or not, the file itself first; made once. */
+  closure(file: DescFile): readonly DescFile[] {
+    let closure = this.#closures.get(file);
+    if (closure === undefined) this.#closures.set(file, (closure = closureOf(file)));
+    return closure;
+  }
+
+  #encodeAll(): number {
+    let total = 0;
+    for (const file of this.#files.values()) {
+      const bytes = toBinary(FileDescriptorProtoSchema, file.proto);
       this.#encoded.set(file, bytes);
+      total += bytes.byteLength;
     }
-    return bytes;
+    return total;
   }
 
   #addFile(file: DescFile): void {
@@ -93,4 +112,11 @@ export class ReflectionIndex {
     const known = this.#extensions.get(extendee.typeName) ?? new Map<number, DescFile>();
     this.#extensions.set(extendee.typeName, known.set(number, file));
   }
+}
+
+function closureOf(file: DescFile): readonly DescFile[] {
+  // A set that grows while it is walked: each file once, in the order in which it is first imported.
+  const wanted = new Set([file]);
+  for (const each of wanted) for (const dependency of each.dependencies) wanted.add(dependency);
+  return [...wanted];
 }

@@ -1,11 +1,13 @@
-import type { DescFile, MessageInitShape, MessageShape } from '@bufbuild/protobuf';
+import type { DescFile, DescService, MessageInitShape, MessageShape } from '@bufbuild/protobuf';
 import {
   ServerReflection,
   type ServerReflectionRequestSchema,
   type ServerReflectionResponseSchema,
 } from '../../gen/grpc/reflection/v1/reflection_pb.js';
 import { ServerReflection as ServerReflectionAlpha } from '../../gen/grpc/reflection/v1alpha/reflection_pb.js';
-import { Status } from '../core/index.js';
+import { type Live, Status } from '../core/index.js';
+import { ReflectionLimitError, ReflectionNameError } from './grpc.errors.js';
+import type { GrpcOptions } from './grpc.options.js';
 import type { MethodTable } from './method-table.js';
 import { ReflectionIndex } from './reflection-index.js';
 import { requestsOf } from './request-stream.js';
@@ -14,39 +16,96 @@ import type { ServerCall } from './server-call.js';
 type Request = MessageShape<typeof ServerReflectionRequestSchema>;
 type Answer = MessageInitShape<typeof ServerReflectionResponseSchema>['messageResponse'];
 
+// Full names of protobuf and paths of files are far shorter; what is sent is copied into the response.
+const maxNameLength = 1024;
+
+/** Whom reflection describes the services to, and how much of it one stream receives. */
+export interface ReflectionInit {
+  /** The services that are described. */
+  readonly services: () => readonly DescService[];
+  readonly options: Live<Pick<GrpcOptions, 'maxReflectionRequests' | 'maxReflectionBytes'>>;
+  /** Admits the caller of the current call, or throws; everybody is admitted where it is not given. */
+  readonly admit?: (() => unknown) | undefined;
+}
+
 /**
- * Serves `grpc.reflection.v1` and `v1alpha`, which differ in their package name only.
+ * Serves `grpc.reflection.v1` and `v1alpha`, which differ in their package name only. Responses are made of parts that are
+ * encoded once, and one stream receives a bounded number and size of them.
  *
  * @see https://github.com/grpc/grpc/blob/v1.71.0/doc/server-reflection.md
  */
-export function bindReflection(methods: MethodTable<ServerCall>): void {
+export function bindReflection(methods: MethodTable<ServerCall>, init: ReflectionInit): void {
   let index: ReflectionIndex | undefined;
-  // Made on the first question: by then all services are bound.
-  const current = (): ReflectionIndex => (index ??= new ReflectionIndex(methods.services));
+  // Made on the first request: by then all services are bound.
+  const current = (): ReflectionIndex => (index ??= new ReflectionIndex(init.services()));
   for (const service of [ServerReflection, ServerReflectionAlpha]) {
-    methods.bind(
-      service.method.serverReflectionInfo,
-      (call) => reflect(current(), methods, requestsOf(call) as AsyncIterable<Request>),
-      { unknownFields: 'skipped' },
-    );
+    methods.bind(service.method.serverReflectionInfo, (call) => reflect(current, init, call), {
+      unknownFields: 'skipped',
+    });
   }
 }
 
 async function* reflect(
-  index: ReflectionIndex,
-  methods: MethodTable<ServerCall>,
-  requests: AsyncIterable<Request>,
+  current: () => ReflectionIndex,
+  { options, admit }: ReflectionInit,
+  call: ServerCall,
 ): AsyncIterable<unknown> {
-  const sent = new Set<DescFile>();
-  for await (const request of requests) {
+  await admit?.();
+  const index = current();
+  const sent = new Sent(index, options.value);
+  for await (const request of requestsOf(call) as AsyncIterable<Request>) {
+    sent.countRequest();
     // A plain copy: the two versions' messages are not interchangeable, their fields are.
     const { host, messageRequest } = request;
+    checkLength(host);
+    checkLength(nameIn(messageRequest));
     yield {
       validHost: host,
       originalRequest: { host, messageRequest: copyOf(messageRequest) },
-      messageResponse: answer(index, methods, messageRequest, sent),
+      messageResponse: answer(index, messageRequest, sent),
     };
   }
+}
+
+/** What one stream has received. */
+class Sent {
+  readonly #index: ReflectionIndex;
+  readonly #files = new Set<DescFile>();
+  readonly #maxRequests: number;
+  readonly #maxBytes: number;
+  #requests = 0;
+  #bytes = 0;
+
+  constructor(index: ReflectionIndex, limits: Pick<GrpcOptions, 'maxReflectionRequests' | 'maxReflectionBytes'>) {
+    this.#index = index;
+    this.#maxRequests = limits.maxReflectionRequests;
+    // All descriptors once, however large a service is.
+    this.#maxBytes = Math.max(limits.maxReflectionBytes, index.totalBytes);
+  }
+
+  countRequest(): void {
+    this.#requests += 1;
+    if (this.#requests > this.#maxRequests) throw new ReflectionLimitError(this.#maxRequests, 'requests');
+  }
+
+  /** The file and all it imports, without what this stream has received before; the file itself always. */
+  take(file: DescFile): Uint8Array[] {
+    const fresh = this.#index.closure(file).filter((each) => each === file || !this.#files.has(each));
+    const encoded = fresh.map((each) => this.#index.encode(each));
+    for (const bytes of encoded) this.#bytes += bytes.byteLength;
+    if (this.#bytes > this.#maxBytes) throw new ReflectionLimitError(this.#maxBytes, 'bytes');
+    for (const each of fresh) this.#files.add(each);
+    return encoded;
+  }
+}
+
+function checkLength(name: string): void {
+  if (name.length > maxNameLength) throw new ReflectionNameError(maxNameLength, name.length);
+}
+
+function nameIn(question: Request['messageRequest']): string {
+  if (question.case === undefined) return '';
+  return question.case === 'fileContainingExtension' ? question.value.containingType : question.value;
 }
 
 function copyOf(question: Request['messageRequest']): unknown {
@@ -55,27 +114,21 @@ function copyOf(question: Request['messageRequest']): unknown {
   return { case: question.case, value: { containingType, extensionNumber } };
 }
 
-function answer(
-  index: ReflectionIndex,
-  methods: MethodTable<ServerCall>,
-  question: Request['messageRequest'],
-  sent: Set<DescFile>,
-): Answer {
+function answer(index: ReflectionIndex, question: Request['messageRequest'], sent: Sent): Answer {
   switch (question.case) {
-    case 'listServices': {
-      const service = methods.services
-        .map(({ typeName }) => ({ name: typeName }))
-        .toSorted((a, b) => (a.name < b.name ? -1 : 1));
-      return { case: 'listServicesResponse', value: { service } };
-    }
+    case 'listServices':
+      return {
+        case: 'listServicesResponse',
+        value: { service: index.serviceNames.map((name) => ({ name })) },
+      };
     case 'fileByFilename':
-      return files(index, index.fileByName(question.value), `file not found: ${question.value}`, sent);
+      return files(index.fileByName(question.value), `file not found: ${question.value}`, sent);
     case 'fileContainingSymbol':
-      return files(index, index.fileBySymbol(question.value), `symbol not found: ${question.value}`, sent);
+      return files(index.fileBySymbol(question.value), `symbol not found: ${question.value}`, sent);
     case 'fileContainingExtension': {
       const { containingType, extensionNumber } = question.value;
       const file = index.fileByExtension(containingType, extensionNumber);
-      return files(index, file, `extension not found: ${extensionNumber} of ${containingType}`, sent);
+      return files(file, `extension not found: ${extensionNumber} of ${containingType}`, sent);
     }
     case 'allExtensionNumbersOfType': {
       const extensionNumber = index.extensionNumbers(question.value);
@@ -87,21 +140,9 @@ function answer(
   }
 }
 
-// The file and all it imports, without what this stream has sent before; the file itself always.
-function files(index: ReflectionIndex, file: DescFile | undefined, missing: string, sent: Set<DescFile>): Answer {
+function files(file: DescFile | undefined, missing: string, sent: Sent): Answer {
   if (file === undefined) return failure(Status.NotFound, missing);
-  const wanted: DescFile[] = [file];
-  const seen = new Set(wanted);
-  for (const each of wanted) {
-    for (const dependency of each.dependencies) {
-      if (seen.has(dependency)) continue;
-      seen.add(dependency);
-      wanted.push(dependency);
-    }
-  }
-  const fresh = wanted.filter((each) => each === file || !sent.has(each));
-  for (const each of fresh) sent.add(each);
-  return { case: 'fileDescriptorResponse', value: { fileDescriptorProto: fresh.map((each) => index.encode(each)) } };
+  return { case: 'fileDescriptorResponse', value: { fileDescriptorProto: sent.take(file) } };
 }
 
 function failure(errorCode: number, errorMessage: string): Answer {

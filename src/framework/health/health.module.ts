@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { TerminusModule } from '@nestjs/terminus';
 import { HealthSource } from '../core/index.js';
 import { HealthController } from './health.controller.js';
+import { HealthReports } from './health-report.js';
 import { HealthState } from './health-state.js';
 
 /** Paths of the probes, without a leading slash: for `setGlobalPrefix(prefix, { exclude })`. */
@@ -14,7 +15,7 @@ export const healthPaths: readonly string[] = ['health/live', 'health/ready', 'h
 @Module({
   imports: [TerminusModule.forRoot({ logger: false })],
   controllers: [HealthController],
-  providers: [HealthState, { provide: HealthSource, useExisting: HealthState }],
-  exports: [HealthState, HealthSource],
+  providers: [HealthReports, HealthState, { provide: HealthSource, useExisting: HealthState }],
+  exports: [HealthReports, HealthState, HealthSource],
 })
 export class HealthModule {}

@@ -1,5 +1,5 @@
-import { IsInt, Max, Min } from 'class-validator';
-import { ConfigPrefix } from '../core/index.js';
+import { IsIn, IsInt, Max, Min } from 'class-validator';
+import { ConfigPrefix, type Exposure, ExposureOption, exposures } from '../core/index.js';
 
 /** The probes; the section `health` of the configuration. */
 @ConfigPrefix('health')
@@ -21,6 +21,15 @@ export class HealthOptions {
   @Min(100)
   @Max(600_000)
   readonly refreshMs: number = 5000;
+
+  /**
+   * Access to the names and details of the checks in `/health/*`, and to the names of services in `Health/List`: `open`,
+   * `token` (scope `metrics:read` or `process:read`) or `off`. Without it a response has the status only. `true` is the
+   * default of the environment, `false` is `off`. On the management port details are always shown.
+   */
+  @ExposureOption()
+  @IsIn(exposures)
+  readonly details: Exposure = 'token';
 }
 
 /** Token of the present `HealthOptions`, as `Live<HealthOptions>`. Where nobody provides it, the defaults hold. */

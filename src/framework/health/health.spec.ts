@@ -46,7 +46,7 @@ async function start(register: readonly Probe[] = [], changes: Partial<HealthOpt
   const lifecycle = new Lifecycle();
   const probes = new ProbeRegistry();
   for (const probe of register) probes.register(probe);
-  const options = new LiveValue(Object.assign(new HealthOptions(), { cacheMs: 0 }, changes));
+  const options = new LiveValue(Object.assign(new HealthOptions(), { cacheMs: 0, details: 'open' }, changes));
 
   @Global()
   @Module({

@@ -7,5 +7,6 @@
  */
 export { HealthModule, healthPaths } from './health.module.js';
 export { HEALTH_OPTIONS, HealthOptions } from './health.options.js';
+export { type HealthReport, HealthReports } from './health-report.js';
 export { HealthState } from './health-state.js';
 export type { ProbeResult } from './probe-runner.js';

@@ -109,6 +109,11 @@ export class HttpAdapter extends FastifyAdapter {
     if (!slot.isKnown) this.#lane.learn(slot, request, reply);
   }
 
+  /** @internal Every route that is served, by method and path as Fastify writes it. */
+  get routes(): RouteTable['routes'] {
+    return this.#routes.routes;
+  }
+
   /** Makes the paths of RPCs known: what is sent there and is no call is refused as such. */
   addRpcs(isRpc: (path: string) => boolean): void {
     this.#routes.addRpcs(isRpc);

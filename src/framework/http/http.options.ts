@@ -1,6 +1,16 @@
 import { Type } from 'class-transformer';
-import { ArrayMaxSize, IsArray, IsBoolean, IsInt, Matches, Min, ValidateBy, ValidateNested } from 'class-validator';
-import { ConfigPrefix, Moved, NeedsRestart } from '../core/index.js';
+import {
+  ArrayMaxSize,
+  IsArray,
+  IsBoolean,
+  IsIn,
+  IsInt,
+  Matches,
+  Min,
+  ValidateBy,
+  ValidateNested,
+} from 'class-validator';
+import { ConfigPrefix, type Exposure, ExposureOption, exposures, Moved, NeedsRestart } from '../core/index.js';
 
 // A page of anybody's, sending the user's cookies: the one combination that must not be possible.
 function NotWithAnyOrigin(): PropertyDecorator {
@@ -81,10 +91,15 @@ export class HttpOptions {
   @IsBoolean()
   readonly securityHeaders: boolean = true;
 
-  /** Serve `/openapi.json` and the page `/docs`. Needs the package `@nestjs/swagger`. */
+  /**
+   * Access to `/openapi.json` and the page `/docs`: `open`, `token` (scope `docs:read` or `process:read`) or `off`. `true`
+   * is the default of the environment, `false` is `off`. With `management.port` they are served there only. Needs the
+   * package `@nestjs/swagger`.
+   */
   @NeedsRestart()
-  @IsBoolean()
-  readonly docs: boolean = true;
+  @ExposureOption()
+  @IsIn(exposures)
+  readonly docs: Exposure = 'token';
 }
 
 /** Token of the present `HttpOptions`, as `Live<HttpOptions>`. */

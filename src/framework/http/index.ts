@@ -7,7 +7,7 @@
  */
 export { HttpAdapter, type HttpAdapterInit } from './http-adapter.js';
 export { CorsOptions, HTTP_OPTIONS, HttpOptions } from './http.options.js';
-export { type Envelope, type ErrorEnvelope } from './envelope.js';
+export { type Envelope, errorEnvelope, type ErrorEnvelope } from './envelope.js';
 export { composeRoutes } from './composed-routes.js';
 export { EnvelopeInterceptor } from './envelope.interceptor.js';
 export { ErrorFilter } from './error.filter.js';
@@ -20,7 +20,14 @@ export { type Transport, transportOf } from './stream-socket.js';
 export { securityHeaders } from './security-headers.js';
 export { brokenRule } from './request-rules.js';
 export { Raw } from './raw.decorator.js';
-export { type ApiDocsOptions, registerApiDocs } from './openapi/register-api-docs.js';
+export {
+  type ApiDocs,
+  type ApiDocsOptions,
+  type ApiDocsRoute,
+  makeApiDocs,
+  registerApiDocs,
+} from './openapi/register-api-docs.js';
+export { type ChosenAnswer, PrecomputedAnswer } from './openapi/precomputed-answer.js';
 export {
   ExpectationFailedError,
   HeadersTooLargeError,

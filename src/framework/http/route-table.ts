@@ -16,6 +16,11 @@ export class RouteTable {
     this.#rows.push({ segments: path.split('/'), method });
   }
 
+  /** All of them, those of the framework and of its plugins included. */
+  get routes(): readonly { readonly method: string; readonly path: string }[] {
+    return this.#rows.map(({ method, segments }) => ({ method, path: segments.join('/') }));
+  }
+
   /** Makes the paths of RPCs known, whose calls are served before any route is looked for. */
   addRpcs(isRpc: (path: string) => boolean): void {
     this.#isRpc = isRpc;

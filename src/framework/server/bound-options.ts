@@ -7,8 +7,9 @@ import { HealthOptions } from '../health/index.js';
 import { HttpOptions } from '../http/index.js';
 import { LimitOptions } from '../pipeline/index.js';
 import { QuotaOptions } from '../quota/index.js';
-import { LogOptions } from '../telemetry/index.js';
+import { LogOptions, TelemetryOptions } from '../telemetry/index.js';
 import { AppOptions } from './app.options.js';
+import { ManagementOptions } from './management.options.js';
 import { ServerOptions } from './server.options.js';
 
 /** The present options of every module of the framework. */
@@ -21,8 +22,10 @@ export interface BoundOptions {
   readonly http: Live<HttpOptions>;
   readonly limits: Live<LimitOptions>;
   readonly log: Live<LogOptions>;
+  readonly management: Live<ManagementOptions>;
   readonly quota: Live<QuotaOptions>;
   readonly server: Live<ServerOptions>;
+  readonly telemetry: Live<TelemetryOptions>;
 }
 
 /**
@@ -31,7 +34,7 @@ export interface BoundOptions {
  * @throws ConfigError with all problems of all sections
  */
 export function bindOptions(store: ConfigStore): BoundOptions {
-  const [app, auth, features, grpc, health, http, limits, log, quota, server] = store.bindAll([
+  const [app, auth, features, grpc, health, http, limits, log, management, quota, server, telemetry] = store.bindAll([
     ['app', AppOptions],
     ['auth', AuthOptions],
     ['features', FeatureOptions],
@@ -40,10 +43,12 @@ export function bindOptions(store: ConfigStore): BoundOptions {
     ['http', HttpOptions],
     ['server.limits', LimitOptions],
     ['log', LogOptions],
+    ['management', ManagementOptions],
     ['quota', QuotaOptions],
     ['server', ServerOptions],
+    ['telemetry', TelemetryOptions],
   ]);
-  return { app, auth, features, grpc, health, http, limits, log, quota, server };
+  return { app, auth, features, grpc, health, http, limits, log, management, quota, server, telemetry };
 }
 
 /**

@@ -3,13 +3,19 @@ import type { DynamicModule, Type } from '@nestjs/common';
 import { ModulesContainer, NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { assertKeysConfigured, AuthKeys } from '../auth/index.js';
-import { type ConfigStore, defaultConfigDirectory, type LoadConfigInit, loadConfig } from '../config/index.js';
+import {
+  type ConfigStore,
+  defaultConfigDirectory,
+  environmentNotices,
+  type LoadConfigInit,
+  loadConfig,
+} from '../config/index.js';
 import { Lifecycle, Shares } from '../core/index.js';
 import { HttpAdapter } from '../http/index.js';
 import { RequestGate, shareLimitsOf } from '../pipeline/index.js';
 import type { Samples } from './banner.js';
 import { bindGoodOptions } from './bound-options.js';
-import { type OnOptions, ownProcess } from './process.js';
+import { ownProcess, type StartWatch } from './process.js';
 import { protectedOperations } from './operations.js';
 import { isTrusting } from './proxy-rules.js';
 import { RookeryModule } from './rookery.module.js';
@@ -48,18 +54,21 @@ export async function createService(
   options: CreateServiceOptions = {},
 ): Promise<Service> {
   if (options.ownsProcess === false) return build(application, options);
-  return ownProcess((onOptions) => build(application, options, onOptions));
+  return ownProcess((watch) => build(application, options, watch));
 }
 
 async function build(
   application: Type | DynamicModule,
   options: CreateServiceOptions,
-  onOptions?: OnOptions,
+  watch?: StartWatch,
 ): Promise<Service> {
   assertNodeVersion(process.versions.node);
+  const { environment = process.env, directory = defaultConfigDirectory } = options.config ?? {};
+  const notices = await environmentNotices(environment, directory);
+  watch?.onNotices(notices);
   const store: ConfigStore = await loadConfig(options.config);
   try {
-    return await buildWith(store, application, options, onOptions);
+    return await buildWith(store, application, options, { notices, watch });
   } catch (error) {
     await store.close();
     throw error;
@@ -70,10 +79,10 @@ async function buildWith(
   store: ConfigStore,
   application: Type | DynamicModule,
   options: CreateServiceOptions,
-  onOptions?: OnOptions,
+  { notices, watch }: { readonly notices: readonly string[]; readonly watch: StartWatch | undefined },
 ): Promise<Service> {
   const bound = bindGoodOptions(store);
-  onOptions?.(bound.log, store.env);
+  watch?.onOptions(bound.log, store.env);
   const lifecycle = new Lifecycle();
   const shares = new Shares(shareLimitsOf(bound.limits.value, bound.server.value.maxConnections));
   const gate = new RequestGate(lifecycle, bound.limits, shares);
@@ -100,6 +109,7 @@ async function buildWith(
       samples: options.samples ?? {},
       services: options.services ?? [],
       configDirectory,
+      notices,
     });
   } catch (error) {
     await app.close();

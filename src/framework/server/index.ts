@@ -9,6 +9,7 @@ export { type CreateServiceOptions, createService } from './create-service.js';
 export { Service } from './service.js';
 export { type Samples } from './banner.js';
 export { AppOptions } from './app.options.js';
+export { ManagementOptions } from './management.options.js';
 export { SERVER_OPTIONS, ServerOptions } from './server.options.js';
 export { StartError } from './start-error.js';
-export { TlsFilesError } from './server.errors.js';
+export { ManagementHostError, TlsFilesError } from './server.errors.js';

@@ -11,8 +11,12 @@ const sameSignalMs = 150;
 // What a drain after a crash takes besides its grace and the time to close: connections that end, the rest of the log.
 const crashOverrunMs = 3000;
 
-/** Hands the options of the log and the name of the environment over as soon as they are known. */
-export type OnOptions = (log: Live<LogOptions>, env: string) => void;
+/** What a start hands over while it is under way, for the case that it fails. */
+export interface StartWatch {
+  onOptions(log: Live<LogOptions>, env: string): void;
+  /** What an operator may not expect of the environment. */
+  onNotices(notices: readonly string[]): void;
+}
 
 /**
  * Gives the process to one service: signals stop, reload or examine it, and every way it can end has its exit code.
@@ -21,10 +25,10 @@ export type OnOptions = (log: Live<LogOptions>, env: string) => void;
  *
  * @param make makes the service
  */
-export async function ownProcess(make: (onOptions: OnOptions) => Promise<Service>): Promise<Service> {
+export async function ownProcess(make: (watch: StartWatch) => Promise<Service>): Promise<Service> {
   const owner = new ProcessOwner();
   try {
-    return owner.own(await make((log, env) => owner.learn(log, env)));
+    return owner.own(await make(owner));
   } catch (error) {
     return owner.failStart(error);
   }
@@ -38,10 +42,11 @@ export interface ServiceOwner {
   started(): void;
 }
 
-class ProcessOwner implements ServiceOwner {
+class ProcessOwner implements ServiceOwner, StartWatch {
   readonly #hadTerminal = hasTerminal();
   #service: Service | undefined;
   #log: Live<LogOptions> | undefined;
+  #notices: readonly string[] = [];
   #isStarted = false;
   #isReloadAsked = false;
   #stoppingSinceMs: number | undefined;
@@ -58,7 +63,11 @@ class ProcessOwner implements ServiceOwner {
     process.on('uncaughtException', (error, origin) => this.#crash(error, origin));
   }
 
-  learn(log: Live<LogOptions>, env: string): void {
+  onNotices(notices: readonly string[]): void {
+    this.#notices = notices;
+  }
+
+  onOptions(log: Live<LogOptions>, env: string): void {
     this.#log = log;
     // Node's own meaning is to open the inspector, which runs any code for whoever reaches its port.
     if (env !== 'development') process.on('SIGUSR1', () => this.#service?.note('SIGUSR1 ignored (development only)'));
@@ -77,6 +86,8 @@ class ProcessOwner implements ServiceOwner {
 
   failStart(error: unknown): never {
     const level = this.#log?.value.level;
+    // They are often the reason, and the log may not have begun.
+    for (const notice of this.#notices) writeStandardError(`warning: ${notice}\n`);
     report('cannot start', error, level === 'debug' || level === 'trace');
     return endNow(1);
   }

@@ -16,8 +16,9 @@ import { HEALTH_OPTIONS, HealthModule } from '../health/index.js';
 import { EnvelopeInterceptor, ErrorFilter, HTTP_OPTIONS } from '../http/index.js';
 import { LIMIT_OPTIONS, MESSAGE_POLICY, PolicyGuard, StrictValidationPipe } from '../pipeline/index.js';
 import { QUOTA_OPTIONS, QuotaModule, RateLimitGuard } from '../quota/index.js';
-import { LOG_OPTIONS, TelemetryModule } from '../telemetry/index.js';
+import { LOG_OPTIONS, TELEMETRY_OPTIONS, TelemetryModule } from '../telemetry/index.js';
 import type { BoundOptions } from './bound-options.js';
+import { servedOnMain } from './exposed.js';
 import { SERVER_OPTIONS } from './server.options.js';
 
 /** What the application is put together from. */
@@ -49,7 +50,7 @@ const pipeline: Provider[] = [
 @Module({})
 export class RookeryModule {
   static forRoot({ application, store, options, lifecycle, configDirectory }: RookeryModuleInit): DynamicModule {
-    const { app, auth, features, grpc, health, http, limits, log, quota, server } = options;
+    const { app, auth, features, grpc, health, http, limits, log, quota, server, telemetry } = options;
     const shared: (ValueProvider | FactoryProvider)[] = [
       { provide: Lifecycle, useValue: lifecycle },
       { provide: MetricRegistry, useValue: new MetricRegistry() },
@@ -64,13 +65,14 @@ export class RookeryModule {
       { provide: LOG_OPTIONS, useValue: log },
       { provide: QUOTA_OPTIONS, useValue: quota },
       { provide: SERVER_OPTIONS, useValue: server },
+      { provide: TELEMETRY_OPTIONS, useValue: telemetry },
     ];
     return {
       module: RookeryModule,
       global: true,
       imports: [
         RookeryConfigModule.forRoot(store, { directory: configDirectory }),
-        TelemetryModule,
+        servedOnMain(options).metrics === 'off' ? TelemetryModule : TelemetryModule.withMetricsRoute(),
         AuthModule.forRoot({ appName: app.value.name, env: store.env }),
         QuotaModule,
         FeaturesModule,

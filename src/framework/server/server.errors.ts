@@ -10,3 +10,13 @@ export class TlsFilesError extends RookeryError {
     super(`${setting}: ${file} (expected: ${expectation})`, options);
   }
 }
+
+/** A request on a management port of this machine alone names another host. Ask for it by address, or as `localhost`. */
+export class ManagementHostError extends RookeryError {
+  static override readonly reason = 'MANAGEMENT_HOST';
+  static override readonly status = Status.PermissionDenied;
+
+  constructor() {
+    super('host is not served here (expected: an address or localhost)');
+  }
+}

@@ -6,11 +6,13 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Logger } from 'nestjs-pino';
 import { DevelopmentToken } from '../auth/index.js';
 import type { ConfigStore } from '../config/index.js';
-import { HealthSource, type Lifecycle, MetricRegistry, project, type Shares } from '../core/index.js';
+import { HealthSource, type Lifecycle, MetricRegistry, OperatorAccess, project, type Shares } from '../core/index.js';
 import { GrpcServer, GrpcStrategy, GrpcWeb } from '../grpc/index.js';
+import { HealthReports } from '../health/index.js';
 import {
   composeRoutes,
   HttpAdapter,
+  makeApiDocs,
   RestRequests,
   registerApiDocs,
   registerHttpPlugins,
@@ -23,6 +25,8 @@ import { bannerLines, type Samples } from './banner.js';
 import type { BoundOptions } from './bound-options.js';
 import { reloadAndReport } from './config-reload.js';
 import { diagnosticsOf } from './diagnostics.js';
+import { servedOnMain } from './exposed.js';
+import { ManagementPort } from './management-port.js';
 import { OnePort } from './one-port.js';
 import type { ServiceOwner } from './process.js';
 import { runShutdown } from './shutdown.js';
@@ -41,6 +45,8 @@ export interface ServiceParts {
   readonly services: readonly DescService[];
   /** Folder of the configuration. */
   readonly configDirectory: string;
+  /** What the log is to say of the environment. */
+  readonly notices: readonly string[];
 }
 
 /** Times of one stop, in place of the settings. */
@@ -61,17 +67,20 @@ export class Service {
   readonly #parts: ServiceParts;
   readonly #logger: Logger;
   readonly #port: OnePort;
+  readonly #grpc: GrpcServer;
+  #management: ManagementPort | undefined;
   #closing: Promise<0 | 2> | undefined;
   #owner: ServiceOwner | undefined;
   #reloading: Promise<void> = Promise.resolve();
 
-  private constructor(parts: ServiceParts, port: OnePort) {
+  private constructor(parts: ServiceParts, port: OnePort, grpc: GrpcServer) {
     this.app = parts.app;
     this.config = parts.store;
     this.lifecycle = parts.lifecycle;
     this.#parts = parts;
     this.#logger = parts.app.get(Logger);
     this.#port = port;
+    this.#grpc = grpc;
   }
 
   /** @internal */
@@ -79,6 +88,7 @@ export class Service {
     const { app, options, gate, lifecycle, shares } = parts;
     const logger = app.get(Logger);
     app.useLogger(startLogger(logger));
+    for (const notice of parts.notices) logger.warn(notice);
     await registerHttpPlugins(app, options.http);
     const grpc = new GrpcServer({
       gate,
@@ -87,6 +97,9 @@ export class Service {
       options: options.grpc,
       health: app.get(HealthSource),
       domain: options.app.value.name,
+      reflection: servedOnMain(options).reflection,
+      access: app.get(OperatorAccess),
+      showsServices: () => app.get(HealthReports).showsDetails(),
     });
     const adapter = app.getHttpAdapter();
     const handlers = await HandlerSource.of(app, adapter);
@@ -126,7 +139,7 @@ export class Service {
         samples: [{ value: lifecycle.inFlight }],
       },
     ]);
-    return new Service(parts, port);
+    return new Service(parts, port, grpc);
   }
 
   /** @internal */
@@ -147,6 +160,7 @@ export class Service {
       if (this.#owner !== undefined && this.#closing !== undefined) return new Promise<this>(() => {});
       this.#owner?.failStart(error);
       await this.app.close();
+      await this.#management?.close();
       throw error;
     }
     this.#owner?.started();
@@ -157,12 +171,17 @@ export class Service {
     const { app, options } = this.#parts;
     const { host, port } = options.server.value;
     // Here, as a prefix and versions are set on the application that `createService()` made.
-    if (options.http.value.docs) {
-      await registerApiDocs(app, { title: options.app.value.name, version: options.app.value.version });
+    const api = { title: options.app.value.name, version: options.app.value.version };
+    const { docs } = servedOnMain(options);
+    if (docs === 'open') await registerApiDocs(app, api);
+    else if (docs === 'token') {
+      const access = app.get(OperatorAccess);
+      await registerApiDocs(app, { ...api, admit: () => access.admitOperator('docs:read') });
     }
     await app.init();
     await app.startAllMicroservices();
     this.#assertOpen();
+    await this.#manage();
     this.#port.attach();
     // Fastify would open a second server for the name localhost, which nobody looks after.
     const { address } = await lookup(host, { order: 'ipv4first' });
@@ -170,13 +189,56 @@ export class Service {
     await app.listen(port, address);
     this.#assertOpen();
     this.lifecycle.advance('ready');
-    this.#logger.log({ msg: 'listening', address: this.address, env: this.config.env });
+    const management = this.managementAddress;
+    this.#logger.log({
+      msg: 'listening',
+      address: this.address,
+      host: this.#bound.address,
+      ...(management !== undefined && { management }),
+      env: this.config.env,
+    });
     await this.#greet();
   }
 
   // A stop during the start has closed what would be opened now.
   #assertOpen(): void {
     if (this.#closing !== undefined) throw new StartError('stopped during the start');
+  }
+
+  // Before the main port, so that probes and operators see the start, and after all that can be described is there.
+  async #manage(): Promise<void> {
+    const { app, options, gate } = this.#parts;
+    const { port } = options.management.value;
+    if (port === undefined) return;
+    if (port !== 0 && port === options.server.value.port)
+      throw new StartError(`management.port: ${port} is server.port as well (expected: a port of its own, or none)`);
+    const { title, version } = { title: options.app.value.name, version: options.app.value.version };
+    this.#management = new ManagementPort({
+      options: { ...options.management.value, port },
+      domain: title,
+      gate,
+      lifecycle: this.lifecycle,
+      health: app.get(HealthSource),
+      reports: app.get(HealthReports),
+      metrics: options.telemetry.value.metrics === 'off' ? undefined : app.get(MetricRegistry),
+      docs: options.http.value.docs === 'off' ? undefined : await makeApiDocs(app, { title, version }),
+      grpc: options.grpc,
+      services: () => this.#grpc.services,
+      log: (message, fields) => this.#logger.log({ ...fields, msg: message }),
+    });
+    await this.#management.listen();
+    // Who closes the application without the service has no later moment for it.
+    app
+      .getHttpAdapter()
+      .getInstance()
+      .addHook('onClose', async () => {
+        if (this.#closing === undefined) await this.#management?.close();
+      });
+    if (this.#management.isExposed) {
+      this.#logger.warn(
+        `management.host: ${this.#management.address} is reachable from other machines; health, metrics and the API description need no token there`,
+      );
+    }
   }
 
   async #greet(): Promise<void> {
@@ -188,6 +250,9 @@ export class Service {
       name: options.app.value.name,
       env: this.config.env,
       address: this.address,
+      host: this.#bound.address,
+      management: this.managementAddress,
+      docs: servedOnMain(options).docs,
       isTls,
       samples,
       token,
@@ -197,9 +262,23 @@ export class Service {
 
   /** `host:port` to reach it at from this machine. */
   get address(): string {
-    const { address, port, family } = this.app.getHttpServer().address() as AddressInfo;
+    const { address, port, family } = this.#bound;
     const host = address === '0.0.0.0' || address === '::' ? 'localhost' : address;
     return family === 'IPv6' && host !== 'localhost' ? `[${host}]:${port}` : `${host}:${port}`;
+  }
+
+  /** `host:port` of the management port; `undefined` where there is none, and until it listens. */
+  get managementAddress(): string | undefined {
+    return this.#management?.address;
+  }
+
+  /** @internal The gRPC services that have a handler, those of the framework included. */
+  get grpcServices(): readonly DescService[] {
+    return this.#grpc.services;
+  }
+
+  get #bound(): AddressInfo {
+    return this.app.getHttpServer().address() as AddressInfo;
   }
 
   /** `http://host:port`, or `https://…`. */
@@ -280,6 +359,8 @@ export class Service {
           await this.app.close();
         } finally {
           this.#port.close();
+          // The last to go: it shows the stop to operators.
+          await this.#management?.close();
         }
       },
       log: (message, fields) => this.#logger.log({ ...fields, msg: message }),

@@ -45,18 +45,41 @@ describe('assertNodeVersion', () => {
 });
 
 describe('bannerLines', () => {
+  const init = {
+    name: 'demo',
+    env: 'development',
+    address: '127.0.0.1:1',
+    host: '127.0.0.1',
+    management: undefined,
+    docs: 'open',
+    isTls: false,
+    samples: { path: '/x', rpc: 'a.B/C', message: '{"id": 1}' },
+    token: 'abc',
+  } as const;
+
   it('has a request for each face and the token', () => {
-    const text = bannerLines({
-      name: 'demo',
-      env: 'development',
-      address: '127.0.0.1:1',
-      isTls: false,
-      samples: { path: '/x', rpc: 'a.B/C', message: '{"id": 1}' },
-      token: 'abc',
-    }).join('\n');
+    const text = bannerLines(init).join('\n');
 
     expect(text).toContain('curl http://127.0.0.1:1/x');
     expect(text).toContain(`grpcurl -plaintext -d '{"id": 1}' 127.0.0.1:1 a.B/C`);
     expect(text).toContain('abc');
+  });
+
+  it.each([
+    ['127.0.0.1', /demo is ready \(development\), on this machine only$/m],
+    ['::1', /, on this machine only$/m],
+    ['192.0.2.7', /, on 192\.0\.2\.7$/m],
+    ['0.0.0.0', /, on every address of this machine \(0\.0\.0\.0[^)]*\)$/m],
+    ['::', /, on every address of this machine \(::[^)]*\)$/m],
+  ])('says who reaches a service that listens on %s', (host, expected) => {
+    expect(bannerLines({ ...init, host }).join('\n')).toMatch(expected);
+  });
+
+  it('names the docs page only where it is served, and the management port', () => {
+    const text = bannerLines({ ...init, docs: 'off', management: '127.0.0.1:2' }).join('\n');
+
+    expect(text).not.toContain('/docs');
+    expect(text).toContain('http://127.0.0.1:2 (health, metrics, docs)');
+    expect(bannerLines({ ...init, docs: 'token' }).join('\n')).toContain('/docs (with a token)');
   });
 });

@@ -11,4 +11,6 @@ export { serializeError } from './serialize-error.js';
 export { type StandardOutput, standardOutput, writeStandardError } from './standard-output.js';
 export { RequestMetrics } from './request-metrics.js';
 export { RequestLog } from './request-log.js';
+export { prometheusText, prometheusTextType } from './prometheus-text.js';
 export { TelemetryModule } from './telemetry.module.js';
+export { TELEMETRY_OPTIONS, TelemetryOptions } from './telemetry.options.js';

@@ -14,6 +14,13 @@ export interface AnswerHeaders {
   readonly contentSecurityPolicy?: string;
 }
 
+/** Which form of the answer a caller gets. */
+export interface ChosenAnswer {
+  readonly status: 200 | 304;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Buffer | undefined;
+}
+
 /** An answer that is the same for everybody for as long as the process runs: compressed once, recognised by its ETag. */
 export class PrecomputedAnswer {
   readonly #plain: Buffer;
@@ -37,13 +44,27 @@ export class PrecomputedAnswer {
     return new PrecomputedAnswer(plain, await compress(plain), headers);
   }
 
+  /**
+   * The answer to a GET with these two header fields. `vary` is among its headers, and names `accept-encoding` only.
+   */
+  answerTo(ifNoneMatch: string | undefined, acceptEncoding: string | undefined): ChosenAnswer {
+    const headers = { ...this.#headers, vary: 'accept-encoding' };
+    if (isKnown(ifNoneMatch, this.#headers['etag'] as string)) return { status: 304, headers, body: undefined };
+    if (!acceptsGzip(acceptEncoding)) return { status: 200, headers, body: this.#plain };
+    return { status: 200, headers: { ...headers, 'content-encoding': 'gzip' }, body: this.#zipped };
+  }
+
   send(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+    const { status, headers, body } = this.answerTo(
+      request.headers['if-none-match'],
+      request.headers['accept-encoding'],
+    );
     // CORS may have said already that the answer depends on the origin.
-    const vary = [reply.getHeader('vary') ?? [], 'accept-encoding'].flat().join(', ');
-    reply.headers({ ...this.#headers, vary });
-    if (isKnown(request.headers['if-none-match'], this.#headers['etag'] as string)) return reply.code(304).send();
-    if (!acceptsGzip(request.headers['accept-encoding'])) return reply.send(this.#plain);
-    return reply.header('content-encoding', 'gzip').send(this.#zipped);
+    const vary = [reply.getHeader('vary') ?? [], headers['vary'] as string].flat().join(', ');
+    return reply
+      .code(status)
+      .headers({ ...headers, vary })
+      .send(body);
   }
 }
 
