@@ -303,6 +303,7 @@ describe('the address of a service without a host of its own', () => {
 
     expect(line).toMatchObject({ host, env });
     expect(await connects('127.0.0.1', port)).toBe(true);
-    if (outer !== undefined) expect(await connects(outer, port)).toBe(isReached);
+    // A machine without a network has only the first.
+    expect(outer === undefined || (await connects(outer, port)) === isReached).toBe(true);
   });
 });

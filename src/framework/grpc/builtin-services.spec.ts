@@ -198,6 +198,7 @@ describe.each([
         kind === 'fileDescriptorResponse' ? value.fileDescriptorProto : [],
       )
       .reduce((sum, { byteLength }) => sum + byteLength, 0);
+  const times = (count: number): Question[] => Array.from({ length: count }, () => ({ ...userFile }));
   const userFile: Question = { case: 'fileByFilename', value: 'user/service/v1/user.proto' };
   const files = (answer: Response | undefined) =>
     answer?.messageResponse.case === 'fileDescriptorResponse'
@@ -277,10 +278,10 @@ describe.each([
 
   it('ends a stream that sends more requests than the options say', async () => {
     await using app = await startGrpcApp({ controllers: [Users], options: { maxReflectionRequests: 3 } });
-    const list: Question = { case: 'listServices', value: '' };
+    const listing: Question = { case: 'listServices', value: '' };
 
-    expect(await askOf(app, [list, list, list])).toHaveLength(3);
-    expect(await failureOf(askOf(app, [list, list, list, list]))).toMatchObject({
+    expect(await askOf(app, [listing, listing, listing])).toHaveLength(3);
+    expect(await failureOf(askOf(app, [listing, listing, listing, listing]))).toMatchObject({
       code: Status.ResourceExhausted,
       reason: 'REFLECTION_LIMIT',
       details: 'reflection stream exceeds 3 requests',
@@ -290,11 +291,11 @@ describe.each([
   it('ends a stream that has received more bytes than the options say, but for all descriptors sent once', async () => {
     await using app = await startGrpcApp({ controllers: [Users], options: { maxReflectionBytes: 1 } });
     const all = [userFile, { case: 'fileContainingSymbol', value: 'google.rpc.ErrorInfo' }] as const;
-    const once = await askOf(app, all);
-    const total = bytesIn(once);
+    const first = await askOf(app, all);
+    const total = bytesIn(first);
 
     expect(total).toBeGreaterThan(2000);
-    expect(await failureOf(askOf(app, Array<Question>(100).fill(userFile)))).toMatchObject({
+    expect(await failureOf(askOf(app, times(100)))).toMatchObject({
       code: Status.ResourceExhausted,
       reason: 'REFLECTION_LIMIT',
     });
@@ -302,7 +303,7 @@ describe.each([
 
   it('bounds the next stream by what the options say then', async () => {
     await using app = await startGrpcApp({ controllers: [Users] });
-    const many = Array<Question>(20).fill(userFile);
+    const many = times(20);
     const before = await askOf(app, many);
 
     app.options.publish(Object.assign(new GrpcOptions(), { maxReflectionBytes: 1, maxReflectionRequests: 1000 }));
