@@ -103,7 +103,7 @@ async function batchOverHttp2(port: number, requests: readonly WireRequest[]): P
 const inUtf8 = (text: string): string => Buffer.from(text).toString('latin1');
 
 /** What a field value may carry and no word has, as characters of one byte. */
-export const obsText: readonly string[] = [
+const obsText: readonly string[] = [
   ...Array.from({ length: 0x80 }, (_, at) => String.fromCharCode(0x80 + at)),
   ...['\u00a0', '\u2028', '\u3000', '\ufeff', '\u212a'].map(inUtf8),
 ];

@@ -74,9 +74,9 @@ describe('FailureBudget', () => {
 
   it('does not count tokens that were issued to their bearer, nor keys that are missing', async () => {
     const { budget } = budgetOf(1);
-    const failing = (error: Error) => async (): Promise<never> => {
+    const failing = (reason: Error) => async (): Promise<never> => {
       await Promise.resolve();
-      throw error;
+      throw reason;
     };
 
     for (const error of [new TokenExpiredError(), new KeysUnavailableError(1)])

@@ -2,7 +2,7 @@ import { isatty } from 'node:tty';
 import type { Live } from '../core/index.js';
 import { type LogOptions, writeStandardError } from '../telemetry/index.js';
 import { endNow, endProcess, endWithoutLog } from './process-end.js';
-import type { Service } from './service.js';
+import type { Service, ServiceOwner } from './service.js';
 import { closeTimeoutMs } from './shutdown.js';
 import { startLines, startStacks } from './start-error.js';
 
@@ -32,14 +32,6 @@ export async function ownProcess(make: (watch: StartWatch) => Promise<Service>):
   } catch (error) {
     return owner.failStart(error);
   }
-}
-
-/** The owner of a process, as its service sees it. */
-export interface ServiceOwner {
-  /** The start failed: ends the process. */
-  failStart(error: unknown): never;
-  /** The service is up. */
-  started(): void;
 }
 
 class ProcessOwner implements ServiceOwner, StartWatch {

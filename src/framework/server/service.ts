@@ -28,7 +28,6 @@ import { diagnosticsOf } from './diagnostics.js';
 import { servedOnMain } from './exposed.js';
 import { ManagementPort } from './management-port.js';
 import { OnePort } from './one-port.js';
-import type { ServiceOwner } from './process.js';
 import { runShutdown } from './shutdown.js';
 import { StartError } from './start-error.js';
 import { startLogger } from './start-logger.js';
@@ -47,6 +46,14 @@ export interface ServiceParts {
   readonly configDirectory: string;
   /** What the log is to say of the environment. */
   readonly notices: readonly string[];
+}
+
+/** The owner of a process, as its service sees it. */
+export interface ServiceOwner {
+  /** The start failed: ends the process. */
+  failStart(error: unknown): never;
+  /** The service is up. */
+  started(): void;
 }
 
 /** Times of one stop, in place of the settings. */
