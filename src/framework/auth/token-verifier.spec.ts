@@ -93,7 +93,8 @@ describe('TokenVerifier', () => {
     const refusal = await refusalOf(verifier.verify(await sign(claims)));
 
     expect([refusal.reason, refusal.httpStatus]).toEqual([reason, 401]);
-    expect(verifier.size).toBe(0);
+    // One whose signature is good is remembered, so that it is refused at little cost when it comes again.
+    expect(verifier.size).toBe(reason === 'TOKEN_EXPIRED' ? 1 : 0);
   });
 
   it.each([

@@ -37,6 +37,7 @@ export class FileWatch {
   readonly #files: ConfigFiles;
   readonly #paths = new PathWatch(() => this.#onEvent());
   #timer: NodeJS.Timeout | undefined;
+  #plannedAtMs = 0;
   #texts: readonly (string | undefined)[] = [];
   #applied: readonly (string | undefined)[] | undefined;
   /** What was read and kept out. */
@@ -69,6 +70,7 @@ export class FileWatch {
   #plan(afterMs: number): void {
     clearTimeout(this.#timer);
     if (this.#isClosed) return;
+    this.#plannedAtMs = performance.now() + afterMs;
     // One look at a time: the next is planned when this one has ended.
     this.#timer = setTimeout(() => {
       this.#running = this.#lookAndPlan();
@@ -88,8 +90,14 @@ export class FileWatch {
     // What is being looked at may be half of it.
     this.#rounds = 0;
     this.#restlessSinceMs ??= performance.now();
+    const afterMs = this.#settleMs();
     if (this.#isLooking) this.#hasEvent = true;
-    else this.#plan(this.#settleMs());
+    // A look that is due must not be put off by the next event.
+    else if (!this.#isOverdue() || performance.now() + afterMs < this.#plannedAtMs) this.#plan(afterMs);
+  }
+
+  #isOverdue(): boolean {
+    return this.#restlessMs() >= this.#options.maxSettleMs;
   }
 
   /** The quiet time to wait for, or what is left of the longest wait, in ms. */
@@ -125,7 +133,7 @@ export class FileWatch {
       this.#store.fail(source, ConfigError.of(directory, 'is gone (expected: the folder of the configuration)'));
       return pollMs;
     }
-    if (!(await this.#apply(texts))) return this.#settleMs();
+    if (!(await this.#apply(texts, this.#isOverdue()))) return this.#settleMs();
     this.#restlessSinceMs = undefined;
     return pollMs;
   }
@@ -138,8 +146,11 @@ export class FileWatch {
     return isEmptied ? emptyRounds : 1;
   }
 
-  /** @returns false where the files changed while they were read */
-  async #apply(texts: readonly (string | undefined)[]): Promise<boolean> {
+  /**
+   * @param isOverdue  the files need not rest while they are read
+   * @returns false where they should have, and did not
+   */
+  async #apply(texts: readonly (string | undefined)[], isOverdue: boolean): Promise<boolean> {
     const before = this.#applied;
     this.#rounds = 0;
     this.#applied = texts;
@@ -148,7 +159,7 @@ export class FileWatch {
     try {
       const layers = await this.#files.read();
       // Changed between the two reads: the next look sees it.
-      if (!isDeepStrictEqual(await this.#files.texts(), texts)) {
+      if (!isOverdue && !isDeepStrictEqual(await this.#files.texts(), texts)) {
         this.#applied = before;
         return false;
       }

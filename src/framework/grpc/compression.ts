@@ -1,8 +1,9 @@
 import { promisify } from 'node:util';
 import { deflate, gunzip, gzip, inflate } from 'node:zlib';
-import { listOf } from '../core/index.js';
+import { listOf, type RequestContext } from '../core/index.js';
 import { RequestTooLargeError } from '../pipeline/index.js';
 import { MalformedMessageError } from './grpc.errors.js';
+import type { GrpcOptions } from './grpc.options.js';
 
 /** A compression of messages that this side knows. */
 export type Encoding = 'gzip' | 'deflate';
@@ -30,6 +31,14 @@ export function isEncoding(name: string): name is Encoding {
 export function negotiate(wanted: Encoding, accepted: string | undefined): Encoding | undefined {
   if (accepted === undefined) return undefined;
   return accepted === acceptedEncodings || listOf(accepted).includes(wanted) ? wanted : undefined;
+}
+
+/** The encoding of the responses to one request, by the options and by what its client accepts. */
+export function responseEncoding(
+  { compression }: Pick<GrpcOptions, 'compression'>,
+  context: Pick<RequestContext, 'header'>,
+): Encoding | undefined {
+  return compression === 'identity' ? undefined : negotiate(compression, context.header('grpc-accept-encoding'));
 }
 
 export function compress(encoding: Encoding, data: Uint8Array): Promise<Uint8Array> {

@@ -1,11 +1,12 @@
 import type { Message } from '@bufbuild/protobuf';
-import type { RequestContext } from '../core/index.js';
+import type { RequestContext, RookeryError } from '../core/index.js';
 import type { CallEnvironment } from './call-environment.js';
 import { type DecodeLimits, unlimited } from './codec/work-budget.js';
-import type { Encoding } from './compression.js';
+import { type Encoding, responseEncoding } from './compression.js';
 import { isOneMessage, messageIn, type WireMessage } from './frame.js';
 import { MessageCountError } from './grpc.errors.js';
-import type { BoundMethod } from './method-table.js';
+import type { GrpcOptions } from './grpc.options.js';
+import type { BoundMethod, UnknownFieldUse } from './method-table.js';
 import { decode, type RequestFormat, RequestReader, SingleRequestReader } from './request-reader.js';
 import { CallHandle } from './rpc-call.js';
 import type { RequestHead, ServerStream, StreamListener } from './server-stream.js';
@@ -14,6 +15,14 @@ const ignore = (): void => {};
 
 /** For a stream of which nothing more is of interest. */
 export const deaf: StreamListener = { onData: ignore, onEnd: ignore, onDrain: ignore, onClose: ignore };
+
+// A message with some is refused, and as many are named.
+const maxNamedFields = 32;
+
+function keptUnknownFields(kept: UnknownFieldUse, policy: GrpcOptions['unknownFields']): number {
+  if (kept === 'passed') return Number.POSITIVE_INFINITY;
+  return kept === 'checked' && policy === 'refuse' ? maxNamedFields : 0;
+}
 
 /** The half of a call that reads: what comes over the stream becomes one message, or messages that are pulled. */
 export abstract class IncomingCall extends CallHandle implements RequestFormat {
@@ -39,6 +48,26 @@ export abstract class IncomingCall extends CallHandle implements RequestFormat {
   /** The request has one message, and that has not come whole. */
   protected get isIncomplete(): boolean {
     return this.#requests === undefined && this.request === undefined;
+  }
+
+  /** @param encoding of the request messages that are compressed */
+  protected expect(encoding: Encoding | undefined, unknownFields: UnknownFieldUse): void {
+    const { limits, options } = this.environment;
+    this.encoding = encoding;
+    this.limits = limits.value;
+    this.maxBytes = limits.value.maxBodyBytes;
+    this.maxUnknownFields = keptUnknownFields(unknownFields, options.value.unknownFields);
+  }
+
+  protected get responseEncoding(): Encoding | undefined {
+    return responseEncoding(this.environment.options.value, this.context);
+  }
+
+  /** The request is whole. Returns why it cannot be worked on, if it cannot. */
+  protected begin(message: Message): RookeryError | undefined {
+    this.request = message;
+    this.context.receivedAtMs = performance.now();
+    return this.environment.gate.begin(this.context);
   }
 
   /** The one message of a request that has one. */

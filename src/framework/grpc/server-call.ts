@@ -14,12 +14,11 @@ import type { Outcome } from '../pipeline/index.js';
 import { answerBlock, answerHeaders } from './answer-headers.js';
 import type { CallEnvironment } from './call-environment.js';
 import { blamedOnClient, outcomeOf, succeeded } from './call-outcome.js';
-import { type Encoding, negotiate } from './compression.js';
-import type { GrpcOptions } from './grpc.options.js';
+import type { Encoding } from './compression.js';
 import { type CallFailure, failureOf } from './handler-failure.js';
 import { deaf, IncomingCall } from './incoming-call.js';
 import type { Metadata } from './metadata.js';
-import { answeredByHandler, type BoundMethod, type UnknownFieldUse } from './method-table.js';
+import { answeredByHandler, type BoundMethod } from './method-table.js';
 import { encode, ResponseWriter } from './response-writer.js';
 import { deliver, isThenable, type ResultSink } from './result-pump.js';
 import type { CallHandle } from './rpc-call.js';
@@ -28,14 +27,6 @@ import { failureTrailers, okTrailers } from './status-trailers.js';
 
 // Time for a caller to read what came before the status, once the deadline has passed.
 const lateStatusMs = 1000;
-
-// A message with some is refused, and as many are named.
-const maxNamedFields = 32;
-
-function keptUnknownFields(kept: UnknownFieldUse, policy: GrpcOptions['unknownFields']): number {
-  if (kept === 'passed') return Number.POSITIVE_INFINITY;
-  return kept === 'checked' && policy === 'refuse' ? maxNamedFields : 0;
-}
 
 /** Serves one call; what it returns is the answer. */
 export type Invoke = BoundMethod<ServerCall>['invoke'];
@@ -88,14 +79,9 @@ export class ServerCall extends IncomingCall implements StreamListener, ResultSi
     this.#finish(failureOf(error, this.context.deadline), status, headers);
   }
 
-  /** @param encoding of the request messages that are compressed */
   serve(encoding: Encoding | undefined): void {
     const { method } = this;
-    this.encoding = encoding;
-    const { limits, options } = this.environment;
-    this.limits = limits.value;
-    this.maxBytes = limits.value.maxBodyBytes;
-    this.maxUnknownFields = keptUnknownFields(method.unknownFields, options.value.unknownFields);
+    this.expect(encoding, method.unknownFields);
     this.context.deadline.watch(this);
     if (method.givesStream) this.context.backpressure = () => this.drained();
     if (method.takesStream) this.expectStream();
@@ -144,7 +130,7 @@ export class ServerCall extends IncomingCall implements StreamListener, ResultSi
   /** Sends the response headers, once. */
   sendHeaders(metadata: Metadata | undefined): void {
     if (this.#areHeadersSent || this.#isEnded) return;
-    const encoding = this.#answerEncoding();
+    const encoding = this.responseEncoding;
     if (metadata === undefined) this.stream.respond(answerBlock(this.context, encoding));
     else {
       const headers = answerHeaders(this.context, encoding);
@@ -184,7 +170,7 @@ export class ServerCall extends IncomingCall implements StreamListener, ResultSi
       return;
     }
     try {
-      if (this.#answerEncoding() !== undefined) {
+      if (this.responseEncoding !== undefined) {
         this.write(value);
         this.complete();
         return;
@@ -227,9 +213,7 @@ export class ServerCall extends IncomingCall implements StreamListener, ResultSi
 
   protected override accept(message: Message): void {
     if (this.#isEnded) return;
-    this.request = message;
-    this.context.receivedAtMs = performance.now();
-    const refusal = this.environment.gate.begin(this.context);
+    const refusal = this.begin(message);
     if (refusal === undefined) runInContext(this.context, ServerCall.#invoke, this);
     else this.reject(refusal);
   }
@@ -310,12 +294,7 @@ export class ServerCall extends IncomingCall implements StreamListener, ResultSi
 
   #responses(): ResponseWriter {
     const { value: options } = this.environment.options;
-    this.#writer ??= new ResponseWriter(this.stream, this.method, options, this.#answerEncoding());
+    this.#writer ??= new ResponseWriter(this.stream, this.method, options, this.responseEncoding);
     return this.#writer;
-  }
-
-  #answerEncoding(): Encoding | undefined {
-    const { compression } = this.environment.options.value;
-    return compression === 'identity' ? undefined : negotiate(compression, this.context.header('grpc-accept-encoding'));
   }
 }

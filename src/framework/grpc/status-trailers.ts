@@ -34,7 +34,7 @@ export function okTrailers(custom: Metadata | undefined): Http2Fields {
 /**
  * The trailers that tell `failure`: status, message, and details: its own, or else those of google.rpc.
  *
- * @param maxListBytes  what there is room for: details are left out first, then `custom`
+ * @param maxListBytes  what there is room for: details are left out first, then `custom`, then the end of the message
  */
 export function failureTrailers(
   failure: CallFailure,
@@ -45,10 +45,7 @@ export function failureTrailers(
 ): OutgoingFields {
   const message =
     failure.message.length > maxMessageLength ? `${failure.message.slice(0, maxMessageLength)}…` : failure.message;
-  const trailers: OutgoingFields = [
-    { name: 'grpc-status', value: String(failure.status) },
-    { name: 'grpc-message', value: percentEncode(message) },
-  ];
+  const trailers = statusFields(failure.status, message, maxListBytes);
   const own: OutgoingFields = [];
   custom?.writeTo(own);
   const room = maxListBytes - listBytes(trailers);
@@ -57,6 +54,15 @@ export function failureTrailers(
   const bytes = details({ ...failure, message }, requestId, domain, maxBytes);
   if (bytes !== undefined) trailers.push({ name: detailsName, value: encodeBinary(bytes) });
   return roomBesides >= 0 ? [...trailers, ...own] : trailers;
+}
+
+function statusFields(status: number, message: string, maxListBytes: number): OutgoingFields {
+  const fields: OutgoingFields = [
+    { name: 'grpc-status', value: String(status) },
+    { name: 'grpc-message', value: percentEncode(message) },
+  ];
+  if (message === '' || listBytes(fields) <= maxListBytes) return fields;
+  return statusFields(status, message.slice(0, message.length >> 1), maxListBytes);
 }
 
 function details(failure: CallFailure, requestId: string, domain: string, maxBytes: number): Uint8Array | undefined {

@@ -70,3 +70,17 @@ export function http1ConnectionOptions(changes: Partial<Http1ConnectionOptions> 
   }
   return options;
 }
+
+// The same for all connections with the same options.
+const keepAliveLines = new WeakMap<Http1ConnectionOptions, string>();
+
+/** The last lines of a response head after which the connection stays open. */
+export function keepAliveLinesOf(options: Http1ConnectionOptions): string {
+  let lines = keepAliveLines.get(options);
+  if (lines === undefined) {
+    const seconds = Math.floor(options.keepAliveTimeoutMs / 1000);
+    lines = `connection: keep-alive\r\n${seconds > 0 ? `keep-alive: timeout=${seconds}\r\n` : ''}\r\n`;
+    keepAliveLines.set(options, lines);
+  }
+  return lines;
+}

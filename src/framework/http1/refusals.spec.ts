@@ -7,6 +7,7 @@ const next = bytesOf('GET /next HTTP/1.1\r\nhost: a\r\n\r\n');
 const statuses: Record<string, number> = {
   malformed: 400,
   host: 400,
+  repeated: 400,
   'headers-too-large': 431,
   'transfer-coding': 501,
   version: 505,

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import type { ByteAccount } from './byte-account.js';
 import type { Http1Counters } from './http1.counters.js';
 import type { Http1Handler } from './http1-handler.js';
-import type { Http1ConnectionOptions } from './http1.options.js';
+import { type Http1ConnectionOptions, keepAliveLinesOf } from './http1.options.js';
 import { Incoming, type IncomingHost } from './incoming.js';
 import type { Http1Peer } from './http1-stream.js';
 import { type Http1Refusal, refusal } from './refusal.js';
@@ -20,19 +20,6 @@ export interface SessionSocket {
 }
 
 const lastLines = 'connection: close\r\n\r\n';
-
-/** What an answer says that is not the last one; the same for all connections with the same options. */
-const keepAliveLines = new WeakMap<Http1ConnectionOptions, string>();
-
-function keepAliveLinesOf(options: Http1ConnectionOptions): string {
-  let lines = keepAliveLines.get(options);
-  if (lines === undefined) {
-    const seconds = Math.floor(options.keepAliveTimeoutMs / 1000);
-    lines = `connection: keep-alive\r\n${seconds > 0 ? `keep-alive: timeout=${seconds}\r\n` : ''}\r\n`;
-    keepAliveLines.set(options, lines);
-  }
-  return lines;
-}
 
 /** State of one connection that its parts work on: RFC 9112 section 9. */
 export class Session implements IncomingHost, StreamHost, TimedConnection, WriterHost {

@@ -56,7 +56,6 @@ export class Stream implements Http2Stream {
   bodyBytesLeft: number;
   /** That the connection knows to wait for the consumer. */
   waitingBytes = 0;
-
   // Sending side, for the outbox.
   sendWindowBytes: number;
   outgoing: ByteQueue | undefined;
@@ -64,7 +63,6 @@ export class Stream implements Http2Stream {
   nextInRing: Stream | undefined;
   /** Since when output has waited, by `coarseNow`; 0: there is none. */
   waitingSinceMs = 0;
-
   readonly #host: StreamHost;
   #listener: Http2StreamListener | undefined;
   #isPaused = false;

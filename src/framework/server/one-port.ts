@@ -1,9 +1,9 @@
 import type http from 'node:http';
 import { Server as NetServer, type Socket } from 'node:net';
-import { setImmediate as afterSockets, setTimeout as delay } from 'node:timers/promises';
 import { TLSSocket } from 'node:tls';
 import { type Live, type Metric, Shares } from '../core/index.js';
 import { type LimitOptions, shareLimitsOf } from '../pipeline/index.js';
+import { untilNoneArrives } from './accept-waiting.js';
 import { Arrivals } from './arrivals.js';
 import { CleartextRefusals } from './cleartext-refusals.js';
 import { type Connection, type ConnectionStats, ConnectionTable } from './connections.js';
@@ -37,13 +37,6 @@ export interface OnePortInit {
 
 // How often the drain looks for what has ended: nobody notices 50 ms in a stop, and a thousand looks cost nothing.
 const drainStepMs = 50;
-// Far more than a full queue of pending connections takes, also on a busy machine.
-const acceptTimeMs = 1000;
-// Who has just been told to close comes back within a round trip.
-const acceptQuietMs = 50;
-const acceptStepMs = 5;
-// A busy process may have had no turn to accept anybody in all that time.
-const acceptQuietTurns = 5;
 // For the status of what is ended at the end of the grace to reach its client.
 const lastWordsMs = 1000;
 // A socket that is destroyed reports its close within a turn or two of the event loop.
@@ -230,7 +223,7 @@ export class OnePort {
   async #run(graceMs: number, lingerMs: number): Promise<boolean> {
     const deadlineMs = performance.now() + graceMs;
     this.announceDrain();
-    await this.#acceptWaiting();
+    await untilNoneArrives(() => this.#table.counts.accepted);
     this.#stopListening();
     const isDrained = (await this.#waitUntil(deadlineMs, lingerMs)) || (await this.#shutDown(graceMs));
     this.#release();
@@ -261,26 +254,6 @@ export class OnePort {
     this.#table.forEach(({ socket }) => socket.destroy());
     await this.#table.empty(destroyTimeMs);
     return false;
-  }
-
-  // Connections that the kernel has confirmed and nobody has accepted are reset when the port closes, and clients that
-  // have just been told to go elsewhere may be sent here again. So we wait for a while in which none comes; not for
-  // ever, since new ones may keep coming.
-  async #acceptWaiting(): Promise<void> {
-    const untilMs = performance.now() + acceptTimeMs;
-    let { accepted } = this.#table.counts;
-    let quietSinceMs = performance.now();
-    let quietTurns = 0;
-    for (let nowMs = quietSinceMs; nowMs < untilMs; nowMs = performance.now()) {
-      if (quietTurns >= acceptQuietTurns && nowMs >= quietSinceMs + acceptQuietMs) break;
-      await delay(acceptStepMs);
-      // In each turn of the event loop, sockets come after the timers.
-      await afterSockets();
-      const { accepted: now } = this.#table.counts;
-      quietTurns = now > accepted ? 0 : quietTurns + 1;
-      if (now > accepted) quietSinceMs = performance.now();
-      accepted = now;
-    }
   }
 
   // Not the server's own close(): that would destroy idle connections at once, a request on its way or not, and end

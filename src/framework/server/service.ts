@@ -4,49 +4,23 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { DescService } from '@bufbuild/protobuf';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Logger } from 'nestjs-pino';
+import type { Logger as PlainLogger } from 'pino';
 import { DevelopmentToken } from '../auth/index.js';
 import type { ConfigStore } from '../config/index.js';
-import { HealthSource, type Lifecycle, MetricRegistry, OperatorAccess, project, type Shares } from '../core/index.js';
-import { GrpcServer, GrpcStrategy, GrpcWeb } from '../grpc/index.js';
-import { HealthReports } from '../health/index.js';
-import {
-  composeRoutes,
-  HttpAdapter,
-  makeApiDocs,
-  RestRequests,
-  registerApiDocs,
-  registerHttpPlugins,
-  securityHeaders,
-} from '../http/index.js';
-import { HandlerSource, type RequestGate } from '../pipeline/index.js';
-import type { Logger as PlainLogger } from 'pino';
+import { type Lifecycle, OperatorAccess } from '../core/index.js';
+import type { GrpcServer } from '../grpc/index.js';
+import { registerApiDocs } from '../http/index.js';
 import { LOGGER, serializeError, standardOutput } from '../telemetry/index.js';
-import { bannerLines, type Samples } from './banner.js';
-import type { BoundOptions } from './bound-options.js';
+import { bannerLines } from './banner.js';
 import { reloadAndReport } from './config-reload.js';
 import { diagnosticsOf } from './diagnostics.js';
 import { servedOnMain } from './exposed.js';
-import { ManagementPort } from './management-port.js';
-import { OnePort } from './one-port.js';
+import type { ManagementPort } from './management-port.js';
+import type { OnePort } from './one-port.js';
+import { openManagement } from './open-management.js';
 import { runShutdown } from './shutdown.js';
 import { StartError } from './start-error.js';
-import { startLogger } from './start-logger.js';
-
-/** The parts of a service, made and tied together by `createService()`. */
-export interface ServiceParts {
-  readonly app: NestFastifyApplication;
-  readonly store: ConfigStore;
-  readonly options: BoundOptions;
-  readonly lifecycle: Lifecycle;
-  readonly gate: RequestGate;
-  readonly shares: Shares;
-  readonly samples: Samples;
-  readonly services: readonly DescService[];
-  /** Folder of the configuration. */
-  readonly configDirectory: string;
-  /** What the log is to say of the environment. */
-  readonly notices: readonly string[];
-}
+import { type ServiceParts, wireTransports } from './wire-transports.js';
 
 /** The owner of a process, as its service sees it. */
 export interface ServiceOwner {
@@ -92,60 +66,7 @@ export class Service {
 
   /** @internal */
   static async assemble(parts: ServiceParts): Promise<Service> {
-    const { app, options, gate, lifecycle, shares } = parts;
-    const logger = app.get(Logger);
-    app.useLogger(startLogger(logger));
-    for (const notice of parts.notices) logger.warn(notice);
-    await registerHttpPlugins(app, options.http);
-    const grpc = new GrpcServer({
-      gate,
-      lifecycle,
-      limits: options.limits,
-      options: options.grpc,
-      health: app.get(HealthSource),
-      domain: options.app.value.name,
-      reflection: servedOnMain(options).reflection,
-      access: app.get(OperatorAccess),
-      showsServices: () => app.get(HealthReports).showsDetails(),
-    });
-    const adapter = app.getHttpAdapter();
-    const handlers = await HandlerSource.of(app, adapter);
-    const strategy = new GrpcStrategy(grpc, parts.services);
-    if (handlers !== undefined) {
-      composeRoutes(adapter, handlers);
-      strategy.composeWith(handlers);
-    }
-    app.connectMicroservice({ strategy }, { inheritAppConfig: true });
-    if (adapter instanceof HttpAdapter) adapter.addRpcs((path) => grpc.operationAt(path) !== undefined);
-    const fastify = adapter.getInstance();
-    const port = new OnePort({
-      server: fastify.server,
-      options: options.server,
-      limits: options.limits,
-      shares,
-      grpc,
-      grpcWeb: new GrpcWeb({ grpc, gate, cors: project(options.http, ({ cors }) => cors) }),
-      http: new RestRequests({
-        gate,
-        limits: options.limits,
-        headers: options.http.value.securityHeaders ? securityHeaders() : {},
-        handle: (request, response) => {
-          if (adapter instanceof HttpAdapter) adapter.serve(request, response);
-          else fastify.routing(request as never, response as never);
-        },
-        ...(adapter instanceof HttpAdapter && { unknownMethod: (...asked) => adapter.refusal(...asked) }),
-      }),
-      log: (message, fields) => logger.log({ ...fields, msg: message }),
-    });
-    app.get(MetricRegistry).register(() => [
-      ...port.metrics(),
-      {
-        name: 'rookery_requests_in_flight',
-        help: 'Requests that have begun and are not over, REST and gRPC together.',
-        type: 'gauge',
-        samples: [{ value: lifecycle.inFlight }],
-      },
-    ]);
+    const { grpc, port } = await wireTransports(parts);
     return new Service(parts, port, grpc);
   }
 
@@ -188,7 +109,7 @@ export class Service {
     await app.init();
     await app.startAllMicroservices();
     this.#assertOpen();
-    await this.#manage();
+    this.#management = await openManagement(this.#parts, this.#grpc, () => this.#closing !== undefined);
     this.#port.attach();
     // Fastify would open a second server for the name localhost, which nobody looks after.
     const { address } = await lookup(host, { order: 'ipv4first' });
@@ -210,42 +131,6 @@ export class Service {
   // A stop during the start has closed what would be opened now.
   #assertOpen(): void {
     if (this.#closing !== undefined) throw new StartError('stopped during the start');
-  }
-
-  // Before the main port, so that probes and operators see the start, and after all that can be described is there.
-  async #manage(): Promise<void> {
-    const { app, options, gate } = this.#parts;
-    const { port } = options.management.value;
-    if (port === undefined) return;
-    if (port !== 0 && port === options.server.value.port)
-      throw new StartError(`management.port: ${port} is server.port as well (expected: a port of its own, or none)`);
-    const { title, version } = { title: options.app.value.name, version: options.app.value.version };
-    this.#management = new ManagementPort({
-      options: { ...options.management.value, port },
-      domain: title,
-      gate,
-      lifecycle: this.lifecycle,
-      health: app.get(HealthSource),
-      reports: app.get(HealthReports),
-      metrics: options.telemetry.value.metrics === 'off' ? undefined : app.get(MetricRegistry),
-      docs: options.http.value.docs === 'off' ? undefined : await makeApiDocs(app, { title, version }),
-      grpc: options.grpc,
-      services: () => this.#grpc.services,
-      log: (message, fields) => this.#logger.log({ ...fields, msg: message }),
-    });
-    await this.#management.listen();
-    // Who closes the application without the service has no later moment for it.
-    app
-      .getHttpAdapter()
-      .getInstance()
-      .addHook('onClose', async () => {
-        if (this.#closing === undefined) await this.#management?.close();
-      });
-    if (this.#management.isExposed) {
-      this.#logger.warn(
-        `management.host: ${this.#management.address} is reachable from other machines; health, metrics and the API description need no token there`,
-      );
-    }
   }
 
   async #greet(): Promise<void> {
