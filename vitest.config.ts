@@ -14,7 +14,7 @@ const doors = Object.entries(manifest.exports)
 
 /** What needs no other process: first, and side by side; two at a time on two cores, where vitest alone would take one. */
 const quick = { order: 1, workers: Math.max(2, availableParallelism() - 1), timeoutMs: 5_000 };
-/** The service over sockets, with time limits that are part of the behaviour: one file after the other. */
+/** The service over sockets, with time limits that are part of the behaviour, and what measures: one file after the other. */
 const overSockets = { order: 2, workers: 1, timeoutMs: 20_000 };
 /** Against real systems, which may have to be installed and started first. */
 const withPeers = { order: 3, workers: 1, timeoutMs: 60_000 };
@@ -46,6 +46,7 @@ export default defineConfig({
       project('scripts', 'scripts/**/*.spec.mjs', quick),
       project('bench', 'bench/**/*.spec.mjs', quick),
       project('architecture', 'test/*.spec.ts', quick),
+      project('measured', 'test/measured/**/*.spec.ts', overSockets),
       project('contract', 'test/contract/**/*.spec.ts', overSockets),
       project('e2e', 'test/e2e/**/*.e2e-spec.ts', overSockets),
       project('peers', 'test/peers/**/*.spec.ts', withPeers),

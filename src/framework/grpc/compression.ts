@@ -28,7 +28,7 @@ export function isEncoding(name: string): name is Encoding {
 }
 
 /** The encoding an answer may have: `wanted`, if the caller's `grpc-accept-encoding` has it. */
-export function negotiate(wanted: Encoding, accepted: string | undefined): Encoding | undefined {
+function negotiate(wanted: Encoding, accepted: string | undefined): Encoding | undefined {
   if (accepted === undefined) return undefined;
   return accepted === acceptedEncodings || listOf(accepted).includes(wanted) ? wanted : undefined;
 }
