@@ -281,7 +281,8 @@ describe('a real process in production', () => {
       });
     await mkdir(join(folder.path, 'config'));
     await writeFile(file, text('before'));
-    const child = await ChildService.start({ ROOKERY_ENV: 'production' }, { cwd: folder.path });
+    const environment = { ROOKERY_ENV: 'production', ROOKERY_TELEMETRY__METRICS: 'open' };
+    const child = await ChildService.start(environment, { cwd: folder.path });
     const session = await Http2Caller.connect(child.url);
     try {
       await writeFile(file, text('after'));
