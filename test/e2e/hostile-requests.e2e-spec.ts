@@ -127,7 +127,7 @@ function answered(status: number, text: string): Answered {
   return { status, reason: json.reason, errors: json.errors?.length ?? 0 };
 }
 
-/** A client that asks for little, again and again, as long as `work` goes on. */
+/** A client that asks for little, again and again, as long as `work` goes on and four times at least. */
 async function patiently(work: Promise<unknown>): Promise<{ asked: number; failed: unknown[] }> {
   let isOver = false;
   const over = work.then(
@@ -142,7 +142,7 @@ async function patiently(work: Promise<unknown>): Promise<{ asked: number; faile
   );
   const failed: unknown[] = [];
   let asked = 0;
-  while (!isOver) {
+  while (!isOver || asked < 4) {
     asked += 1;
     try {
       const { status } = await http(service.url, { path: `${users}?pageSize=1` });
