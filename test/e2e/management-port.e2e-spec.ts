@@ -10,6 +10,7 @@ import { GrpcCaller } from '../support/grpc-caller.js';
 import { http, type HttpAnswer } from '../support/http-caller.js';
 import { Http2Caller } from '../support/http2-caller.js';
 import { connects, listed, reflect, reflectionServices } from '../support/operator.js';
+import { inUse } from '../support/service-figures.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 
 const operatorPaths = ['/docs', '/docs/init.js', '/docs/swagger-ui.css', '/metrics', '/openapi.json'];
@@ -133,6 +134,34 @@ describe('the management port', () => {
     expect(Buffer.from(String(list.messages[0]), 'base64').toString()).toContain('user.service.v1.UserService');
     expect(listed(services)).toContain('user.service.v1.UserService');
     expect(own.failure).toMatchObject({ status: 'UNIMPLEMENTED' });
+  });
+
+  it('takes nothing of the bounds of the main port', async () => {
+    const { management, service } = await start();
+    const caller = new GrpcCaller(String(service.managementAddress));
+    closing.push(async () => caller.close());
+
+    // A message of 2 bytes: the name of a service, empty for the whole process.
+    const { failure } = await caller.callBytes(`${health}/Check`, [Buffer.from([0x0a, 0x00])]);
+
+    expect(failure).toBeUndefined();
+    expect([await inUse(management, 'bytes'), await inUse(management, 'waiting')]).toEqual([0, 0]);
+  });
+
+  it('has room for as many connections of one client as for all', async () => {
+    const { management, service } = await start({ 'management.maxConnections': 20 });
+    const port = Number(String(service.managementAddress).split(':')[1]);
+    const answers: string[] = [];
+    for (let count = 0; count < 19; count += 1) {
+      const socket = connect(port, '127.0.0.1').on('error', () => {});
+      closing.push(async () => socket.destroy());
+      socket.write('HEAD /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n');
+      const [bytes] = (await Promise.race([once(socket, 'data'), once(socket, 'close')])) as [unknown];
+      answers.push(String(bytes).slice(0, 15));
+    }
+
+    expect(answers).toEqual(answers.map(() => 'HTTP/1.1 200 OK'));
+    expect((await http(management, { path: '/health/live' })).status).toBe(200);
   });
 
   it('serves nothing of the application, and no other method', async () => {

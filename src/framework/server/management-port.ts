@@ -3,11 +3,11 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { lookup } from 'node:dns/promises';
 import type { DescService } from '@bufbuild/protobuf';
-import { constant, type HealthSource, type Lifecycle, type Live, type MetricRegistry } from '../core/index.js';
+import { constant, type HealthSource, type Lifecycle, type Live, type MetricRegistry, Shares } from '../core/index.js';
 import { type GrpcOptions, GrpcServer } from '../grpc/index.js';
 import type { HealthReports } from '../health/index.js';
 import type { ApiDocs } from '../http/index.js';
-import { LimitOptions, type RequestGate } from '../pipeline/index.js';
+import { LimitOptions, RequestGate, shareLimitsOf } from '../pipeline/index.js';
 import { prometheusText, prometheusTextType } from '../telemetry/index.js';
 import { isLoopback } from './loopback.js';
 import type { ManagementOptions } from './management.options.js';
@@ -21,7 +21,6 @@ export interface ManagementPortInit {
   readonly options: ManagementOptions & { readonly port: number };
   /** Names the address in responses to gRPC failures, as on the main port. */
   readonly domain: string;
-  readonly gate: RequestGate;
   readonly lifecycle: Lifecycle;
   readonly health: HealthSource;
   readonly reports: HealthReports;
@@ -35,13 +34,16 @@ export interface ManagementPortInit {
   readonly log: (message: string, fields: object) => void;
 }
 
-// Requests here are small and come from few clients: a slow or large one is a mistake.
+// Requests here are small and come from few clients: a slow or large one is a mistake. On loopback all clients have one
+// address, so no client has a share.
 const limits: Partial<LimitOptions> = {
   maxBodyBytes: 65_536,
   maxHeaderBytes: 8192,
   firstByteTimeoutMs: 5000,
   headersTimeoutMs: 5000,
   bodyTimeoutMs: 5000,
+  peerShare: 1,
+  connectionShare: 1,
 };
 // A response that is on its way when everything else has ended.
 const closeTimeMs = 500;
@@ -58,8 +60,10 @@ export class ManagementPort {
 
   constructor(init: ManagementPortInit) {
     this.#init = init;
-    const { options, gate, lifecycle, health, grpc, domain, services, log } = init;
+    const { options, lifecycle, health, grpc, domain, services, log } = init;
     const ownLimits = constant(Object.assign(new LimitOptions(), limits));
+    // Of its own, with the gate: operators get through while the main port is full, and take nothing of its bounds.
+    const shares = new Shares(shareLimitsOf(ownLimits.value, options.maxConnections));
     this.#port = new OnePort({
       server: this.#server,
       options: constant(
@@ -70,8 +74,9 @@ export class ManagementPort {
         }),
       ),
       limits: ownLimits,
+      shares,
       grpc: new GrpcServer({
-        gate,
+        gate: new RequestGate(lifecycle, ownLimits, shares),
         lifecycle,
         limits: ownLimits,
         options: grpc,

@@ -15,7 +15,7 @@ import type { ServiceParts } from './wire-transports.js';
  * @throws StartError `management.port` is taken, or is `server.port` as well
  */
 export async function openManagement(
-  { app, options, gate, lifecycle }: ServiceParts,
+  { app, options, lifecycle }: ServiceParts,
   grpc: GrpcServer,
   isStopping: () => boolean,
 ): Promise<ManagementPort | undefined> {
@@ -28,7 +28,6 @@ export async function openManagement(
   const management = new ManagementPort({
     options: { ...options.management.value, port },
     domain: title,
-    gate,
     lifecycle,
     health: app.get(HealthSource),
     reports: app.get(HealthReports),
