@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect, constants } from 'node:http2';
 import { signTestToken } from 'rookery/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Attacker } from '../support/attacker.js';
@@ -154,6 +156,24 @@ describe('a patient client, while four others take all they can', () => {
     neighbour.close();
 
     expect(failures).toEqual([]);
+  });
+});
+
+describe('a caller that cancels while its token is checked', () => {
+  it('has nothing at work afterwards', async () => {
+    const session = connect(url);
+    for (let count = 0; count < 10; count += 1) {
+      const authorization = `Bearer ${signTestToken({ sub: 'hasty', count })}`;
+      const stream = session.request({ ':path': '/api/v1/users/1', authorization }).on('error', () => {});
+      // The reset comes with the request, and the token takes a thread: the guards after it go on without a client.
+      stream.close(constants.NGHTTP2_CANCEL);
+      await once(stream, 'close');
+    }
+    session.destroy();
+
+    await eventually('all have ended', async () => (await figuresOf(url)).get('rookery_requests_in_flight') === 0);
+    // A check that is still under way when its request has ended.
+    await expect.poll(async () => (await figuresOf(url)).get('rookery_quota_callers'), { timeout: 10_000 }).toBe(0);
   });
 });
 

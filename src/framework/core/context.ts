@@ -61,14 +61,15 @@ export class RequestContext {
   isProbe: boolean;
   /** A streaming call, or a response that is written in parts. */
   isStream: boolean;
-  /** Ended with the request. */
-  lease: Lease | undefined;
   /** Set by authentication; `undefined` for an anonymous caller. */
   principal: Principal | undefined;
   /** A refusal that is to be told after validation (DESIGN: validation comes before authorisation). */
   denial: RookeryError | undefined;
   /** Resolves when a face that streams the answer can take more; `undefined` while it can. */
   backpressure: (() => Promise<void> | undefined) | undefined;
+  /** False once the request is over, also while its handler or a guard still runs. */
+  isOpen = true;
+  #lease: Lease | undefined;
   #trace: TraceContext | undefined;
   /** `null`: nobody has asked yet. */
   #tenant: string | undefined | null = null;
@@ -84,7 +85,6 @@ export class RequestContext {
     this.isProbe = init.isProbe ?? false;
     this.lifecycle = init.lifecycle;
     this.isStream = init.isStream ?? false;
-    this.lease = undefined;
     this.startedAtMs = init.startedAtMs ?? performance.now();
     this.receivedAtMs = this.startedAtMs;
     this.answeredAtMs = undefined;
@@ -110,6 +110,16 @@ export class RequestContext {
   get trace(): TraceContext {
     this.#trace ??= traceFrom(this.header('traceparent'), this.header('tracestate'));
     return this.#trace;
+  }
+
+  /** Ended with the request; one that is given to a request that is over ends at once. */
+  get lease(): Lease | undefined {
+    return this.#lease;
+  }
+
+  set lease(lease: Lease | undefined) {
+    if (this.isOpen) this.#lease = lease;
+    else lease?.end();
   }
 
   /** Fires when the deadline passes or the caller goes away. */

@@ -3,6 +3,7 @@ import {
   Bound,
   boundNames,
   type Holder,
+  type Lease,
   Lifecycle,
   LiveValue,
   type RequestContext,
@@ -60,6 +61,20 @@ describe('RequestGate', () => {
     gate.leave(context, ok);
     gate.leave(context, ok);
     expect([used(shares), lifecycle.inFlight]).toEqual([[0, 0, 0, 0], 0]);
+  });
+
+  it('ends a lease at once that is given to a request that is over', () => {
+    const { gate, shares } = gateWith();
+    const ends: string[] = [];
+    const context = gate.enter(arrival(shares.open('10.0.0.1')));
+    const leaseOf = (name: string): Lease => ({ end: () => ends.push(name), toStream: () => leaseOf(name) });
+
+    context.lease = leaseOf('first');
+    gate.leave(context, ok);
+    // A guard that waited for something goes on when the client is gone.
+    context.lease = leaseOf('late');
+
+    expect(ends).toEqual(['first', 'late']);
   });
 
   it('counts a response in parts as a stream, with the lease of its caller', () => {

@@ -45,7 +45,6 @@ export interface Outcome {
 
 // What the gate knows of a request besides: a watch on health must neither use up the limit nor hold up the drain.
 class OpenRequest extends RequestContext implements Held {
-  isOpen = true;
   readonly isCounted: boolean;
   readonly holder: Holder;
   bound: BoundId | undefined = undefined;
