@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { Agent } from 'node:http';
 import { constants, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -263,6 +264,28 @@ describe('bodies of 200 000 frames of one byte', () => {
     expect(statuses).toEqual(['400', '400', '400', '400']);
     expect(failed).toEqual([]);
   }, 120_000);
+});
+
+describe('a deadline shortly before the limit of a body that does not come, over HTTP/2', () => {
+  it('holds, and so do the limits of requests after it', { timeout: 60_000 }, async () => {
+    const child = await ChildService.start({ ROOKERY_SERVER__LIMITS__BODY_TIMEOUT_MS: '1000' });
+    const { session } = await Http2Caller.connect(child.url);
+    const statusOfHalf = async (headers: Record<string, string> = {}): Promise<unknown> => {
+      const fields = { ':method': 'POST', ':path': users, 'content-type': 'application/json', ...headers };
+      const stream = session.request(fields).on('error', () => {});
+      stream.write('{');
+      const [received] = (await once(stream, 'response')) as [Record<string, unknown>];
+      stream.close();
+      return received[':status'];
+    };
+
+    try {
+      expect([await statusOfHalf({ 'request-timeout': '0.5' }), await statusOfHalf()]).toEqual([504, 408]);
+    } finally {
+      session.destroy();
+      await child.dispose();
+    }
+  });
 });
 
 describe('the process behind all of this', () => {

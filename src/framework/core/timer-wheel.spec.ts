@@ -151,4 +151,17 @@ describe('TimerWheel', () => {
 
     expect(second.firedAtMs).toBe(10);
   });
+
+  it('moves an entry that is in already to its new time, and leaves the others where they are', () => {
+    const wheel = new TimerWheel();
+    const times: number[] = [];
+    const moved = new Entry(() => times.push(performance.now()));
+    const other = enter(wheel, 5000);
+
+    enter(wheel, 5000, moved);
+    enter(wheel, 20, moved);
+    vi.advanceTimersByTime(6000);
+
+    expect([times, other.firedAtMs]).toEqual([[20], 5000]);
+  });
 });

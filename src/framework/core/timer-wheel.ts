@@ -37,8 +37,14 @@ export class TimerWheel {
   #timer: NodeJS.Timeout | undefined;
   #wakeTick = Number.POSITIVE_INFINITY;
 
-  /** @param atMs on the clock of `performance.now()` */
+  /**
+   * Adds an entry, or moves one that is in already.
+   *
+   * @param atMs on the clock of `performance.now()`
+   */
   add(entry: WheelEntry, atMs: number, nowMs: number): void {
+    // In two slots at a time it would stay in the first for ever, with the entries behind it lost.
+    this.remove(entry);
     if (this.#nearCount + this.#farCount === 0) this.#tick = Math.floor(nowMs);
     entry.dueTick = Math.max(this.#tick + 1, Math.ceil(atMs));
     this.#place(entry);
