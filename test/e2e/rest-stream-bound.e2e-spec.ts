@@ -56,7 +56,9 @@ describe('responses that are written in parts', () => {
     await slow.connections(8, download, false);
     await eventually('some are open', async () => (await inUse(app.url, 'streams')) >= 4);
 
-    const { status, headers, json } = await http(app.url, { path: '/api/v1/files/large.bin' });
+    const path = '/api/v1/files/large.bin';
+    const { status, headers, json } = await http(app.url, { path });
+    const asProblem = await http(app.url, { path, headers: { accept: 'application/problem+json' } });
     slow.close();
 
     expect([
@@ -72,5 +74,7 @@ describe('responses that are written in parts', () => {
       reason: 'CLIENT_SHARE_EXCEEDED',
       message: 'share of this peer exceeded: streams',
     });
+    expect(asProblem.headers['content-type']).toBe('application/problem+json; charset=utf-8');
+    expect(asProblem.json).toMatchObject({ status: 429, reason: 'CLIENT_SHARE_EXCEEDED' });
   });
 });

@@ -16,11 +16,14 @@ export interface RawResponse extends ResponseState {
 /**
  * Sends `error` past Fastify, where the application does not respond itself: as an envelope, or as a problem document to
  * a client that asks for one. Nothing of the response may have been sent.
+ *
+ * @param isKept which headers of the response the refusal keeps; none where it is left out
  */
 export function answerRaw(
   request: Pick<IncomingMessage, 'headers'> & RequestState,
   response: RawResponse,
   error: unknown,
+  isKept: (name: string) => boolean = () => false,
 ): void {
   const exchange = exchangeOf(request);
   const failure = blamed(toFailure(error, exchange?.context.deadline), request, response);
@@ -28,7 +31,7 @@ export function answerRaw(
   const requestId = exchange?.context.requestId ?? newRequestId();
   const asProblem = acceptsProblem(request.headers.accept);
   // They belong to what the handler was about to send, and one that cannot be sent would be in the way.
-  for (const name of response.getHeaderNames()) response.removeHeader(name);
+  for (const name of response.getHeaderNames()) if (!isKept(name)) response.removeHeader(name);
   const body = Buffer.from(JSON.stringify(asProblem ? problem(failure, requestId) : errorEnvelope(failure, requestId)));
   response.writeHead(failure.httpStatus, {
     ...failureHeaders(failure),
