@@ -30,7 +30,7 @@ async function greeting(service: ChildService): Promise<string> {
   return (json as { data: { text: string } }).data.text;
 }
 
-describe('a process whose configuration never rests', () => {
+describe('a process whose configuration never rests', { timeout: 60_000 }, () => {
   it('reads it all the same, again and again, and refuses what is wrong', async () => {
     await writeFile(file(), settings('first'));
     const service = await ChildService.start({}, { cwd: folder.path });

@@ -4,14 +4,7 @@ import type { DescMessage } from '@bufbuild/protobuf';
 import { StructSchema, ValueSchema } from '@bufbuild/protobuf/wkt';
 import { describe, expect, it, vi } from 'vitest';
 import { editionMessages, proto2Messages, proto3Messages } from '../support/all-kinds-proto.js';
-import {
-  delimited,
-  HostileMessages,
-  randomOf,
-  repeatedTo,
-  tag,
-  varint,
-} from '../support/hostile-messages.js';
+import { delimited, HostileMessages, randomOf, repeatedTo, tag, varint } from '../support/hostile-messages.js';
 import { ServerReflectionRequestSchema } from '../../src/gen/grpc/reflection/v1/reflection_pb.js';
 import { StatusSchema } from '../../src/gen/google/rpc/status_pb.js';
 import { UserSchema } from '../../src/gen/user/service/v1/user_pb.js';

@@ -124,6 +124,19 @@ describe('Deadline', () => {
     expect(deadline.isDefault).toBe(!hasFired);
   });
 
+  it('extends a limit once only, as an event loop that is blocked again and again is overload', () => {
+    const deadline = new Deadline(100);
+    let aheadMs = 0;
+    const now = vi.spyOn(performance, 'now').mockImplementation(() => aheadMs);
+    for (let blocked = 0; blocked < 3; blocked += 1) {
+      aheadMs += 5000;
+      deadline.onDue();
+    }
+    now.mockRestore();
+
+    expect(deadline.reason).toMatchObject({ reason: 'DEADLINE_EXCEEDED' });
+  });
+
   it('never fires without a limit', () => {
     new Deadline(Number.POSITIVE_INFINITY);
 

@@ -21,7 +21,7 @@ const blockedMs = 250;
  * The time limit of one request and the `AbortSignal` that fires when it passes or the caller goes away.
  * The signal is made on first use, and all limits share one timer: a handler that never looks pays for next to nothing.
  * It fires at most a few ms late, and keeps no process running. A limit that neither client nor route has set does not
- * count a time in which the event loop was blocked.
+ * count a time in which the event loop was blocked, once: an event loop that is blocked again and again is overload.
  *
  * `signal.reason` is a `DeadlineExceededError`, a `CancelledError`, or a `DrainingError` at the end of the process's grace.
  */
@@ -31,6 +31,7 @@ export class Deadline extends WheelEntry {
   #ownMs: number | null;
   #timeoutMs: number;
   #isAdjusted = false;
+  #isExtended = false;
   #controller: AbortController | undefined;
   #reason: FireReason | undefined;
   #watcher: DeadlineWatcher | undefined;
@@ -146,7 +147,8 @@ export class Deadline extends WheelEntry {
   /** @internal */
   override onDue(): void {
     const lateMs = performance.now() - this.atMs;
-    if (lateMs > blockedMs && this.isDefault) {
+    if (lateMs > blockedMs && this.isDefault && !this.#isExtended) {
+      this.#isExtended = true;
       // The process did other things all that time: it is not the request that was slow. What has arrived is read first.
       this.#timeoutMs += lateMs + blockedMs;
       this.#arm(performance.now());

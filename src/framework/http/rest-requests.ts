@@ -156,6 +156,7 @@ class RequestWork extends WheelEntry implements Http2StreamListener {
   /** Half of the body cannot look like all of it. */
   readonly #isMeasured: boolean;
   #broken: RookeryError | undefined;
+  #isExtended = false;
 
   constructor(request: RestRequest, response: RestResponse, isMeasured: boolean) {
     super();
@@ -220,8 +221,10 @@ class RequestWork extends WheelEntry implements Http2StreamListener {
     const lateMs = performance.now() - this.dueTick;
     if (this.#broken !== undefined) this.#answer(this.#broken);
     // The event loop was blocked: what has arrived meanwhile is read first, and the client gets that time.
-    else if (lateMs > blockedMs) this.limitBody(lateMs);
-    else this.onBroken(new RequestTimeoutError());
+    else if (lateMs > blockedMs && !this.#isExtended) {
+      this.#isExtended = true;
+      this.limitBody(lateMs + blockedMs);
+    } else this.onBroken(new RequestTimeoutError());
   }
 
   #answer(error: RookeryError): void {
