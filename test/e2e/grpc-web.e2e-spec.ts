@@ -144,7 +144,7 @@ describe('gRPC-Web on HTTP/1.1', () => {
     expect(answer).toMatch(/^HTTP\/1\.1 400 /);
   });
 
-  it('is cut off, and cancelled, when what comes amid its request is no HTTP', async () => {
+  it('ends with a status when what comes amid its request is no HTTP', async () => {
     using ends = requestEnds();
     const connection = await RawConnection.open(app.test.port);
     const [type, token] = [binary['content-type'], writer()['authorization']];
@@ -155,9 +155,11 @@ describe('gRPC-Web on HTTP/1.1', () => {
 
     connection.write('nonsense\r\n');
 
-    expect((await connection.closed).toString()).toBe('');
+    expect((await connection.closed).toString()).toMatch(
+      /^HTTP\/1\.1 200 [^]*\r\ngrpc-status: 3\r\n[^]*\r\nconnection: close\r\n/,
+    );
     await eventually('the call is over', () => app.inFlight === 0);
-    expect(ends.list).toMatchObject([{ operation: 'log.service.v1.LogService/Upload', reason: 'CANCELLED' }]);
+    expect(ends.list).toMatchObject([{ operation: 'log.service.v1.LogService/Upload', reason: 'MALFORMED_REQUEST' }]);
   });
 
   it('is answered whole before what follows it is refused', async () => {

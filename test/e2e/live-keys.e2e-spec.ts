@@ -28,7 +28,13 @@ afterEach(async () => {
 });
 
 async function start(jwt: Settings): Promise<void> {
-  const settings = { 'users.seed': true, 'files.directory': '/tmp/rookery-test-no-files', ...jwtSettings(jwt) };
+  const settings = {
+    'users.seed': true,
+    'files.directory': '/tmp/rookery-test-no-files',
+    // Tokens of a key that is not known yet are sent again and again here.
+    'auth.failures.burst': 0,
+    ...jwtSettings(jwt),
+  };
   app = await EditedApp.start(settings, { application: AppModule, fromFile: ['auth.jwt.secret'] });
 }
 
