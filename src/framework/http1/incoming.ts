@@ -1,11 +1,15 @@
 import { type ByteAccount, CountedBytes } from './byte-account.js';
 import { ChunkReader } from './chunk-reader.js';
+import { awaitTurn, TurnShare, type Waiting } from './fair-turns.js';
 import { HeadReader, notYet } from './head-reader.js';
 import type { Http1ConnectionOptions } from './http1.options.js';
 import { type Http1Refusal, refusal } from './refusal.js';
 import { type Http1RequestHead, fieldsIn, headSoFar, inChunks, RequestHead, requestHead } from './request-head.js';
 import type { Stream } from './stream.js';
 import { coarseNow } from './ticker.js';
+
+// A chunk that is shorter does not bring many requests.
+const loneBytes = 2048;
 
 const State = { head: 0, body: 1, chunks: 2, trailers: 3, stopped: 4 } as const;
 
@@ -32,7 +36,7 @@ export interface IncomingHost {
  * (RFC 9112 section 9.3.2). What cannot be taken yet stays as it is, two reads of the socket at most, and then the socket is
  * not read any more.
  */
-export class Incoming {
+export class Incoming implements Waiting {
   readonly #options: Http1ConnectionOptions;
   readonly #host: IncomingHost;
   readonly #heads: HeadReader;
@@ -51,6 +55,9 @@ export class Incoming {
   /** The rest is not whole. */
   #needsMore = false;
   #isReading = false;
+  readonly #share = new TurnShare();
+  /** It is the turn of other connections. */
+  #isWaiting = false;
   #isHolding = false;
   /** Something of the body has come. */
   isBodyBegun = false;
@@ -145,10 +152,28 @@ export class Incoming {
 
   /** Returns whether there is anything to be done about what is left then. */
   #step(rest: Buffer): boolean {
-    if (this.#state === State.head) return this.#host.isReady && this.#head(rest);
+    if (this.#state === State.head) return this.#host.isReady && this.#hasTurn(rest) && this.#head(rest);
     if (this.#state === State.trailers) return this.#trailers(rest);
     if (this.#state === State.stopped || this.#stream?.isHeld === true) return false;
     return this.#state === State.body ? this.#body(rest) : this.#chunk(rest);
+  }
+
+  onTurn(): void {
+    this.#isWaiting = false;
+    if (this.#more.length === 0) this.#hold(false);
+    this.read();
+  }
+
+  /** Many requests that came together are not begun in one go. */
+  #hasTurn(rest: Buffer): boolean {
+    if (this.#isWaiting) return false;
+    // The first of a chunk, and likely the only one.
+    if (this.#at === 0 && rest.length < loneBytes && this.#more.length === 0) return true;
+    if (this.#share.take()) return true;
+    this.#isWaiting = true;
+    this.#hold(true);
+    awaitTurn(this);
+    return false;
   }
 
   #head(rest: Buffer): boolean {

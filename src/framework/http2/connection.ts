@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net';
-import { type ByteAccount, noAccount } from './byte-account.js';
+import { type ByteAccount, CountedBytes, noAccount } from './byte-account.js';
 import type { Http2ConnectionHandler } from './connection-handler.js';
 import { ErrorCode } from './error-code.js';
+import { awaitTurn, TurnShare, type Waiting } from './fair-turns.js';
 import { Flag, largestStreamId } from './frame.js';
 import { type ConnectionFrames, FrameHandler } from './frame-handler.js';
 import { FrameReader } from './frame-reader.js';
@@ -18,7 +19,7 @@ import { drainPing, type TimedConnection, TimeLimits } from './time-limits.js';
  * The socket is the connection's alone from now on; what has been read of it already is put back by `socket.unshift` before.
  * Nothing that a client sends makes it throw.
  */
-export class Http2Connection {
+export class Http2Connection implements Waiting {
   /** Those given to the constructor, or its own. */
   readonly counters: Http2Counters;
   readonly #socket: Socket;
@@ -32,6 +33,11 @@ export class Http2Connection {
   #isLeaving = false;
   #isPingedAgain = false;
   #isReadingHeld = false;
+  readonly #share = new TurnShare();
+  readonly #mayGoOn = (): boolean => this.#share.take();
+  /** What has come and not been read, as it is the turn of other connections. */
+  #unread: Buffer[] = [];
+  readonly #unreadBytes: CountedBytes;
   #onGone: (() => void)[] = [];
 
   constructor(
@@ -43,6 +49,7 @@ export class Http2Connection {
   ) {
     this.counters = counters;
     this.#socket = socket;
+    this.#unreadBytes = new CountedBytes(account);
     this.#session = new Session(socket, options, handler, counters, account);
     const frames = new FrameHandler(this.#session, this.#frameEvents());
     this.#reader = new FrameReader(frames, options.maxFrameBytes);
@@ -142,23 +149,59 @@ export class Http2Connection {
   #onBytes(chunk: Buffer): void {
     if (this.#isEnded) return;
     this.#times.receivedAtMs = coarseNow();
+    if (this.#unread.length > 0) {
+      this.#unread.push(chunk);
+      this.#countUnread();
+    } else this.#read(chunk);
+    this.#holdReading();
+  }
+
+  /** @internal Goes on with what has come. */
+  onTurn(): void {
+    for (let chunk = this.#unread.shift(); chunk !== undefined; chunk = this.#unread.shift()) {
+      const left = this.#unread.length;
+      this.#read(chunk);
+      if (this.#unread.length > left) break;
+    }
+    this.#countUnread();
+    if (this.#unread.length === 0) this.#releaseReading();
+    this.#holdReading();
+  }
+
+  #read(chunk: Buffer): void {
+    if (this.#isEnded) return;
     try {
-      this.#reader.push(chunk);
+      const taken = this.#reader.push(chunk, this.#mayGoOn);
+      if (taken === chunk.length || this.#isEnded) return;
+      this.#unread.unshift(chunk.subarray(taken));
+      this.#countUnread();
+      awaitTurn(this);
     } catch (error) {
       this.#fail(error);
     }
-    // A peer that does not read is not read either: its acknowledgements and answers would pile up here.
-    if (this.#isReadingHeld || this.#socket.writableLength <= this.#session.options.maxSocketBacklogBytes) return;
+  }
+
+  #countUnread(): void {
+    this.#unreadBytes.set(this.#unread.reduce((sum, { length }) => sum + length, 0));
+  }
+
+  // A peer that does not read is not read either: its acknowledgements and answers would pile up here.
+  #holdReading(): void {
+    const isBehind = this.#socket.writableLength > this.#session.options.maxSocketBacklogBytes;
+    if (this.#isReadingHeld || this.#isEnded || !(isBehind || this.#unread.length > 0)) return;
     this.#isReadingHeld = true;
     this.#socket.pause();
   }
 
+  #releaseReading(): void {
+    if (!this.#isReadingHeld) return;
+    this.#isReadingHeld = false;
+    this.#socket.resume();
+  }
+
   #onDrain(): void {
     this.#session.writer.onSocketDrain();
-    if (this.#isReadingHeld) {
-      this.#isReadingHeld = false;
-      this.#socket.resume();
-    }
+    if (this.#unread.length === 0) this.#releaseReading();
     if (!this.#isEnded) this.#session.outbox.pump();
   }
 
@@ -210,12 +253,18 @@ export class Http2Connection {
   #finish(): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
+    this.#forgetUnread();
     this.#reader.stop();
     this.#times.endedAtMs = coarseNow();
     this.#times.isOrderly = this.#error === undefined;
     this.#session.writer.close();
-    if (this.#isReadingHeld) this.#socket.resume();
+    this.#releaseReading();
     this.#socket.end();
+  }
+
+  #forgetUnread(): void {
+    this.#unread = [];
+    this.#unreadBytes.set(0);
   }
 
   #drop(): void {
@@ -227,6 +276,7 @@ export class Http2Connection {
     if (this.#isGone) return;
     this.#isGone = true;
     this.#isEnded = true;
+    this.#forgetUnread();
     this.#reader.stop();
     this.#times.stop();
     this.#session.writer.close();

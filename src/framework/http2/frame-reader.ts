@@ -44,18 +44,24 @@ export class FrameReader {
     this.#partial = undefined;
   }
 
-  /** @throws Http2ConnectionError  the bytes are not those of an HTTP/2 client, or a frame is too long */
-  push(chunk: Buffer): void {
+  /**
+   * @param mayGoOn asked before each frame but the first
+   * @returns how much of it has been taken
+   * @throws Http2ConnectionError  the bytes are not those of an HTTP/2 client, or a frame is too long
+   */
+  push(chunk: Buffer, mayGoOn: () => boolean = always): number {
     let at = 0;
     if (this.#prefaceSeen < clientPreface.length) at = this.#readPreface(chunk);
     if (this.#partial !== undefined) at = this.#continuePartial(chunk, at);
     while (!this.#isStopped && chunk.length - at >= frameHeaderBytes) {
       const end = at + frameHeaderBytes + this.#lengthAt(chunk, at);
       if (end > chunk.length) break;
+      if (at > 0 && !mayGoOn()) return at;
       this.#emit(chunk, at, end);
       at = end;
     }
     if (at < chunk.length && !this.#isStopped) this.#keep(chunk, at);
+    return chunk.length;
   }
 
   #emit(bytes: Buffer, at: number, end: number): void {
@@ -117,4 +123,8 @@ export class FrameReader {
     this.#partialBytes = filled;
     return end;
   }
+}
+
+function always(): boolean {
+  return true;
 }
