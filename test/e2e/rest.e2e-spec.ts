@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { expectError } from '../support/envelopes.js';
 import { http } from '../support/http-caller.js';
 import { Http2Caller } from '../support/http2-caller.js';
+import { bodyOf, exchangeRaw } from '../support/raw-connection.js';
 import { ReferenceApp } from '../support/reference-app.js';
 import { tokens } from '../support/tokens.js';
 
@@ -113,6 +114,34 @@ describe('a failure', () => {
       expectError(answer, 404, { reason: 'USER_NOT_FOUND', message: 'user 99 not found' });
     },
   );
+});
+
+describe('a body that cannot be read', () => {
+  const send = (method: string, headers: Record<string, string>): Promise<string> =>
+    exchangeRaw(
+      Number(new URL(app.url).port),
+      [
+        `${method} ${path} HTTP/1.1`,
+        'host: here',
+        'connection: close',
+        'content-length: 1',
+        ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
+        '',
+        '{',
+      ].join('\r\n'),
+    );
+  const json = { 'content-type': 'application/json' };
+
+  it.each([
+    ['POST', 'in a coding that nobody knows', { ...json, 'content-encoding': 'x' }, 415],
+    ['POST', 'that is not in its coding', { ...json, 'content-encoding': 'gzip' }, 400],
+  ])('is the fault of the client: %s %s', async (method, _what, headers, status) => {
+    const token = tokens.writer();
+    const answer = await send(method, { ...headers, authorization: `Bearer ${token}` });
+
+    expect(answer).toContain(`HTTP/1.1 ${status} `);
+    expect(bodyOf(answer)).toMatchObject({ code: status, reason: expect.any(String) as string });
+  });
 });
 
 describe('every answer', () => {

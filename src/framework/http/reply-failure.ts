@@ -82,6 +82,8 @@ function asOurs(request: FastifyRequest, error: unknown): unknown {
       return new UnsupportedContentTypeError(request.headers['content-type']);
     case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
       return new MalformedBodyError('the body is not as long as content-length says');
+    case 'FST_CP_ERR_INVALID_CONTENT':
+      return new MalformedBodyError('the body is not coded as content-encoding says');
     case 'FST_ERR_BAD_URL':
       return new MalformedUrlError();
     default:

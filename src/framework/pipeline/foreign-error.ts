@@ -49,6 +49,7 @@ const databaseOutage = /^(?:08|53|57P)/;
 // How Node, fetch, grpc-js and HTTP clients put it: an application that copies the text copies addresses with it.
 const foreignText =
   /\bE(?:CONN(?:REFUSED|RESET|ABORTED)|NOTFOUND|AI_AGAIN|TIMEDOUT|HOSTUNREACH|NETUNREACH|PIPE)\b|\bfetch failed\b|\bsocket hang up\b|\bNo connection established\b|\bName resolution failed\b|\bRequest failed with status code \d{3}\b|\bremote_addr=|^Deadline exceeded after \d|^Cancelled on client$|^\d{1,2} [A-Z][A-Z_]{4,}: /;
+const compressErrorName = 'FastifyCompressError';
 // Shorter texts are in others by chance.
 const shortestQuoted = 4;
 
@@ -96,7 +97,8 @@ export function upstreamOf(error: unknown): string | undefined {
 
 /** Whether Fastify itself made `error`. By its brand: an HTTP client's error may have another Fastify's `code` and `statusCode`. */
 export function isFastifyError(error: unknown): error is Error {
-  return error instanceof Error && Symbol.for('fastify-error-generic') in error;
+  // Those of @fastify/compress have a name of their own instead.
+  return error instanceof Error && (Symbol.for('fastify-error-generic') in error || error.name === compressErrorName);
 }
 
 /** The nearest declared error among the causes of `error`. */
