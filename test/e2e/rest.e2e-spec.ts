@@ -135,6 +135,8 @@ describe('a body that cannot be read', () => {
   it.each([
     ['POST', 'in a coding that nobody knows', { ...json, 'content-encoding': 'x' }, 415],
     ['POST', 'that is not in its coding', { ...json, 'content-encoding': 'gzip' }, 400],
+    ['OPTIONS', 'that is no JSON', json, 400],
+    ['OPTIONS', 'of another type', { 'content-type': 'a/b' }, 415],
   ])('is the fault of the client: %s %s', async (method, _what, headers, status) => {
     const token = tokens.writer();
     const answer = await send(method, { ...headers, authorization: `Bearer ${token}` });

@@ -41,6 +41,7 @@ export interface HttpAdapterInit {
  * every answer that is not a handler's own (broken body, unknown route, refused request) has the envelope's form.
  */
 export class HttpAdapter extends FastifyAdapter {
+  #hasErrorHandler = false;
   readonly #routes: RouteTable;
   readonly #parser: JsonParser;
   readonly #open: (request: FastifyRequest, reply: FastifyReply) => RookeryError | undefined;
@@ -126,7 +127,11 @@ export class HttpAdapter extends FastifyAdapter {
   }
 
   override setErrorHandler(): FastifyInstance {
-    return this.getInstance<FastifyInstance>().setErrorHandler((error, request, reply) => {
+    const fastify = this.getInstance<FastifyInstance>();
+    // Nest calls it when the routes of plugins have theirs already.
+    if (this.#hasErrorHandler) return fastify;
+    this.#hasErrorHandler = true;
+    return fastify.setErrorHandler((error, request, reply) => {
       // A method that Fastify's router has no table for comes here past all hooks.
       if (exchangeOf(request.raw) === undefined) this.#open(request, reply);
       const isMoot = request.is404 && isAboutBody(error);

@@ -10,6 +10,9 @@ import type { HttpOptions } from './http.options.js';
 /** Puts compression and CORS in front of the routes. Call before `app.init()`. */
 export async function registerHttpPlugins(app: NestFastifyApplication, options: Live<HttpOptions>): Promise<void> {
   const { compression, compressionMinBytes } = options.value;
+  // That of CORS has a route of its own, which gets the handler that there is when it is loaded.
+  const adapter = app.getHttpAdapter();
+  if (adapter instanceof HttpAdapter) adapter.setErrorHandler();
   if (compression) {
     await app.register(compress, {
       threshold: compressionMinBytes,
@@ -20,7 +23,6 @@ export async function registerHttpPlugins(app: NestFastifyApplication, options: 
   }
   app.enableCors({ delegator: corsByRules(options) });
   const shorten = (fastify: FastifyInstance, _options: object, done: () => void): void => {
-    const adapter = app.getHttpAdapter();
     const shortcut = shortenCors(adapter, fastify);
     if (shortcut !== undefined && adapter instanceof HttpAdapter)
       adapter.openLane({
