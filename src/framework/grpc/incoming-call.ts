@@ -6,6 +6,7 @@ import { type Encoding, responseEncoding } from './compression.js';
 import { isOneMessage, messageIn, type WireMessage } from './frame.js';
 import { MessageCountError } from './grpc.errors.js';
 import type { GrpcOptions } from './grpc.options.js';
+import { messageTurn } from './message-turns.js';
 import type { BoundMethod, UnknownFieldUse } from './method-table.js';
 import { decode, type RequestFormat, RequestReader, SingleRequestReader } from './request-reader.js';
 import { CallHandle } from './rpc-call.js';
@@ -82,6 +83,11 @@ export abstract class IncomingCall extends CallHandle implements RequestFormat {
 
   /** The next message of a streamed request. */
   nextRequest(): Promise<IteratorResult<Message, undefined>> {
+    const turn = messageTurn();
+    return turn === undefined ? this.#next() : turn.then(() => this.#next());
+  }
+
+  #next(): Promise<IteratorResult<Message, undefined>> {
     const requests = this.#requests as RequestReader;
     const next = requests.next();
     this.#keep(requests.waitingBytes);
