@@ -10,11 +10,18 @@ const streams = 1000;
 const messages = 16;
 const text = 'x'.repeat(4096);
 
+let begun = 0;
+const allBegun = Promise.withResolvers<void>();
+
 @Controller()
 @GrpcService(UserService)
 class Users {
   @Rpc()
   async *watchUsers() {
+    // Requests that come together are begun over several turns of the event loop.
+    begun += 1;
+    if (begun === streams) allBegun.resolve();
+    await allBegun.promise;
     for (let count = 0; count < messages; count += 1) yield { user: { displayName: text } };
   }
 }
