@@ -43,6 +43,9 @@ export function awaitTurn(member: Waiting): void {
   queue.add(member);
 }
 
+/** A chunk that is shorter does not bring many requests: the first of it is likely the only one, and needs no turn. */
+export const loneBytes = 2048;
+
 /** The part of one connection in each turn of the event loop. */
 export class TurnShare {
   #turn = -1;

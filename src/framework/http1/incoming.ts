@@ -1,35 +1,15 @@
-import { type ByteAccount, CountedBytes } from './byte-account.js';
+import { CountedBytes } from './byte-account.js';
 import { ChunkReader } from './chunk-reader.js';
-import { awaitTurn, TurnShare, type Waiting } from './fair-turns.js';
+import { awaitTurn, loneBytes, TurnShare, type Waiting } from './fair-turns.js';
 import { HeadReader, notYet } from './head-reader.js';
 import type { Http1ConnectionOptions } from './http1.options.js';
-import { type Http1Refusal, refusal } from './refusal.js';
+import type { IncomingHost } from './incoming-host.js';
+import { refusal } from './refusal.js';
 import { type Http1RequestHead, fieldsIn, headSoFar, inChunks, RequestHead, requestHead } from './request-head.js';
 import type { Stream } from './stream.js';
 import { coarseNow } from './ticker.js';
 
-// A chunk that is shorter does not bring many requests.
-const loneBytes = 2048;
-
 const State = { head: 0, body: 1, chunks: 2, trailers: 3, stopped: 4 } as const;
-
-/** What the reader of a connection needs of it. */
-export interface IncomingHost {
-  /** Whether a request may begin: none is being answered, and the output is not behind. */
-  readonly isReady: boolean;
-  readonly account: ByteAccount;
-  /** The caller asks for another protocol; `bytes` is all that has come since its request began. True: it has another owner now. */
-  onUpgrade(head: RequestHead, bytes: Buffer): boolean;
-  open(head: RequestHead): Stream;
-  serve(stream: Stream, head: RequestHead): void;
-  onRefusal(refusal: Http1Refusal, head: Partial<Http1RequestHead>): void;
-  /** The rest of a request that has been answered is there, and thrown away. */
-  onUnreadEnd(): void;
-  /** There is more of it than is worth reading. */
-  onTooMuchUnread(): void;
-  /** Nothing more is to be read, or something again. */
-  holdSocket(isHeld: boolean): void;
-}
 
 /**
  * Makes requests of the bytes of a connection, one at a time: the next one is begun when the one before has been answered
@@ -39,7 +19,7 @@ export interface IncomingHost {
 export class Incoming implements Waiting {
   readonly #options: Http1ConnectionOptions;
   readonly #host: IncomingHost;
-  readonly #heads: HeadReader;
+  readonly #heads = new HeadReader();
   #chunks: ChunkReader | undefined;
   #state: number = State.head;
   /** Who gets the body; undefined: nobody any more. */
@@ -68,7 +48,6 @@ export class Incoming implements Waiting {
     this.#options = options;
     this.#host = host;
     this.#untaken = new CountedBytes(host.account);
-    this.#heads = new HeadReader();
     this.#heads.begin(options.maxHeaderBytes, options.maxHeaderFields);
   }
 
@@ -167,7 +146,6 @@ export class Incoming implements Waiting {
   /** Many requests that came together are not begun in one go. */
   #hasTurn(rest: Buffer): boolean {
     if (this.#isWaiting) return false;
-    // The first of a chunk, and likely the only one.
     if (this.#at === 0 && rest.length < loneBytes && this.#more.length === 0) return true;
     if (this.#share.take()) return true;
     this.#isWaiting = true;
