@@ -1,5 +1,5 @@
 import { type AnswerHead, unknownLength } from './answer-head.js';
-import type { ByteAccount } from './byte-account.js';
+import type { ByteAccount } from '../wire/index.js';
 import type { Writer } from './writer.js';
 
 /** How a body is delimited: RFC 9112 section 6. */

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { type ByteAccount, noAccount } from './byte-account.js';
+import { type ByteAccount, noAccount } from '../wire/index.js';
 import { Http1Counters } from './http1.counters.js';
 import type { Http1ConnectionOptions } from './http1.options.js';
 import type { Http1Handler } from './http1-handler.js';

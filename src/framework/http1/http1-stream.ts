@@ -1,4 +1,4 @@
-import type { ByteAccount } from './byte-account.js';
+import type { ByteAccount } from '../wire/index.js';
 
 /** A header or trailer field to send. */
 export interface Http1Field {

@@ -1,4 +1,4 @@
-import type { ByteAccount } from './byte-account.js';
+import type { ByteAccount } from '../wire/index.js';
 import type { Http1Refusal } from './refusal.js';
 import type { Http1RequestHead, RequestHead } from './request-head.js';
 import type { Stream } from './stream.js';

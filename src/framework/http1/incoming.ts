@@ -1,6 +1,5 @@
-import { CountedBytes } from './byte-account.js';
 import { ChunkReader } from './chunk-reader.js';
-import { awaitTurn, loneBytes, TurnShare, type Waiting } from './fair-turns.js';
+import { awaitTurn, CountedBytes, loneBytes, TurnShare, type Waiting } from '../wire/index.js';
 import { HeadReader, notYet } from './head-reader.js';
 import type { Http1ConnectionOptions } from './http1.options.js';
 import type { IncomingHost } from './incoming-host.js';

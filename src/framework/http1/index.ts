@@ -28,4 +28,4 @@ export { type Http1ConnectionOptions, http1ConnectionOptions } from './http1.opt
 export type { Http1Field, Http1Fields, Http1Stream, Http1StreamListener } from './http1-stream.js';
 export type { Http1Refusal, Http1RefusalKind } from './refusal.js';
 export type { Http1RequestHead } from './request-head.js';
-export type { ByteAccount } from './byte-account.js';
+export type { ByteAccount } from '../wire/index.js';

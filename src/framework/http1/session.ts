@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { ByteAccount } from './byte-account.js';
+import type { ByteAccount } from '../wire/index.js';
 import type { Http1Counters } from './http1.counters.js';
 import type { Http1Handler } from './http1-handler.js';
 import { type Http1ConnectionOptions, keepAliveLinesOf } from './http1.options.js';

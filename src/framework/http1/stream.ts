@@ -1,5 +1,5 @@
 import { AnswerBody } from './answer-body.js';
-import type { ByteAccount } from './byte-account.js';
+import type { ByteAccount } from '../wire/index.js';
 import { type AnswerHead, answerHead, answerHeadWith, Opening } from './answer-head.js';
 import { Http1HeaderError } from './http1.errors.js';
 import type { Http1Field, Http1Fields, Http1Peer, Http1Stream, Http1StreamListener } from './http1-stream.js';

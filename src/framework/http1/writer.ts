@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { type ByteAccount, CountedBytes } from './byte-account.js';
+import { type ByteAccount, CountedBytes } from '../wire/index.js';
 import { atTurnEnd, type TurnEnd } from './end-of-turn.js';
 import { giveWriteBuffer, takeWriteBuffer, writeBufferBytes } from './write-buffers.js';
 

@@ -1,8 +1,7 @@
 import type { Socket } from 'node:net';
-import { type ByteAccount, CountedBytes, noAccount } from './byte-account.js';
 import type { Http2ConnectionHandler } from './connection-handler.js';
 import { ErrorCode } from './error-code.js';
-import { awaitTurn, TurnShare, type Waiting } from './fair-turns.js';
+import { awaitTurn, type ByteAccount, CountedBytes, noAccount, TurnShare, type Waiting } from '../wire/index.js';
 import { Flag, largestStreamId } from './frame.js';
 import { type ConnectionFrames, FrameHandler } from './frame-handler.js';
 import { FrameReader } from './frame-reader.js';

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { type ByteAccount, CountedBytes, noAccount } from './byte-account.js';
+import { type ByteAccount, CountedBytes, noAccount } from '../wire/index.js';
 import { atTurnEnd, type TurnEnd } from './end-of-turn.js';
 import { Flag, frameHeaderBytes, FrameType, writeUint32 } from './frame.js';
 import { giveWriteBuffer, takeWriteBuffer, writeBufferBytes } from './write-buffers.js';

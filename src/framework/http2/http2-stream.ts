@@ -1,4 +1,4 @@
-import type { ByteAccount } from './byte-account.js';
+import type { ByteAccount } from '../wire/index.js';
 import type { HeaderField } from './hpack/index.js';
 import type { Http2Headers } from './http2-headers.js';
 

@@ -24,4 +24,4 @@ export { Http2Headers } from './http2-headers.js';
 export type { Http2Fields, Http2Stream, Http2StreamListener } from './http2-stream.js';
 export type { Http2RequestHead } from './request-head.js';
 export type { Http2ConnectionHandler } from './connection-handler.js';
-export type { ByteAccount } from './byte-account.js';
+export type { ByteAccount } from '../wire/index.js';

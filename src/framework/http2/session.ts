@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { ByteAccount } from './byte-account.js';
+import type { ByteAccount } from '../wire/index.js';
 import { ErrorCode } from './error-code.js';
 import type { Http2ConnectionHandler } from './connection-handler.js';
 import { checkIncrement, ReceiveWindow } from './flow-control.js';

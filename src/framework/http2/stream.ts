@@ -1,4 +1,4 @@
-import type { ByteAccount } from './byte-account.js';
+import type { ByteAccount } from '../wire/index.js';
 import { ByteQueue } from './byte-queue.js';
 import { ErrorCode } from './error-code.js';
 import { ReceiveWindow } from './flow-control.js';
