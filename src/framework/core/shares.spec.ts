@@ -24,6 +24,28 @@ function fillEach(shares: Shares, holders: readonly Holder[]): number[] {
   return holders.map(({ inUse }) => inUse[Bound.requests] as number);
 }
 
+interface Given {
+  readonly peerShare: number;
+  readonly connectionShare: number;
+  readonly limit: number;
+}
+
+/** As the documentation of `Shares` has it, step by step. */
+function expectedRefusal(shares: Shares, holder: Holder, amount: number, given: Given): string | undefined {
+  const room = (own: number, free: number, most: number, share: number): number => {
+    if (share >= 1) return free;
+    const factor = share / (1 - share);
+    return (factor * (own < most / 64 ? free : free - most / 8) - own) / (1 + factor);
+  };
+  const free = given.limit - (shares.inUse[Bound.requests] as number);
+  const ofPeer = holder.peer.inUse[Bound.requests] as number;
+  const forPeer = room(ofPeer, free, given.limit, given.peerShare);
+  if (free < amount) return 'process';
+  if (forPeer <= 0) return 'peer';
+  const own = holder.inUse[Bound.requests] as number;
+  return room(own, forPeer, forPeer + ofPeer, given.connectionShare) > 0 ? undefined : 'connection';
+}
+
 describe('Shares', () => {
   it('gives one peer its share of the limit, whatever it has of connections', () => {
     const shares = new Shares(limitsOf(1000));
@@ -127,5 +149,33 @@ describe('peerGroupOf', () => {
     ['unix', 'unix'],
   ])('%s: %s', (address, group) => {
     expect(peerGroupOf(address)).toBe(group);
+  });
+
+  it('refuses exactly where the share of a peer or of a connection ends, however much all together use', () => {
+    for (const [peerShare, connectionShare, limit] of [
+      [0.5, 0.75, 1000],
+      [0.1, 0.3, 977],
+      [1, 0.75, 400],
+      [0.9, 1, 64],
+      [1, 1, 100],
+      [0.01, 0.01, 10_000],
+    ] as const) {
+      const shares = new Shares(limitsOf(limit, { peerShare, connectionShare }));
+      const holders = Array.from({ length: 12 }, (_, at) => shares.open(`10.0.0.${at % 4}`));
+      let state = limit;
+      const random = (below: number): number => (state = (state * 1_103_515_245 + 12_345) % 2_147_483_648) % below;
+
+      for (let step = 0; step < 4000; step += 1) {
+        const holder = holders[random(random(12) + 1)] as Holder;
+        const used = holder.inUse[Bound.requests] as number;
+        if (random(5) === 0) shares.add(Bound.requests, holder, -random(used + 1));
+        const amount = 1 + random(3);
+
+        expect(shares.full(Bound.requests, holder, amount)).toBe(
+          expectedRefusal(shares, holder, amount, { peerShare, connectionShare, limit }),
+        );
+        shares.take(Bound.requests, holder, amount);
+      }
+    }
   });
 });

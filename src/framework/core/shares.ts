@@ -118,13 +118,16 @@ export class Shares {
   readonly refused: Readonly<Record<FullBy, number[]>> = { process: none(), peer: none(), connection: none() };
   readonly #peers = new Map<string, PeerUse>();
   #limits: readonly number[];
+  /** By `Bound`: while all together use no more, nobody's share is full. */
+  #ample: readonly number[];
   #peerFactor: number;
   #connectionFactor: number;
 
-  constructor({ limits, peerShare, connectionShare }: ShareLimits) {
-    this.#limits = limits;
-    this.#peerFactor = factorOf(peerShare);
-    this.#connectionFactor = factorOf(connectionShare);
+  constructor(limits: ShareLimits) {
+    this.#limits = limits.limits;
+    this.#ample = ampleOf(limits);
+    this.#peerFactor = factorOf(limits.peerShare);
+    this.#connectionFactor = factorOf(limits.connectionShare);
   }
 
   /** By `Bound`. */
@@ -142,10 +145,11 @@ export class Shares {
   }
 
   /** Applies changed limits from the next request on; what is in use stays. */
-  adjust({ limits, peerShare, connectionShare }: ShareLimits): void {
-    this.#limits = limits;
-    this.#peerFactor = factorOf(peerShare);
-    this.#connectionFactor = factorOf(connectionShare);
+  adjust(limits: ShareLimits): void {
+    this.#limits = limits.limits;
+    this.#ample = ampleOf(limits);
+    this.#peerFactor = factorOf(limits.peerShare);
+    this.#connectionFactor = factorOf(limits.connectionShare);
   }
 
   /** Begins to count for one connection from `address`, or for one request. */
@@ -158,7 +162,13 @@ export class Shares {
   }
 
   /** Whose bound has no room, or `undefined`. Nothing is taken, and no refusal counted. */
-  full(bound: BoundId, { peer, inUse }: Holder, amount = 1): FullBy | undefined {
+  full(bound: BoundId, holder: Holder, amount = 1): FullBy | undefined {
+    // Asked several times for each request, and nearly always answered by this.
+    if ((this.inUse[bound] as number) + amount <= (this.#ample[bound] as number)) return undefined;
+    return this.#fullBy(bound, holder, amount);
+  }
+
+  #fullBy(bound: BoundId, { peer, inUse }: Holder, amount: number): FullBy | undefined {
     const free = (this.#limits[bound] as number) - (this.inUse[bound] as number);
     if (free < amount) return 'process';
     const limit = this.#limits[bound] as number;
@@ -202,6 +212,15 @@ function roomFor(own: number, free: number, most: number, factor: number): numbe
   if (factor === Number.POSITIVE_INFINITY) return free;
   const open = own < most * littlePart ? free : free - most * keptPart;
   return (factor * open - own) / (1 + factor);
+}
+
+/**
+ * Where a connection stops that is alone: at its share of what its peer may have, of both of which a part is kept for others.
+ * While all together use less than that, no connection and no peer uses more.
+ */
+function ampleOf({ limits, peerShare, connectionShare }: ShareLimits): number[] {
+  const part = Math.min(1, peerShare) * Math.min(1, connectionShare) * (1 - keptPart) ** 2;
+  return limits.map((limit) => (limit < leastDivided ? limit : Math.ceil(limit * part) - 1));
 }
 
 // A peer that stops at `factor` times what is free has `factor / (1 + factor)` of all.
