@@ -20,7 +20,8 @@ export interface Http2RequestHead {
 /** `content-length` was not sent. */
 export const unknownLength = -1;
 
-const digits = /^\d{1,15}$/;
+// More digits are no safe integer.
+const maxDigits = 15;
 const portAtEnd = /[^:]:\d+$/;
 const defaultPorts: Readonly<Record<string, RegExp>> = { http: /:(?:80)?$/, https: /:(?:443)?$/ };
 
@@ -133,7 +134,7 @@ export class FieldCollector {
   }
 
   #addContentLength(value: string): void {
-    const length = digits.test(value) ? Number(value) : unknownLength;
+    const length = lengthOf(value);
     if (length === unknownLength) this.malformed = 'content-length: not a number';
     // The same number twice as well, as in HTTP/1.1: RFC 9110 section 8.6.
     else if (this.contentLength !== unknownLength) this.malformed = 'content-length: more than one';
@@ -183,4 +184,16 @@ function schemeOf(value = ''): string {
 /** Two that name the same give the same: RFC 9113 section 8.3.1 refers to RFC 3986 section 6.2. */
 function entity(authority: string, scheme: string): string {
   return authority.toLowerCase().replace(defaultPorts[scheme] ?? /:$/, '');
+}
+
+/** 1*DIGIT, by hand: it is read for most requests, and a regular expression takes five times as long. */
+function lengthOf(value: string): number {
+  if (value.length === 0 || value.length > maxDigits) return unknownLength;
+  let length = 0;
+  for (let at = 0; at < value.length; at += 1) {
+    const digit = value.charCodeAt(at) - 0x30;
+    if (digit < 0 || digit > 9) return unknownLength;
+    length = length * 10 + digit;
+  }
+  return length;
 }
