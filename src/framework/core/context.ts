@@ -163,3 +163,24 @@ export function runInContext<A extends readonly unknown[], T>(
 ): T {
   return storage.run(context, work, ...args);
 }
+
+function enter<A>(context: RequestContext, work: (argument: A) => unknown, argument: A): unknown {
+  storage.enterWith(context);
+  return work(argument);
+}
+
+/**
+ * As `runInContext`, for an engine that has received a request: the stores of all other `AsyncLocalStorage`s are those in
+ * which the application was made. A fifth of its cost: a storage's own `run()` copies the stores of all, there and back.
+ */
+export function enterContext<A>(context: RequestContext, work: (argument: A) => unknown, argument: A): void {
+  if (context.lifecycle === undefined) storage.run(context, work, argument);
+  else
+    context.lifecycle.scope.runInAsyncScope(
+      enter,
+      undefined,
+      context,
+      work as (argument: unknown) => unknown,
+      argument,
+    );
+}

@@ -51,6 +51,7 @@ export {
   currentContext,
   currentSignal,
   drainSignal,
+  enterContext,
   type Face,
   type Lease,
   RequestContext,

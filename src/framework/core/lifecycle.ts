@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import { setMaxListeners } from 'node:events';
 import { DrainingError } from './core.errors.js';
 
@@ -9,6 +10,8 @@ export type Phase = 'starting' | 'ready' | 'draining' | 'stopped';
  * Phases only go forward.
  */
 export class Lifecycle {
+  /** @internal What requests are begun in: the stores of all `AsyncLocalStorage`s, as they were when this was made. */
+  readonly scope: AsyncResource = new AsyncResource('RookeryRequest');
   static readonly #order: readonly Phase[] = ['starting', 'ready', 'draining', 'stopped'];
   #phase: Phase = 'starting';
   #inFlight = 0;

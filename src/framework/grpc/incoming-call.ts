@@ -1,5 +1,6 @@
 import type { Message } from '@bufbuild/protobuf';
 import type { RequestContext, RookeryError } from '../core/index.js';
+import { readClock } from '../wire/index.js';
 import type { CallEnvironment } from './call-environment.js';
 import { type DecodeLimits, unlimited } from './codec/work-budget.js';
 import { type Encoding, responseEncoding } from './compression.js';
@@ -67,7 +68,7 @@ export abstract class IncomingCall extends CallHandle implements RequestFormat {
   /** The request is whole. Returns why it cannot be worked on, if it cannot. */
   protected begin(message: Message): RookeryError | undefined {
     this.request = message;
-    this.context.receivedAtMs = performance.now();
+    this.context.receivedAtMs = readClock();
     return this.environment.gate.begin(this.context);
   }
 

@@ -4,13 +4,14 @@ import {
   CancelledError,
   type DeadlineWatcher,
   DrainingError,
+  enterContext,
   type FireReason,
   type RequestContext,
-  runInContext,
   Status,
 } from '../core/index.js';
 import { recycleFrame } from './codec/frame-slab.js';
 import type { Outcome } from '../pipeline/index.js';
+import { readClock } from '../wire/index.js';
 import { answerBlock, answerHeaders } from './answer-headers.js';
 import type { CallEnvironment } from './call-environment.js';
 import { blamedOnClient, outcomeOf, succeeded } from './call-outcome.js';
@@ -86,7 +87,7 @@ export class ServerCall extends IncomingCall implements StreamListener, ResultSi
     if (method.givesStream) this.context.backpressure = () => this.drained();
     if (method.takesStream) this.expectStream();
     this.stream.listen(this);
-    if (method.takesStream) runInContext(this.context, ServerCall.#invoke, this);
+    if (method.takesStream) enterContext(this.context, ServerCall.#invoke, this);
   }
 
   /** The deadline has passed, or the caller is gone. */
@@ -214,7 +215,7 @@ export class ServerCall extends IncomingCall implements StreamListener, ResultSi
   protected override accept(message: Message): void {
     if (this.#isEnded) return;
     const refusal = this.begin(message);
-    if (refusal === undefined) runInContext(this.context, ServerCall.#invoke, this);
+    if (refusal === undefined) enterContext(this.context, ServerCall.#invoke, this);
     else this.reject(refusal);
   }
 
@@ -263,7 +264,7 @@ export class ServerCall extends IncomingCall implements StreamListener, ResultSi
       return;
     }
     this.#unsettled = outcome;
-    this.context.answeredAtMs = performance.now();
+    this.context.answeredAtMs = readClock();
     this.environment.gate.settle(this.context);
     const { reason } = this.context.deadline;
     // At the end of the process, the port says how long that may take.

@@ -7,6 +7,7 @@ import { BodyParts } from './body-parts.js';
 import { distinctHeaders, flatHeaders, headerOf, headersRecord } from './headers-record.js';
 import type { RestConnection, RestHead, RestStream } from './rest-stream.js';
 import { StreamSocket, type Transport } from './stream-socket.js';
+import { readClock } from '../wire/index.js';
 
 // No reason to keep more before the handler than one frame: what is behind waits in the engine, counted by its windows.
 const readAheadBytes = 16_384;
@@ -213,7 +214,7 @@ export class RestRequest extends Readable {
   onEnd(): void {
     if (this.aborted) return;
     this.complete = true;
-    this.receivedAtMs = performance.now();
+    this.receivedAtMs = readClock();
     if (this.#isRead && !this.destroyed) this.push(null);
     const taker = this.#taker;
     if (taker === undefined) return;

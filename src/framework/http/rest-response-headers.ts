@@ -12,6 +12,7 @@ import {
   unsentOnHttp1,
   unsentOnHttp2,
 } from './rest-fields.js';
+import { readClock } from '../wire/index.js';
 
 /** Nobody has said how long the body will be. Whatever is taken from it, it stays what it is. */
 export const unknownLength: number = Number.NEGATIVE_INFINITY;
@@ -58,7 +59,7 @@ export class RestResponseHeaders extends Stream {
   /** Nothing more will be written. */
   protected markEnd(): void {
     this.writableEnded = true;
-    if (this.answeredAtMs === undefined) this.answeredAtMs = performance.now();
+    if (this.answeredAtMs === undefined) this.answeredAtMs = readClock();
   }
 
   get writableHighWaterMark(): number {

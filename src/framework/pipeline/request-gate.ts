@@ -14,6 +14,7 @@ import {
   type RookeryError,
   Shares,
 } from '../core/index.js';
+import { readClock } from '../wire/index.js';
 import type { Failure } from './failure.js';
 import { upstreamOf } from './foreign-error.js';
 import type { LimitOptions } from './pipeline.options.js';
@@ -78,7 +79,7 @@ export class RequestGate {
   /** Opens the context of a request. Pair it with exactly one `leave()`; whether it is served is `admit()`'s to say. */
   enter(arrival: Arrival): RequestContext {
     const limits = this.#limits.value;
-    const startedAtMs = performance.now();
+    const startedAtMs = readClock();
     const { face, operation, peer, account, header, timeoutMs, isStream, isProbe } = arrival;
     const ownMs = isStream ? limits.streamTimeoutMs : limits.requestTimeoutMs;
     const deadline =
@@ -145,7 +146,7 @@ export class RequestGate {
     if (context.isCounted) this.#lifecycle.end();
     if (!requestEndChannel.hasSubscribers) return;
     const { status, httpStatus, reason, fault } = outcome;
-    const nowMs = performance.now();
+    const nowMs = readClock();
     const durationMs = nowMs - context.startedAtMs;
     const { isStream, receivedAtMs, answeredAtMs = nowMs } = context;
     const serviceMs = isStream || answeredAtMs === null ? undefined : answeredAtMs - receivedAtMs;

@@ -1,3 +1,4 @@
 /** What both engines share that knows neither version of HTTP: who counts waiting bytes, and whose turn it is. */
 export { type ByteAccount, CountedBytes, noAccount } from './byte-account.js';
 export { awaitTurn, loneBytes, TurnShare, type Waiting } from './fair-turns.js';
+export { readClock } from './read-clock.js';

@@ -2,6 +2,7 @@ import type { FastifyRequest } from 'fastify';
 import {
   currentContext,
   type DeadlineWatcher,
+  enterContext,
   type FireReason,
   parseRequestTimeout,
   type RequestContext,
@@ -9,6 +10,7 @@ import {
   runInContext,
 } from '../../core/index.js';
 import { type Failure, type RequestGate, RequestTooLargeError } from '../../pipeline/index.js';
+import { readClock } from '../../wire/index.js';
 import { type Exchange, keepExchange } from '../exchange.js';
 import { MalformedRequestTimeoutError } from '../http.errors.js';
 import { parseJsonBody } from '../json-body.js';
@@ -76,7 +78,7 @@ export class DirectWork implements Exchange, DeadlineWatcher, BodyTaker, Respons
   start(limitBytes: number | undefined): void {
     const refusal = this.refusal() ?? (limitBytes === undefined ? this.gate.begin(this.context) : undefined);
     if (refusal !== undefined) replyFailure(this.#request, this.#reply, refusal);
-    else if (limitBytes === undefined) runInContext(this.context, handle, this);
+    else if (limitBytes === undefined) enterContext(this.context, handle, this);
     else {
       this.#limitBytes = limitBytes;
       this.#raw.collect(limitBytes, this);
@@ -99,7 +101,7 @@ export class DirectWork implements Exchange, DeadlineWatcher, BodyTaker, Respons
       this.onBroken(error as Error);
       return;
     }
-    runInContext(this.context, handle, this);
+    enterContext(this.context, handle, this);
   }
 
   onTooLong(): void {
@@ -146,7 +148,7 @@ export class DirectWork implements Exchange, DeadlineWatcher, BodyTaker, Respons
   }
 
   onClosed(): void {
-    this.#reply[this.#route.keys.endTime] = performance.now();
+    this.#reply[this.#route.keys.endTime] = readClock();
     endExchange(this, this.#reply);
   }
 
