@@ -1,3 +1,5 @@
+// Imported, as the global is looked up by a getter each time.
+import { Buffer } from 'node:buffer';
 import {
   create,
   type DescMessage,
