@@ -55,7 +55,8 @@ const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve)
 
 /** Lets both sides come to rest: nothing here waits for a timer. */
 async function settle(): Promise<void> {
-  for (let i = 0; i < 4; i += 1) await turn();
+  // What takes long goes on in later turns.
+  for (let i = 0; i < 60; i += 1) await turn();
 }
 
 /** What an `Http1Connection` makes of chunks, answering each request when it is whole. */

@@ -175,12 +175,5 @@ function enter<A>(context: RequestContext, work: (argument: A) => unknown, argum
  */
 export function enterContext<A>(context: RequestContext, work: (argument: A) => unknown, argument: A): void {
   if (context.lifecycle === undefined) storage.run(context, work, argument);
-  else
-    context.lifecycle.scope.runInAsyncScope(
-      enter,
-      undefined,
-      context,
-      work as (argument: unknown) => unknown,
-      argument,
-    );
+  else context.lifecycle.scope.runInAsyncScope(enter<A>, undefined, context, work, argument);
 }

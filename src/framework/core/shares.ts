@@ -1,3 +1,4 @@
+import { WorkMeter } from '../wire/index.js';
 import { peerGroupOf } from './peer-group.js';
 
 /** What is counted by peer and by connection. */
@@ -48,6 +49,8 @@ export class PeerUse {
   /** By `Bound`. */
   readonly inUse: number[] = none();
   readonly group: string;
+  /** Of the event loop's time. */
+  readonly work = new WorkMeter();
   /** Holders that are not closed. */
   holders = 0;
 
@@ -80,6 +83,11 @@ export class Holder {
 
   get isClosed(): boolean {
     return this.#isClosed;
+  }
+
+  /** What all connections of its peer take of the event loop's time. */
+  get peerWork(): WorkMeter {
+    return this.peer.work;
   }
 
   /** Takes `bytes` more into memory, or fewer where negative, whatever the bounds say. */

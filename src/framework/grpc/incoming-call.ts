@@ -18,6 +18,9 @@ const ignore = (): void => {};
 /** For a stream of which nothing more is of interest. */
 export const deaf: StreamListener = { onData: ignore, onEnd: ignore, onDrain: ignore, onClose: ignore };
 
+// Of most requests no more waits; it is bounded by their number.
+const smallBytes = 1024;
+
 // A message with some is refused, and as many are named.
 const maxNamedFields = 32;
 
@@ -139,7 +142,7 @@ export abstract class IncomingCall extends CallHandle implements RequestFormat {
 
   /** So many bytes of the request wait here. False: there is no room for them, and the call has ended. */
   #keep(bytes: number): boolean {
-    if (bytes === this.#keptBytes) return true;
+    if (bytes === this.#keptBytes || (this.#keptBytes === 0 && bytes <= smallBytes)) return true;
     const refusal = this.environment.gate.keep(this.context, bytes - this.#keptBytes);
     this.#keptBytes = bytes;
     if (refusal !== undefined) this.reject(refusal);

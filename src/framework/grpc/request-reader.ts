@@ -1,6 +1,7 @@
 import type { Message } from '@bufbuild/protobuf';
 import { CancelledError, RookeryError } from '../core/index.js';
 import { decompress, type Encoding } from './compression.js';
+import { heavyTurn } from '../wire/index.js';
 import { DecompressionTurns } from './decompression-turns.js';
 import { MessageReader, type WireMessage } from './frame.js';
 import { MalformedMessageError, MessageCountError, UnexpectedCompressionError } from './grpc.errors.js';
@@ -16,7 +17,7 @@ interface Waiter {
 /** How the request messages of one call are to be read. */
 export interface RequestFormat {
   /** What they come over. */
-  readonly stream: Pick<ServerStream, 'peer'>;
+  readonly stream: Pick<ServerStream, 'account' | 'peer'>;
   /** Whether the call is over: nothing is decompressed for it any more. */
   readonly isEnded: boolean;
   readonly method: Pick<BoundMethod<never>, 'desc' | 'input'>;
@@ -181,6 +182,7 @@ function unpack(format: RequestFormat, encoding: Encoding, packed: Uint8Array): 
   return turns.run(`${address} ${port}`, async () => {
     if (format.isEnded) throw new CancelledError();
     const data = await decompress(encoding, packed, format.maxBytes);
+    await heavyTurn(format.stream.account);
     // In the same turn: of what was decompressed no more waits than is being decompressed.
     return parse(format, data, 0, data.length);
   });

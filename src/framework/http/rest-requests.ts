@@ -2,6 +2,7 @@ import { METHODS } from 'node:http';
 import { type Live, type RookeryError, TimerWheel, WheelEntry } from '../core/index.js';
 import { ErrorCode, type HeaderField, type Http2StreamListener } from '../http2/index.js';
 import { type LimitOptions, type RequestGate, toFailure } from '../pipeline/index.js';
+import { inNextTurn, type Waiting } from '../wire/index.js';
 import { errorEnvelope, problem } from './envelope.js';
 import { meetShutdown } from './exchange-end.js';
 import { RequestTimeoutError, TunnelNotOfferedError } from './http.errors.js';
@@ -150,7 +151,7 @@ function workOf(stream: RestStream): RequestWork | undefined {
 }
 
 /** Ties a stream to its request and response. Due when the body takes too long. */
-class RequestWork extends WheelEntry implements Http2StreamListener {
+class RequestWork extends WheelEntry implements Http2StreamListener, Waiting {
   readonly #request: RestRequest;
   readonly #response: RestResponse;
   /** Half of the body cannot look like all of it. */
@@ -179,7 +180,12 @@ class RequestWork extends WheelEntry implements Http2StreamListener {
     // Clients on Node cancel by ending the stream and then resetting it. Where both arrive together the reset gets its turn
     // first, so that what was cancelled does not look like a complete upload.
     if (this.#isMeasured) this.#request.onEnd();
-    else setImmediate(() => this.#request.onEnd());
+    else inNextTurn(this, this.#request.stream.account);
+  }
+
+  /** @internal */
+  onTurn(): void {
+    this.#request.onEnd();
   }
 
   onDrain(): void {

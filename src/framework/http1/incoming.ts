@@ -1,5 +1,5 @@
 import { ChunkReader } from './chunk-reader.js';
-import { awaitTurn, CountedBytes, loneBytes, TurnShare, type Waiting } from '../wire/index.js';
+import { CountedBytes, TurnShare, type Waiting } from '../wire/index.js';
 import { HeadReader, notYet } from './head-reader.js';
 import type { Http1ConnectionOptions } from './http1.options.js';
 import type { IncomingHost } from './incoming-host.js';
@@ -7,6 +7,8 @@ import { refusal } from './refusal.js';
 import { type Http1RequestHead, fieldsIn, headSoFar, inChunks, RequestHead, requestHead } from './request-head.js';
 import type { Stream } from './stream.js';
 import { coarseNow } from './ticker.js';
+
+const littleBytes = 4096;
 
 const State = { head: 0, body: 1, chunks: 2, trailers: 3, stopped: 4 } as const;
 
@@ -34,7 +36,7 @@ export class Incoming implements Waiting {
   /** The rest is not whole. */
   #needsMore = false;
   #isReading = false;
-  readonly #share = new TurnShare();
+  readonly #share: TurnShare;
   /** It is the turn of other connections. */
   #isWaiting = false;
   #isHolding = false;
@@ -47,6 +49,7 @@ export class Incoming implements Waiting {
     this.#options = options;
     this.#host = host;
     this.#untaken = new CountedBytes(host.account);
+    this.#share = new TurnShare(this, host.account);
     this.#heads.begin(options.maxHeaderBytes, options.maxHeaderFields);
   }
 
@@ -87,15 +90,9 @@ export class Incoming implements Waiting {
 
   push(chunk: Buffer): void {
     if (this.#state === State.stopped) return;
-    if (this.#rest === undefined) {
-      this.#rest = chunk;
-      this.#at = 0;
-    } else if (this.#needsMore) {
-      this.#append(this.#rest, chunk);
-    } else {
-      this.#more.push(chunk);
-      this.#hold(true);
-    }
+    if (this.#rest === undefined) this.#rest = chunk;
+    else if (this.#needsMore) this.#append(this.#rest, chunk);
+    else this.#more.push(chunk);
     this.read();
   }
 
@@ -105,6 +102,7 @@ export class Incoming implements Waiting {
     this.#isReading = true;
     while (this.#rest !== undefined && this.#step(this.#rest));
     this.#isReading = false;
+    this.#hold(this.#isWaiting || this.#more.length > 0);
     const ofRest = this.#rest === undefined ? 0 : this.#rest.length - this.#at;
     this.#untaken.set(this.#more.length === 0 ? ofRest : this.#more.reduce((sum, { length }) => sum + length, ofRest));
   }
@@ -125,32 +123,39 @@ export class Incoming implements Waiting {
     this.#needsMore = false;
     this.sinceMs = 0;
     this.#untaken.set(0);
+    this.#isWaiting = false;
+    this.#share.close();
     this.#hold(false);
   }
 
   /** Returns whether there is anything to be done about what is left then. */
   #step(rest: Buffer): boolean {
-    if (this.#state === State.head) return this.#host.isReady && this.#hasTurn(rest) && this.#head(rest);
+    if (!this.#canGoOn() || !this.#hasTurn(rest)) return false;
+    if (this.#state === State.head) return this.#head(rest);
     if (this.#state === State.trailers) return this.#trailers(rest);
-    if (this.#state === State.stopped || this.#stream?.isHeld === true) return false;
     return this.#state === State.body ? this.#body(rest) : this.#chunk(rest);
   }
 
   onTurn(): void {
     this.#isWaiting = false;
-    if (this.#more.length === 0) this.#hold(false);
     this.read();
   }
 
-  /** Many requests that came together are not begun in one go. */
+  #canGoOn(): boolean {
+    if (this.#state === State.head) return this.#host.isReady;
+    return this.#state === State.trailers || (this.#state !== State.stopped && this.#stream?.isHeld !== true);
+  }
+
+  /** A request that is begun is not made to wait for the few bytes of its body that have come with it. */
+  #isLittle(rest: Buffer): boolean {
+    if (this.#state === State.head) return false;
+    return (this.#state === State.body ? this.#bytesLeft : rest.length - this.#at) <= littleBytes;
+  }
+
+  /** What came together is not all done in one go. */
   #hasTurn(rest: Buffer): boolean {
-    if (this.#isWaiting) return false;
-    if (this.#at === 0 && rest.length < loneBytes && this.#more.length === 0) return true;
-    if (this.#share.take()) return true;
-    this.#isWaiting = true;
-    this.#hold(true);
-    awaitTurn(this);
-    return false;
+    this.#isWaiting = !this.#isLittle(rest) && !this.#share.mayGoOn();
+    return !this.#isWaiting;
   }
 
   #head(rest: Buffer): boolean {
@@ -270,19 +275,14 @@ export class Incoming implements Waiting {
     }
     this.#at = 0;
     this.#rest = this.#more.length === 0 ? undefined : this.#more.shift();
-    if (this.#more.length === 0) this.#hold(false);
   }
 
   /** The rest is too short. Returns whether there is more. */
   #wait(rest: Buffer): boolean {
     const next = this.#more.shift();
-    if (next === undefined) {
-      this.#needsMore = true;
-      return false;
-    }
-    this.#append(rest, next);
-    if (this.#more.length === 0) this.#hold(false);
-    return true;
+    this.#needsMore = next === undefined;
+    if (next !== undefined) this.#append(rest, next);
+    return next !== undefined;
   }
 
   #append(rest: Buffer, chunk: Buffer): void {

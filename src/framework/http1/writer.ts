@@ -1,6 +1,5 @@
 import type { Socket } from 'node:net';
-import { type ByteAccount, CountedBytes } from '../wire/index.js';
-import { atTurnEnd, type TurnEnd } from './end-of-turn.js';
+import { atTurnEnd, type ByteAccount, CountedBytes, type TurnEnd } from '../wire/index.js';
 import { giveWriteBuffer, takeWriteBuffer, writeBufferBytes } from './write-buffers.js';
 
 /** From here on bytes are passed to the socket as they are; below, copying is cheaper than one more buffer in the write. */

@@ -1,7 +1,9 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { ErrorCode } from './error-code.js';
-import { Flag, FrameType, largestStreamId, readUint31, readUint32 } from './frame.js';
+import { clientPreface, Flag, FrameType, largestStreamId, readUint31, readUint32 } from './frame.js';
 import type { Http2Stream } from './http2-stream.js';
 import { frame, RawClient, requestFields, setting, settings, uint32 } from '../../../test/support/raw-http2-client.js';
 import { answer, listener, ok, serve } from '../../../test/support/raw-http2-server.js';
@@ -143,5 +145,23 @@ describe('the end of a connection', () => {
 
     expect(String(await client.body(9))).toBe('POST /again');
     expect(readUint32(client.of(FrameType.rstStream, 3)[0]!.payload, 0)).toBe(ErrorCode.refusedStream);
+  });
+
+  it('reads a mebibyte more of a client that sends on after an error, and then nothing', async () => {
+    await using server = await serve(answer);
+    const socket = connect({ port: server.port, host: '127.0.0.1', allowHalfOpen: true });
+    await once(socket, 'connect');
+    const client = new RawClient(socket);
+    client.send(clientPreface, settings());
+    const total = 60_000_000;
+    client.send(frame(FrameType.data, 0, 0));
+    await client.until(({ type }) => type === FrameType.goaway);
+
+    client.send(Buffer.alloc(total));
+    await delay(500);
+
+    // What is not there any more has been read, or waits in the buffers of the kernel.
+    expect(client.socket.writableLength).toBeGreaterThan(total / 2);
+    socket.destroy();
   });
 });

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Http2ConnectionHandler } from './connection-handler.js';
 import { ErrorCode } from './error-code.js';
-import { awaitTurn, type ByteAccount, CountedBytes, noAccount, TurnShare, type Waiting } from '../wire/index.js';
+import { type ByteAccount, noAccount, TurnShare, type Waiting } from '../wire/index.js';
 import { Flag, largestStreamId } from './frame.js';
 import { type ConnectionFrames, FrameHandler } from './frame-handler.js';
 import { FrameReader } from './frame-reader.js';
@@ -10,7 +10,10 @@ import { Http2ConnectionError } from './http2.errors.js';
 import { type Http2ConnectionOptions } from './http2.options.js';
 import { Session } from './session.js';
 import { coarseNow } from './ticker.js';
+import { UnreadBytes } from './unread-bytes.js';
 import { drainPing, type TimedConnection, TimeLimits } from './time-limits.js';
+
+const maxDiscardedBytes = 1_048_576;
 
 /**
  * The server's end of an HTTP/2 connection: RFC 9113 sections 3.4, 5.4.1, 6.8.
@@ -32,11 +35,10 @@ export class Http2Connection implements Waiting {
   #isLeaving = false;
   #isPingedAgain = false;
   #isReadingHeld = false;
-  readonly #share = new TurnShare();
-  readonly #mayGoOn = (): boolean => this.#share.take();
-  /** What has come and not been read, as it is the turn of other connections. */
-  #unread: Buffer[] = [];
-  readonly #unreadBytes: CountedBytes;
+  readonly #share: TurnShare;
+  readonly #mayGoOn = (): boolean => this.#share.mayGoOn();
+  readonly #unread: UnreadBytes;
+  #discardedBytes = 0;
   #onGone: (() => void)[] = [];
 
   constructor(
@@ -48,7 +50,8 @@ export class Http2Connection implements Waiting {
   ) {
     this.counters = counters;
     this.#socket = socket;
-    this.#unreadBytes = new CountedBytes(account);
+    this.#unread = new UnreadBytes(account);
+    this.#share = new TurnShare(this, account);
     this.#session = new Session(socket, options, handler, counters, account);
     const frames = new FrameHandler(this.#session, this.#frameEvents());
     this.#reader = new FrameReader(frames, options.maxFrameBytes);
@@ -146,48 +149,50 @@ export class Http2Connection implements Waiting {
   }
 
   #onBytes(chunk: Buffer): void {
-    if (this.#isEnded) return;
+    if (this.#isEnded) {
+      this.#discard(chunk.length);
+      return;
+    }
     this.#times.receivedAtMs = coarseNow();
-    if (this.#unread.length > 0) {
-      this.#unread.push(chunk);
-      this.#countUnread();
-    } else this.#read(chunk);
+    if (this.#unread.isEmpty) this.#read(chunk);
+    else this.#unread.add(chunk, false);
     this.#holdReading();
+  }
+
+  // A peer that is told why gets to see it; one that goes on all the same is left to fill its own side.
+  #discard(bytes: number): void {
+    this.#discardedBytes += bytes;
+    if (this.#discardedBytes > maxDiscardedBytes) this.#socket.pause();
   }
 
   /** @internal Goes on with what has come. */
   onTurn(): void {
-    for (let chunk = this.#unread.shift(); chunk !== undefined; chunk = this.#unread.shift()) {
-      const left = this.#unread.length;
-      this.#read(chunk);
-      if (this.#unread.length > left) break;
-    }
-    this.#countUnread();
-    if (this.#unread.length === 0) this.#releaseReading();
+    for (let chunk = this.#unread.shift(); chunk !== undefined; chunk = this.#unread.shift())
+      if (!this.#read(chunk)) break;
+    if (this.#unread.isEmpty) this.#releaseReading();
     this.#holdReading();
   }
 
-  #read(chunk: Buffer): void {
-    if (this.#isEnded) return;
+  /** Returns false: it is the turn of others. */
+  #read(chunk: Buffer): boolean {
+    if (this.#isEnded) return true;
     try {
-      const taken = this.#reader.push(chunk, this.#mayGoOn);
-      if (taken === chunk.length || this.#isEnded) return;
-      this.#unread.unshift(chunk.subarray(taken));
-      this.#countUnread();
-      awaitTurn(this);
+      const taken = this.#share.mayGoOn() ? this.#reader.push(chunk, this.#mayGoOn) : 0;
+      if (taken === chunk.length || this.#isEnded) return true;
+      this.#unread.add(chunk.subarray(taken), true);
+      return false;
     } catch (error) {
       this.#fail(error);
+      return true;
     }
-  }
-
-  #countUnread(): void {
-    this.#unreadBytes.set(this.#unread.reduce((sum, { length }) => sum + length, 0));
   }
 
   // A peer that does not read is not read either: its acknowledgements and answers would pile up here.
   #holdReading(): void {
-    const isBehind = this.#socket.writableLength > this.#session.options.maxSocketBacklogBytes;
-    if (this.#isReadingHeld || this.#isEnded || !(isBehind || this.#unread.length > 0)) return;
+    const { writableLength, writableNeedDrain } = this.#socket;
+    // Without a need there is no 'drain' to go on by.
+    const isBehind = writableNeedDrain && writableLength > this.#session.options.maxSocketBacklogBytes;
+    if (this.#isReadingHeld || this.#isEnded || !(isBehind || !this.#unread.isEmpty)) return;
     this.#isReadingHeld = true;
     this.#socket.pause();
   }
@@ -200,7 +205,7 @@ export class Http2Connection implements Waiting {
 
   #onDrain(): void {
     this.#session.writer.onSocketDrain();
-    if (this.#unread.length === 0) this.#releaseReading();
+    if (this.#unread.isEmpty) this.#releaseReading();
     if (!this.#isEnded) this.#session.outbox.pump();
   }
 
@@ -262,8 +267,8 @@ export class Http2Connection implements Waiting {
   }
 
   #forgetUnread(): void {
-    this.#unread = [];
-    this.#unreadBytes.set(0);
+    this.#unread.clear();
+    this.#share.close();
   }
 
   #drop(): void {

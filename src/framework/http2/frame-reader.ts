@@ -8,6 +8,8 @@ export interface FrameSink {
   onFrame(type: number, flags: number, streamId: number, bytes: Buffer, start: number, end: number): void;
 }
 
+const smallFrameBytes = 4096;
+
 /** Room for a frame that has begun, as a multiple of what is there: a peer makes us hold little more than it sends. */
 const growth = 4;
 
@@ -21,6 +23,8 @@ export class FrameReader {
   readonly #sink: FrameSink;
   readonly #maxFrameBytes: number;
   #prefaceSeen = 0;
+  /** The last frame began a request. */
+  #isHeaders = false;
   #isStopped = false;
   /** The beginning of a frame, from its header on. */
   #partial: Buffer | undefined;
@@ -45,7 +49,7 @@ export class FrameReader {
   }
 
   /**
-   * @param mayGoOn asked before each frame but the first
+   * @param mayGoOn asked before each frame but the first, and a short DATA frame that follows its HEADERS
    * @returns how much of it has been taken
    * @throws Http2ConnectionError  the bytes are not those of an HTTP/2 client, or a frame is too long
    */
@@ -56,12 +60,18 @@ export class FrameReader {
     while (!this.#isStopped && chunk.length - at >= frameHeaderBytes) {
       const end = at + frameHeaderBytes + this.#lengthAt(chunk, at);
       if (end > chunk.length) break;
-      if (at > 0 && !mayGoOn()) return at;
+      if (at > 0 && !this.#isRestOfRequest(chunk, at, end) && !mayGoOn()) return at;
+      this.#isHeaders = chunk[at + 3] === FrameType.headers;
       this.#emit(chunk, at, end);
       at = end;
     }
     if (at < chunk.length && !this.#isStopped) this.#keep(chunk, at);
     return chunk.length;
+  }
+
+  /** A few bytes of a body that has come with its headers: a request that is begun is not made to wait for them. */
+  #isRestOfRequest(bytes: Buffer, at: number, end: number): boolean {
+    return this.#isHeaders && bytes[at + 3] === FrameType.data && end - at <= smallFrameBytes;
   }
 
   #emit(bytes: Buffer, at: number, end: number): void {

@@ -1,6 +1,5 @@
 import type { Socket } from 'node:net';
-import { type ByteAccount, CountedBytes, noAccount } from '../wire/index.js';
-import { atTurnEnd, type TurnEnd } from './end-of-turn.js';
+import { atTurnEnd, type ByteAccount, CountedBytes, noAccount, type TurnEnd } from '../wire/index.js';
 import { Flag, frameHeaderBytes, FrameType, writeUint32 } from './frame.js';
 import { giveWriteBuffer, takeWriteBuffer, writeBufferBytes } from './write-buffers.js';
 

@@ -1,9 +1,13 @@
+import type { WorkMeter } from './work-meter.js';
+
 /** What the memory is counted by that a connection takes for bytes on their way. */
 export interface ByteAccount {
   /** So many bytes more wait, or fewer where negative. */
   charge(bytes: number): void;
   /** The same, unless too many wait already: then nothing is counted. */
   tryCharge(bytes: number): boolean;
+  /** What all connections of its peer take of the event loop's time. */
+  readonly peerWork?: WorkMeter;
 }
 
 /** Counts nothing. */

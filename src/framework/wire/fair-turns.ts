@@ -1,68 +1,239 @@
-import { ClockReader, readClock } from './read-clock.js';
+import type { ByteAccount } from './byte-account.js';
+import { readClock } from './read-clock.js';
+import { afterTurnEnd, endTurnNow, type TurnEnd } from './turn-end.js';
+import { WorkMeter } from './work-meter.js';
 
-/** A connection that has more to do than a turn of the event loop has time for. */
+/** A connection that has more to do than it may do now. */
 export interface Waiting {
   /** Goes on. Never throws. */
   onTurn(): void;
 }
 
+/** Who goes first, while there are others. */
+const Rank = { lightPeer: 0, lightConnection: 1, heavy: 2 } as const;
+
 // Sockets are read up to 2 MiB at a time, which may be a hundred thousand requests: others wait for no more than that.
 const turnMs = 1.5;
-/** What a connection may do in a turn that is over, so that all of them get on. */
-const freeSteps = 2;
-// What a connection begins may go on in microtasks, which the clock sees only after them.
-const mostResumed = 16;
+// While all are alike, longer turns make fewer and larger writes.
+const evenTurnMs = 4;
+const mostSteps = 16;
+/** So long after they were heard last, those that go first are waited for. */
+const contendedMs = 100;
+/** Of so many turns, one belongs to those that go last. */
+const turnsForAll = 4;
 
-const queue = new Set<Waiting>();
+const queues: readonly Set<Waiting>[] = Object.values(Rank).map(() => new Set<Waiting>());
+const heardAtMs: number[] = queues.map(() => Number.NEGATIVE_INFINITY);
 let turn = 0;
 let startedAtMs = 0;
-let isCounting = false;
+let isBegun = false;
+let waiting = 0;
+/** Immediates that are scheduled, one for each member that goes on. */
+let steps = 0;
+let stepTurn = -1;
+let stepRank = 0;
+let hasStepped = false;
+let stepsMs = turnMs;
+/** Whose work is under way, and since when. */
+let current: Charged | undefined;
+let currentSinceMs = 0;
 
-function begin(): void {
-  if (isCounting) return;
-  isCounting = true;
-  startedAtMs = readClock();
-  setImmediate(next);
+/** Who has worked. */
+interface Charged {
+  charge(ms: number, nowMs: number): void;
 }
 
-function next(): void {
-  isCounting = false;
+const end: TurnEnd = { onTurnEnd: endTurn };
+
+function begin(): void {
+  if (isBegun) return;
+  isBegun = true;
+  startedAtMs = readClock();
+  currentSinceMs = startedAtMs;
+  afterTurnEnd(end);
+}
+
+function switchTo(next: Charged | undefined, nowMs: number): void {
+  current?.charge(nowMs - currentSinceMs, nowMs);
+  current = next;
+  currentSinceMs = nowMs;
+}
+
+function endTurn(): void {
+  if (current !== undefined) switchTo(undefined, readClock());
+  isBegun = false;
   turn += 1;
-  if (queue.size === 0) return;
+}
+
+function wait(member: Waiting, rank: number): void {
+  queues[rank]?.add(member);
+  waiting += 1;
+  scheduleSteps();
+}
+
+// An immediate each: what one of them begins may go on in ticks and microtasks, and the clock is to see that before the next.
+function scheduleSteps(): void {
+  for (; steps < waiting && steps < mostSteps; steps += 1) setImmediate(step);
+}
+
+function step(): void {
+  steps -= 1;
+  if (stepTurn !== turn) {
+    // What has arrived since the last of these is sent before others begin, and not taken for their work.
+    if (isBegun) endTurnNow();
+    beginSteps();
+  }
+  const isOver = hasStepped && readClock() - startedAtMs >= stepsMs;
+  const [next] = isOver ? [] : (queues[stepRank] as Set<Waiting>);
+  if (next === undefined) {
+    // Those that are scheduled see the same.
+    if (steps === 0) scheduleSteps();
+    return;
+  }
+  hasStepped = true;
+  forget(next);
+  next.onTurn();
+  scheduleSteps();
+}
+
+// Of one rank only in each turn: what the first have to say is sent before others begin.
+function beginSteps(): void {
   begin();
-  let resumed = 0;
-  for (const each of queue) {
-    queue.delete(each);
-    each.onTurn();
-    resumed += 1;
-    if (resumed === mostResumed || performance.now() - startedAtMs >= turnMs) return;
+  stepTurn = turn;
+  hasStepped = false;
+  const isLastFirst = turn % turnsForAll === 0;
+  stepRank = isLastFirst ? queues.findLastIndex(isInUse) : queues.findIndex(isInUse);
+  if (stepRank < 0) stepRank = Rank.lightPeer;
+  stepsMs = limitFor(stepRank, startedAtMs);
+}
+
+function isInUse({ size }: Set<Waiting>): boolean {
+  return size > 0;
+}
+
+function forget(member: Waiting): void {
+  for (const queue of queues) if (queue.delete(member)) waiting -= 1;
+}
+
+function isContended(rank: number, nowMs: number): boolean {
+  for (let before = 0; before < rank; before += 1) if (nowMs - (heardAtMs[before] as number) < contendedMs) return true;
+  return false;
+}
+
+function limitFor(rank: number, nowMs: number): number {
+  return rank === Rank.lightPeer || isContended(rank, nowMs) ? turnMs : evenTurnMs;
+}
+
+class NextTurn implements Waiting, Charged {
+  readonly #member: Waiting;
+  readonly #peer: WorkMeter | undefined;
+
+  constructor(member: Waiting, peer: WorkMeter | undefined) {
+    this.#member = member;
+    this.#peer = peer;
+  }
+
+  onTurn(): void {
+    switchTo(this, readClock());
+    this.#member.onTurn();
+  }
+
+  charge(ms: number, nowMs: number): void {
+    this.#peer?.add(ms, nowMs);
   }
 }
 
-/** Has `member` go on in one of the next turns, behind those that wait already. */
-export function awaitTurn(member: Waiting): void {
+/** Has `member` go on in a turn of its own, once what has arrived meanwhile has been read. */
+export function inNextTurn(member: Waiting, { peerWork }: ByteAccount): void {
   begin();
-  queue.add(member);
+  const isHeavy = peerWork?.isHeavy(readClock()) === true;
+  wait(new NextTurn(member, peerWork), isHeavy ? Rank.lightConnection : Rank.lightPeer);
 }
 
-/** A chunk that is shorter does not bring many requests: the first of it is likely the only one, and needs no turn. */
-export const loneBytes = 2048;
+/**
+ * For work that may take long and belongs to no connection's reading: what to wait for before it begins, if anything.
+ *
+ * @param account whose work it is
+ */
+export function heavyTurn({ peerWork }: ByteAccount): Promise<void> | undefined {
+  begin();
+  const nowMs = readClock();
+  if (!isContended(Rank.heavy, nowMs) && nowMs - startedAtMs < turnMs) return undefined;
+  return new Promise((resolve) => {
+    wait(new NextTurn({ onTurn: resolve }, peerWork), Rank.heavy);
+  });
+}
 
-/** The part of one connection in each turn of the event loop. */
-export class TurnShare {
-  // A request reads the clock when it begins and when it ends, so that this seldom has to.
-  readonly #clock = new ClockReader();
+/**
+ * The part of one connection in each turn of the event loop. In one turn all connections together go on for 1.5 ms. Peers
+ * that take less than a tenth of the event loop's time go first, then connections that do; while there are such, others
+ * begin nothing before these have been served.
+ */
+export class TurnShare implements Waiting, Charged {
+  readonly #member: Waiting;
+  readonly #own = new WorkMeter();
+  readonly #peer: WorkMeter | undefined;
   #turn = -1;
-  #steps = 0;
+  #rank: number = Rank.lightPeer;
+  /** Others go first. */
+  #isBehind = false;
+  #limitMs = turnMs;
+  #isWaiting = false;
+  #isGranted = false;
 
-  /** Whether another step may be made in this turn. */
-  take(): boolean {
+  constructor(member: Waiting, { peerWork }: ByteAccount) {
+    this.#member = member;
+    this.#peer = peerWork;
+  }
+
+  /** Whether another step may be made now. If not, `onTurn()` of the connection follows, but once. */
+  mayGoOn(): boolean {
+    if (this.#isWaiting) return false;
     begin();
-    if (this.#turn !== turn) {
-      this.#turn = turn;
-      this.#steps = 0;
+    const nowMs = readClock();
+    if (this.#turn !== turn) this.#enterTurn(nowMs);
+    if (current !== this) switchTo(this, nowMs);
+    if (this.#isGranted) {
+      this.#isGranted = false;
+      return true;
     }
-    this.#steps += 1;
-    return this.#steps <= freeSteps || this.#clock.nowMs() - startedAtMs < turnMs;
+    // Those that go first have not to wait for what others did in this turn.
+    const sinceMs = this.#rank === Rank.lightPeer ? currentSinceMs : startedAtMs;
+    if (!this.#isBehind && nowMs - sinceMs < this.#limitMs) return true;
+    this.#isWaiting = true;
+    wait(this, this.#rank);
+    return false;
+  }
+
+  /** @internal */
+  onTurn(): void {
+    this.#isWaiting = false;
+    this.#isGranted = true;
+    this.#member.onTurn();
+    this.#isGranted = false;
+  }
+
+  /** The connection is gone. */
+  close(): void {
+    if (this.#isWaiting) forget(this);
+    this.#isWaiting = false;
+    if (current === this) switchTo(undefined, readClock());
+  }
+
+  /** @internal It has worked for so long. */
+  charge(ms: number, nowMs: number): void {
+    this.#own.add(ms, nowMs);
+    this.#peer?.add(ms, nowMs);
+  }
+
+  #enterTurn(nowMs: number): void {
+    this.#turn = turn;
+    const isHeavy = this.#own.isHeavy(nowMs);
+    if (isHeavy) this.#rank = Rank.heavy;
+    else this.#rank = this.#peer?.isHeavy(nowMs) === true ? Rank.lightConnection : Rank.lightPeer;
+    heardAtMs[this.#rank] = nowMs;
+    // Within a turn that has begun for it, it goes on until that is over.
+    this.#limitMs = limitFor(this.#rank, nowMs);
+    this.#isBehind = !this.#isGranted && isContended(this.#rank, nowMs);
   }
 }

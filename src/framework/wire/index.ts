@@ -1,4 +1,6 @@
 /** What both engines share that knows neither version of HTTP: who counts waiting bytes, and whose turn it is. */
 export { type ByteAccount, CountedBytes, noAccount } from './byte-account.js';
-export { awaitTurn, loneBytes, TurnShare, type Waiting } from './fair-turns.js';
+export { heavyTurn, inNextTurn, TurnShare, type Waiting } from './fair-turns.js';
 export { readClock } from './read-clock.js';
+export { atTurnEnd, type TurnEnd } from './turn-end.js';
+export { WorkMeter } from './work-meter.js';

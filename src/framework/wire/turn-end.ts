@@ -6,15 +6,30 @@ export interface TurnEnd {
 
 let waiting: TurnEnd[] = [];
 let spare: TurnEnd[] = [];
-let isScheduled = false;
+let last: TurnEnd | undefined;
+let scheduled: NodeJS.Immediate | undefined;
 
 function run(): void {
-  isScheduled = false;
+  scheduled = undefined;
   const due = waiting;
+  const closing = last;
   waiting = spare;
+  last = undefined;
   for (const each of due) each.onTurnEnd();
   due.length = 0;
   spare = due;
+  closing?.onTurnEnd();
+}
+
+function schedule(): void {
+  scheduled ??= setImmediate(run);
+}
+
+/** Has the turn end now. */
+export function endTurnNow(): void {
+  if (scheduled === undefined) return;
+  clearImmediate(scheduled);
+  run();
 }
 
 /**
@@ -24,7 +39,11 @@ function run(): void {
  */
 export function atTurnEnd(task: TurnEnd): void {
   waiting.push(task);
-  if (isScheduled) return;
-  isScheduled = true;
-  setImmediate(run);
+  schedule();
+}
+
+/** The same, after all others: for the one who begins what has waited. */
+export function afterTurnEnd(task: TurnEnd): void {
+  last = task;
+  schedule();
 }

@@ -1,0 +1,24 @@
+// What was taken that long ago counts next to nothing.
+const windowMs = 200;
+const heavyMs = 20;
+
+/** How much of the event loop's time a connection, or all of a peer's, has taken lately. */
+export class WorkMeter {
+  #usedMs = 0;
+  #atMs = 0;
+
+  add(ms: number, nowMs: number): void {
+    this.#usedMs = this.#left(nowMs) + ms;
+    this.#atMs = nowMs;
+  }
+
+  /** More than a tenth of it. */
+  isHeavy(nowMs: number): boolean {
+    return this.#usedMs > heavyMs && this.#left(nowMs) > heavyMs;
+  }
+
+  #left(nowMs: number): number {
+    const passed = (nowMs - this.#atMs) / windowMs;
+    return passed >= 1 ? 0 : this.#usedMs * (1 - passed);
+  }
+}
