@@ -186,6 +186,7 @@ export function skip(bytes: Uint8Array, start: number, limit: number, tag: numbe
   let pos = start;
   const no = tag >>> 3;
   if (no === 0) badTag(tag);
+  if ((budget.left -= cost.skipped) < 0) tooMany();
   const wireType = tag & 7;
   if (wireType === 0) pos = skipVarint(bytes, pos, limit);
   else if (wireType === 1) pos += 8;

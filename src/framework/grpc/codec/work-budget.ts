@@ -83,6 +83,8 @@ export const cost = {
   entry: 112,
   /** The hidden class that the first entry of an object may need. */
   firstEntry: 200,
+  /** A field that is skipped takes no memory, but as much time as one that is read: it is one element. */
+  skipped: elementBytes,
   /** Four times what it takes: there is no use for many, and each has to be looked at again. */
   unknown: 640,
   /** The list of unknown fields, and the property that holds it. */
