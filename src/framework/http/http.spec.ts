@@ -80,6 +80,26 @@ describe('parseJsonBody', () => {
   });
 });
 
+describe('parseJsonBody, of an object with many members', () => {
+  const few = { maxMessageElements: 20_000, maxMessageDepth: 100 };
+  const named = (count: number): string => `{${Array.from({ length: count }, (_, at) => `"name${at}":0`).join(',')}}`;
+
+  it('counts those beyond the 1024th as ten', () => {
+    expect(parseJsonBody(Buffer.from(named(2900)), few)).toBeTypeOf('object');
+    expect(() => parseJsonBody(Buffer.from(named(3000)), few)).toThrow(
+      expect.objectContaining({ reason: 'TOO_MANY_ELEMENTS' }),
+    );
+  });
+
+  it('counts them for each object apart, and not for lists', () => {
+    const two = `[${named(1500)},${named(1500)}]`;
+    const list = `{"a":[${'0,'.repeat(15_000)}0],"b":[${named(1000)},${named(1000)}]}`;
+
+    expect(parseJsonBody(Buffer.from(two), few)).toBeTypeOf('object');
+    expect(parseJsonBody(Buffer.from(list), few)).toBeTypeOf('object');
+  });
+});
+
 describe('RouteTable', () => {
   const table = new RouteTable();
   table.add('GET', '/users/:id');
