@@ -7,6 +7,8 @@ import { TrialService } from './trial-proto.js';
 /** What a well-behaved client has seen. */
 export interface Patience {
   readonly failures: readonly string[];
+  /** The time that half of the requests took at most, in ms. */
+  readonly medianMs: number;
   /** The time that 99 of 100 requests took at most, in ms. */
   readonly p99Ms: number;
 }
@@ -62,7 +64,8 @@ export class PatientClient {
       });
     }
     times.sort((a, b) => a - b);
-    return { failures, p99Ms: times[Math.floor(times.length * 0.99)] ?? Number.NaN };
+    const most = (part: number): number => times[Math.floor(times.length * part)] ?? Number.NaN;
+    return { failures, medianMs: most(0.5), p99Ms: most(0.99) };
   }
 
   close(): void {
