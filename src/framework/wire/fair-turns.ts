@@ -45,11 +45,11 @@ interface Charged {
 
 const end: TurnEnd = { onTurnEnd: endTurn };
 
-function begin(): void {
+function begin(nowMs: number): void {
   if (isBegun) return;
   isBegun = true;
-  startedAtMs = readClock();
-  currentSinceMs = startedAtMs;
+  startedAtMs = nowMs;
+  currentSinceMs = nowMs;
   afterTurnEnd(end);
 }
 
@@ -98,13 +98,13 @@ function step(): void {
 
 // Of one rank only in each turn: what the first have to say is sent before others begin.
 function beginSteps(): void {
-  begin();
+  begin(readClock());
   stepTurn = turn;
   hasStepped = false;
   const isLastFirst = turn % turnsForAll === 0;
   stepRank = isLastFirst ? queues.findLastIndex(isInUse) : queues.findIndex(isInUse);
   if (stepRank < 0) stepRank = Rank.lightPeer;
-  stepsMs = limitFor(stepRank, startedAtMs);
+  stepsMs = stepRank === Rank.lightPeer || isContended(stepRank, startedAtMs) ? turnMs : evenTurnMs;
 }
 
 function isInUse({ size }: Set<Waiting>): boolean {
@@ -116,12 +116,9 @@ function forget(member: Waiting): void {
 }
 
 function isContended(rank: number, nowMs: number): boolean {
-  for (let before = 0; before < rank; before += 1) if (nowMs - (heardAtMs[before] as number) < contendedMs) return true;
-  return false;
-}
-
-function limitFor(rank: number, nowMs: number): number {
-  return rank === Rank.lightPeer || isContended(rank, nowMs) ? turnMs : evenTurnMs;
+  if (rank === Rank.lightPeer) return false;
+  if (nowMs - (heardAtMs[Rank.lightPeer] as number) < contendedMs) return true;
+  return rank === Rank.heavy && nowMs - (heardAtMs[Rank.lightConnection] as number) < contendedMs;
 }
 
 class NextTurn implements Waiting, Charged {
@@ -145,8 +142,9 @@ class NextTurn implements Waiting, Charged {
 
 /** Has `member` go on in a turn of its own, once what has arrived meanwhile has been read. */
 export function inNextTurn(member: Waiting, { peerWork }: ByteAccount): void {
-  begin();
-  const isHeavy = peerWork?.isHeavy(readClock()) === true;
+  const nowMs = readClock();
+  begin(nowMs);
+  const isHeavy = peerWork?.isHeavy(nowMs) === true;
   wait(new NextTurn(member, peerWork), isHeavy ? Rank.lightConnection : Rank.lightPeer);
 }
 
@@ -156,8 +154,8 @@ export function inNextTurn(member: Waiting, { peerWork }: ByteAccount): void {
  * @param account whose work it is
  */
 export function heavyTurn({ peerWork }: ByteAccount): Promise<void> | undefined {
-  begin();
   const nowMs = readClock();
+  begin(nowMs);
   if (!isContended(Rank.heavy, nowMs) && nowMs - startedAtMs < turnMs) return undefined;
   return new Promise((resolve) => {
     wait(new NextTurn({ onTurn: resolve }, peerWork), Rank.heavy);
@@ -165,9 +163,9 @@ export function heavyTurn({ peerWork }: ByteAccount): Promise<void> | undefined 
 }
 
 /**
- * The part of one connection in each turn of the event loop. In one turn all connections together go on for 1.5 ms. Peers
+ * The part of one connection in each turn of the event loop. In one turn all connections together go on for 4 ms. Peers
  * that take less than a tenth of the event loop's time go first, then connections that do; while there are such, others
- * begin nothing before these have been served.
+ * begin nothing before these have been served, and go on for 1.5 ms.
  */
 export class TurnShare implements Waiting, Charged {
   readonly #member: Waiting;
@@ -189,8 +187,8 @@ export class TurnShare implements Waiting, Charged {
   /** Whether another step may be made now. If not, `onTurn()` of the connection follows, but once. */
   mayGoOn(): boolean {
     if (this.#isWaiting) return false;
-    begin();
     const nowMs = readClock();
+    begin(nowMs);
     if (this.#turn !== turn) this.#enterTurn(nowMs);
     if (current !== this) switchTo(this, nowMs);
     if (this.#isGranted) {
@@ -233,7 +231,8 @@ export class TurnShare implements Waiting, Charged {
     else this.#rank = this.#peer?.isHeavy(nowMs) === true ? Rank.lightConnection : Rank.lightPeer;
     heardAtMs[this.#rank] = nowMs;
     // Within a turn that has begun for it, it goes on until that is over.
-    this.#limitMs = limitFor(this.#rank, nowMs);
-    this.#isBehind = !this.#isGranted && isContended(this.#rank, nowMs);
+    const isAfterOthers = isContended(this.#rank, nowMs);
+    this.#limitMs = isAfterOthers || this.#rank === Rank.lightPeer ? turnMs : evenTurnMs;
+    this.#isBehind = isAfterOthers && !this.#isGranted;
   }
 }
