@@ -75,7 +75,7 @@ export class Incoming implements Waiting {
 
   /** It is not the caller who keeps the request from coming in. */
   get isHeld(): boolean {
-    return this.#rest !== undefined && this.#stream?.isHeld === true;
+    return this.#rest !== undefined && (this.#isWaiting || this.#stream?.isHeld === true);
   }
 
   /** The socket is not read. */

@@ -86,6 +86,8 @@ export class TimeLimits implements Ticking {
 
   #checkIdle(nowMs: number): void {
     const { keepAliveTimeoutMs } = this.#options;
+    // What waits for its turn is no silence.
+    if (this.#incoming.isHeld) return;
     if (keepAliveTimeoutMs > 0 && nowMs - this.idleSinceMs >= keepAliveTimeoutMs + idleGraceMs)
       this.#connection.onIdle();
   }

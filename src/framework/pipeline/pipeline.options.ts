@@ -16,7 +16,8 @@ export class LimitOptions {
   /**
    * List items, map entries, nested messages and unknown fields that one request message may have. A message or JSON body
    * with more is refused with RESOURCE_EXHAUSTED / 413 as soon as the first too many is read. On gRPC they are weighed:
-   * an element is 64 bytes of memory, such as a nested message of five fields or five numbers of a list.
+   * an element is 64 bytes of memory, such as a nested message of five fields or five numbers of a list. In JSON each
+   * member of one object beyond the 1024th counts as ten.
    */
   @IsInt()
   @Min(1)
