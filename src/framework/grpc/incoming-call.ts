@@ -75,6 +75,12 @@ export abstract class IncomingCall extends CallHandle implements RequestFormat {
     return this.environment.gate.begin(this.context);
   }
 
+  /** The response is given, and only the client's reading is left. */
+  protected settle(): void {
+    this.context.answeredAtMs = readClock();
+    this.environment.gate.settle(this.context);
+  }
+
   /** The one message of a request that has one. */
   protected abstract accept(message: Message): void;
   /** The request is not what it should be. */

@@ -11,7 +11,6 @@ import {
 } from '../core/index.js';
 import { recycleFrame } from './codec/frame-slab.js';
 import type { Outcome } from '../pipeline/index.js';
-import { readClock } from '../wire/index.js';
 import { answerBlock, answerHeaders } from './answer-headers.js';
 import type { CallEnvironment } from './call-environment.js';
 import { blamedOnClient, outcomeOf, succeeded } from './call-outcome.js';
@@ -264,8 +263,7 @@ export class ServerCall extends IncomingCall implements StreamListener, ResultSi
       return;
     }
     this.#unsettled = outcome;
-    this.context.answeredAtMs = readClock();
-    this.environment.gate.settle(this.context);
+    this.settle();
     const { reason } = this.context.deadline;
     // At the end of the process, the port says how long that may take.
     if (reason === undefined || reason instanceof DrainingError) return;
