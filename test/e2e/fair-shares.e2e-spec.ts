@@ -7,6 +7,8 @@ import { eventually } from '../support/eventually.js';
 import { http } from '../support/http-caller.js';
 import { PatientClient, type Patience } from '../support/patient-client.js';
 import { figuresOf, inUse, refusals } from '../support/service-figures.js';
+import { FrameType } from '../../src/framework/http2/frame.js';
+import { frame } from '../support/raw-http2-client.js';
 import { tokens } from '../support/tokens.js';
 import { TrialProcess } from '../support/trial-process.js';
 
@@ -160,6 +162,23 @@ describe('a patient client, while four others take all they can', () => {
     neighbour.close();
 
     expect(failures).toEqual([]);
+  });
+});
+
+describe('a gRPC message that comes in small pieces', () => {
+  it('is counted by its bytes', async () => {
+    const attacker = new Attacker('127.0.0.6', service.port);
+    const client = await attacker.streams(1, `${trial}/PlaceOrder`, grpc);
+    const pieces = 40;
+    // A message of 100 000 bytes, of which two fifths come.
+    client.send(frame(FrameType.data, 0, 1, Buffer.from([0, 0, 0x01, 0x86, 0xa0])));
+    for (let piece = 0; piece < pieces; piece += 1) {
+      client.send(frame(FrameType.data, 0, 1, Buffer.alloc(1000)));
+      await client.roundTrip();
+    }
+
+    await eventually('they are counted', async () => (await inUse(url, 'bytes')) >= pieces * 1000);
+    attacker.close();
   });
 });
 

@@ -40,6 +40,7 @@ export abstract class IncomingCall extends CallHandle implements RequestFormat {
   #packet: Uint8Array | undefined;
   #single: SingleRequestReader | undefined;
   #requests: RequestReader | undefined;
+  #receivedBytes = 0;
   #keptBytes = 0;
 
   constructor(environment: CallEnvironment, stream: ServerStream, head: RequestHead, context: RequestContext) {
@@ -115,7 +116,7 @@ export abstract class IncomingCall extends CallHandle implements RequestFormat {
     if (this.#requests !== undefined) {
       this.#requests.onData(chunk);
       this.#keep(this.#requests.waitingBytes);
-    } else if (!this.#keep(this.#keptBytes + chunk.length)) return;
+    } else if (!this.#keep((this.#receivedBytes += chunk.length))) return;
     else if (this.#packet === undefined && this.#single === undefined && isOneMessage(chunk, this.maxBytes))
       this.#packet = chunk;
     else this.#collect(chunk);
