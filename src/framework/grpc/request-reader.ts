@@ -183,6 +183,7 @@ function unpack(format: RequestFormat, encoding: Encoding, packed: Uint8Array): 
     if (format.isEnded) throw new CancelledError();
     const data = await decompress(encoding, packed, format.maxBytes);
     await heavyTurn(format.stream.account);
+    if (format.isEnded) throw new CancelledError();
     // In the same turn: of what was decompressed no more waits than is being decompressed.
     return parse(format, data, 0, data.length);
   });

@@ -40,6 +40,8 @@ export class Incoming implements Waiting {
   /** It is the turn of other connections. */
   #isWaiting = false;
   #isHolding = false;
+  /** Nothing has come since the request began. */
+  #isNew = false;
   /** Something of the body has come. */
   isBodyBegun = false;
   /** Since when a request has been coming in, by `coarseNow`; 0: none is. */
@@ -90,6 +92,7 @@ export class Incoming implements Waiting {
 
   push(chunk: Buffer): void {
     if (this.#state === State.stopped) return;
+    this.#isNew = false;
     if (this.#rest === undefined) this.#rest = chunk;
     else if (this.#needsMore) this.#append(this.#rest, chunk);
     else this.#more.push(chunk);
@@ -130,7 +133,10 @@ export class Incoming implements Waiting {
 
   /** Returns whether there is anything to be done about what is left then. */
   #step(rest: Buffer): boolean {
-    if (!this.#canGoOn() || !this.#hasTurn(rest)) return false;
+    if (!this.#canGoOn()) return false;
+    // What came together is not all done in one go.
+    this.#isWaiting = !this.#isLittle(rest) && !this.#share.mayGoOn();
+    if (this.#isWaiting) return false;
     if (this.#state === State.head) return this.#head(rest);
     if (this.#state === State.trailers) return this.#trailers(rest);
     return this.#state === State.body ? this.#body(rest) : this.#chunk(rest);
@@ -148,14 +154,8 @@ export class Incoming implements Waiting {
 
   /** A request that is begun is not made to wait for the few bytes of its body that have come with it. */
   #isLittle(rest: Buffer): boolean {
-    if (this.#state === State.head) return false;
+    if (this.#state === State.head || !this.#isNew) return false;
     return (this.#state === State.body ? this.#bytesLeft : rest.length - this.#at) <= littleBytes;
-  }
-
-  /** What came together is not all done in one go. */
-  #hasTurn(rest: Buffer): boolean {
-    this.#isWaiting = !this.#isLittle(rest) && !this.#share.mayGoOn();
-    return !this.#isWaiting;
   }
 
   #head(rest: Buffer): boolean {
@@ -185,6 +185,7 @@ export class Incoming implements Waiting {
 
   #begin(head: RequestHead): void {
     const stream = this.#host.open(head);
+    this.#isNew = true;
     this.isBodyBegun = false;
     if (head.bodyBytes === 0) {
       stream.isRequestEnded = true;

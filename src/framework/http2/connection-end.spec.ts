@@ -147,7 +147,7 @@ describe('the end of a connection', () => {
     expect(readUint32(client.of(FrameType.rstStream, 3)[0]!.payload, 0)).toBe(ErrorCode.refusedStream);
   });
 
-  it('reads a mebibyte more of a client that sends on after an error, and then nothing', async () => {
+  it('reads four mebibytes more of a client that sends on after an error, and then nothing', async () => {
     await using server = await serve(answer);
     const socket = connect({ port: server.port, host: '127.0.0.1', allowHalfOpen: true });
     await once(socket, 'connect');

@@ -13,7 +13,8 @@ import { coarseNow } from './ticker.js';
 import { UnreadBytes } from './unread-bytes.js';
 import { drainPing, type TimedConnection, TimeLimits } from './time-limits.js';
 
-const maxDiscardedBytes = 1_048_576;
+// More than honest clients have on their way.
+const maxDiscardedBytes = 4_194_304;
 
 /**
  * The server's end of an HTTP/2 connection: RFC 9113 sections 3.4, 5.4.1, 6.8.
@@ -253,7 +254,7 @@ export class Http2Connection implements Waiting {
     this.#session.closeStreams(code === ErrorCode.noError ? ErrorCode.cancel : code);
   }
 
-  /** What is written goes out; what still comes is read and thrown away, so that the peer gets to see it. */
+  /** What is written goes out; what still comes is read and thrown away, so that the peer gets to see it; up to a bound. */
   #finish(): void {
     if (this.#isEnded) return;
     this.#isEnded = true;

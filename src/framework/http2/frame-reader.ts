@@ -49,7 +49,7 @@ export class FrameReader {
   }
 
   /**
-   * @param mayGoOn asked before each frame but the first, and a short DATA frame that follows its HEADERS
+   * @param mayGoOn asked before each frame but the first, RST_STREAM, and a short DATA frame that follows its HEADERS
    * @returns how much of it has been taken
    * @throws Http2ConnectionError  the bytes are not those of an HTTP/2 client, or a frame is too long
    */
@@ -60,7 +60,7 @@ export class FrameReader {
     while (!this.#isStopped && chunk.length - at >= frameHeaderBytes) {
       const end = at + frameHeaderBytes + this.#lengthAt(chunk, at);
       if (end > chunk.length) break;
-      if (at > 0 && !this.#isRestOfRequest(chunk, at, end) && !mayGoOn()) return at;
+      if (at > 0 && !this.#isOfRequest(chunk, at, end) && !mayGoOn()) return at;
       this.#isHeaders = chunk[at + 3] === FrameType.headers;
       this.#emit(chunk, at, end);
       at = end;
@@ -69,9 +69,10 @@ export class FrameReader {
     return chunk.length;
   }
 
-  /** A few bytes of a body that has come with its headers: a request that is begun is not made to wait for them. */
-  #isRestOfRequest(bytes: Buffer, at: number, end: number): boolean {
-    return this.#isHeaders && bytes[at + 3] === FrameType.data && end - at <= smallFrameBytes;
+  /** A few bytes of a body that has come with its headers, for which a request that is begun is not made to wait; or its cancellation. */
+  #isOfRequest(bytes: Buffer, at: number, end: number): boolean {
+    const type = bytes[at + 3];
+    return type === FrameType.rstStream || (this.#isHeaders && type === FrameType.data && end - at <= smallFrameBytes);
   }
 
   #emit(bytes: Buffer, at: number, end: number): void {

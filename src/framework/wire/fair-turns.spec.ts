@@ -173,6 +173,27 @@ describe('a connection of a peer that takes little', () => {
   });
 });
 
+describe('connections of three ranks that all have much to do', () => {
+  it('all go on', async () => {
+    await rest();
+    const peer = new WorkMeter();
+    const [heavy, middle] = [new Worker(3, peer), new Worker(0.05, peer)];
+    heavy.bring(400);
+    await delay(60);
+    const light = Array.from({ length: 20 }, () => new Worker(2));
+    const timer = setInterval(() => {
+      for (const worker of light) worker.bring(1);
+      middle.bring(1);
+    }, 1);
+    await delay(1500);
+
+    clearInterval(timer);
+    for (const { share } of [heavy, middle, ...light]) share.close();
+    expect(heavy.done).toBeGreaterThan(20);
+    expect(middle.done).toBeGreaterThan(20);
+  });
+});
+
 describe('inNextTurn', () => {
   it('calls once, after what has arrived in this turn', async () => {
     await rest();
@@ -205,22 +226,30 @@ describe('inNextTurn', () => {
 });
 
 describe('heavyTurn', () => {
+  /** Of a peer that has taken all of the time. */
+  function ofHeavyPeer(): typeof noAccount & { readonly peerWork: WorkMeter } {
+    const peerWork = new WorkMeter();
+    peerWork.add(100, performance.now());
+    return { ...noAccount, peerWork };
+  }
+
   it('is at once while nobody else is there, and has to be awaited when the turn is over', async () => {
     await rest();
 
-    expect(heavyTurn(noAccount)).toBeUndefined();
+    expect(heavyTurn(ofHeavyPeer())).toBeUndefined();
     work(6);
-    const waited = heavyTurn(noAccount);
+    const waited = heavyTurn(ofHeavyPeer());
 
     expect(waited).toBeInstanceOf(Promise);
     await waited;
   });
 
-  it('comes after those that take little', async () => {
+  it('comes after those that take little, who have theirs at once', async () => {
     await rest();
     const light = new Worker(0.1);
     light.bring(1);
 
-    expect(heavyTurn(noAccount)).toBeInstanceOf(Promise);
+    expect(heavyTurn(ofHeavyPeer())).toBeInstanceOf(Promise);
+    expect(heavyTurn({ ...noAccount, peerWork: new WorkMeter() })).toBeUndefined();
   });
 });

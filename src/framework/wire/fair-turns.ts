@@ -16,11 +16,11 @@ const Rank = { lightPeer: 0, lightConnection: 1, heavy: 2 } as const;
 const turnMs = 1.5;
 // While all are alike, longer turns make fewer and larger writes.
 const evenTurnMs = 4;
-const mostSteps = 16;
+const mostSteps = 64;
 /** So long after they were heard last, those that go first are waited for. */
 const contendedMs = 100;
-/** Of so many turns, one belongs to those that go last. */
-const turnsForAll = 4;
+/** Of so many turns, one belongs to each of the ranks that go last. */
+const turnsForAll = 8;
 
 const queues: readonly Set<Waiting>[] = Object.values(Rank).map(() => new Set<Waiting>());
 const heardAtMs: number[] = queues.map(() => Number.NEGATIVE_INFINITY);
@@ -101,14 +101,19 @@ function beginSteps(): void {
   begin(readClock());
   stepTurn = turn;
   hasStepped = false;
-  const isLastFirst = turn % turnsForAll === 0;
-  stepRank = isLastFirst ? queues.findLastIndex(isInUse) : queues.findIndex(isInUse);
-  if (stepRank < 0) stepRank = Rank.lightPeer;
+  stepRank = rankOfTurn();
   stepsMs = stepRank === Rank.lightPeer || isContended(stepRank, startedAtMs) ? turnMs : evenTurnMs;
 }
 
-function isInUse({ size }: Set<Waiting>): boolean {
-  return size > 0;
+function rankOfTurn(): number {
+  const place = turn % turnsForAll;
+  if (place === 0 && isInUse(queues[Rank.heavy])) return Rank.heavy;
+  if (place === turnsForAll / 2 && isInUse(queues[Rank.lightConnection])) return Rank.lightConnection;
+  return Math.max(Rank.lightPeer, queues.findIndex(isInUse));
+}
+
+function isInUse(queue: ReadonlySet<Waiting> | undefined): boolean {
+  return queue !== undefined && queue.size > 0;
 }
 
 function forget(member: Waiting): void {
@@ -140,6 +145,10 @@ class NextTurn implements Waiting, Charged {
   }
 }
 
+function ignore(): void {
+  // It goes on by itself.
+}
+
 /** Has `member` go on in a turn of its own, once what has arrived meanwhile has been read. */
 export function inNextTurn(member: Waiting, { peerWork }: ByteAccount): void {
   const nowMs = readClock();
@@ -156,7 +165,11 @@ export function inNextTurn(member: Waiting, { peerWork }: ByteAccount): void {
 export function heavyTurn({ peerWork }: ByteAccount): Promise<void> | undefined {
   const nowMs = readClock();
   begin(nowMs);
-  if (!isContended(Rank.heavy, nowMs) && nowMs - startedAtMs < turnMs) return undefined;
+  const isLight = peerWork?.isHeavy(nowMs) !== true;
+  if (isLight || (!isContended(Rank.heavy, nowMs) && nowMs - startedAtMs < turnMs)) {
+    switchTo(new NextTurn({ onTurn: ignore }, peerWork), nowMs);
+    return undefined;
+  }
   return new Promise((resolve) => {
     wait(new NextTurn({ onTurn: resolve }, peerWork), Rank.heavy);
   });
@@ -233,6 +246,8 @@ export class TurnShare implements Waiting, Charged {
     // Within a turn that has begun for it, it goes on until that is over.
     const isAfterOthers = isContended(this.#rank, nowMs);
     this.#limitMs = isAfterOthers || this.#rank === Rank.lightPeer ? turnMs : evenTurnMs;
-    this.#isBehind = isAfterOthers && !this.#isGranted;
+    // Nor before those of its own rank that wait already.
+    const isAfterSome = isAfterOthers || (this.#rank !== Rank.lightPeer && isInUse(queues[this.#rank]));
+    this.#isBehind = isAfterSome && !this.#isGranted;
   }
 }
