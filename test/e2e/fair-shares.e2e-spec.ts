@@ -177,7 +177,7 @@ describe('a gRPC message that comes in small pieces', () => {
       await client.roundTrip();
     }
 
-    await eventually('they are counted', async () => (await inUse(url, 'bytes')) >= pieces * 1000);
+    await expect.poll(() => inUse(url, 'bytes'), { timeout: 10_000 }).toBeGreaterThanOrEqual(pieces * 1000);
     attacker.close();
   });
 });
