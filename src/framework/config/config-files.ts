@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { readRegularFile, RegularFileError } from '../core/index.js';
 import { ConfigError, type ConfigProblem } from './config.errors.js';
 import type { ConfigLayer } from './layer.js';
@@ -60,9 +61,20 @@ export function problemsIn(reason: unknown): readonly ConfigProblem[] {
   throw reason;
 }
 
+// Time for a write to the file to follow its truncation, in ms.
+const writeMs = 20;
+
+/** Whoever writes a file in place empties it first: an empty one is looked at again. */
+async function readWritten(path: string): Promise<Buffer> {
+  const content = await readRegularFile(path, yamlLimits.maxBytes);
+  if (content.length > 0) return content;
+  await delay(writeMs);
+  return readRegularFile(path, yamlLimits.maxBytes);
+}
+
 async function readIfPresent(path: string): Promise<string | undefined> {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(await readRegularFile(path, yamlLimits.maxBytes));
+    return new TextDecoder('utf-8', { fatal: true }).decode(await readWritten(path));
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT') return undefined;
