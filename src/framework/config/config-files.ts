@@ -64,7 +64,7 @@ export function problemsIn(reason: unknown): readonly ConfigProblem[] {
 // Time for a write to the file to follow its truncation, in ms.
 const writeMs = 20;
 
-/** Whoever writes a file in place empties it first: an empty one is looked at again. */
+/** An editor that writes a file in place truncates it first: an empty file is read once more. */
 async function readWritten(path: string): Promise<Buffer> {
   const content = await readRegularFile(path, yamlLimits.maxBytes);
   if (content.length > 0) return content;

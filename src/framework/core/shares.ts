@@ -126,7 +126,7 @@ export class Shares {
   readonly refused: Readonly<Record<FullBy, number[]>> = { process: none(), peer: none(), connection: none() };
   readonly #peers = new Map<string, PeerUse>();
   #limits: readonly number[];
-  /** By `Bound`: while all together use no more, nobody's share is full. */
+  /** By `Bound`: while all peers together use no more, no share is full. */
   #ample: readonly number[];
   #peerFactor: number;
   #connectionFactor: number;

@@ -27,7 +27,7 @@ export function parseJsonBody(bytes: Buffer, limits: JsonLimits): unknown {
   if (bytes.length === 0) return undefined;
   if (!isUtf8(bytes)) throw new MalformedBodyError('the body is not valid UTF-8');
   const text = bytes.toString('utf8');
-  // An element takes at least one byte, and so does a level: a small body is not walked through.
+  // A level takes at least one byte, and a small body has too few elements, weighed or not: it is not walked through.
   const { maxMessageElements, maxMessageDepth } = limits;
   if (
     bytes.length > Math.min(maxMessageElements, smallBytes) ||

@@ -73,7 +73,7 @@ describe('a connection with much to do', () => {
     expect(worker.done).toBe(done);
   });
 
-  it('shares the turns with its like, whoever came first', async () => {
+  it('shares the turns with connections like it, in any order of arrival', async () => {
     await rest();
     const workers = Array.from({ length: 4 }, () => new Worker(1));
     for (const worker of workers) worker.bring(150);
@@ -233,7 +233,7 @@ describe('heavyTurn', () => {
     return { ...noAccount, peerWork };
   }
 
-  it('is at once while nobody else is there, and has to be awaited when the turn is over', async () => {
+  it('is at once while no other connection is there, and has to be awaited when the turn is over', async () => {
     await rest();
 
     expect(heavyTurn(ofHeavyPeer())).toBeUndefined();

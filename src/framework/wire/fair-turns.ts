@@ -16,6 +16,7 @@ const Rank = { lightPeer: 0, lightConnection: 1, heavy: 2 } as const;
 const turnMs = 1.5;
 // While all are alike, longer turns make fewer and larger writes.
 const evenTurnMs = 4;
+/** Immediates at a time, so that sockets are read in between. */
 const mostSteps = 64;
 /** So long after they were heard last, those that go first are waited for. */
 const contendedMs = 100;
@@ -176,9 +177,9 @@ export function heavyTurn({ peerWork }: ByteAccount): Promise<void> | undefined 
 }
 
 /**
- * The part of one connection in each turn of the event loop. In one turn all connections together go on for 4 ms. Peers
- * that take less than a tenth of the event loop's time go first, then connections that do; while there are such, others
- * begin nothing before these have been served, and go on for 1.5 ms.
+ * The part of one connection in each turn of the event loop. Connections of peers that take less than a tenth of the event
+ * loop's time go on at once, each for 1.5 ms; then come connections that take less than a tenth themselves, then the others.
+ * All connections of these two ranks together go on for 4 ms of a turn, or 1.5 ms while there are some of an earlier rank.
  */
 export class TurnShare implements Waiting, Charged {
   readonly #member: Waiting;
@@ -197,7 +198,7 @@ export class TurnShare implements Waiting, Charged {
     this.#peer = peerWork;
   }
 
-  /** Whether another step may be made now. If not, `onTurn()` of the connection follows, but once. */
+  /** Whether another step may be made now. If not, the connection's `onTurn()` is called once, in a later turn. */
   mayGoOn(): boolean {
     if (this.#isWaiting) return false;
     const nowMs = readClock();
