@@ -112,4 +112,29 @@ describe('FrameReader', () => {
 
     expect(seen).toEqual([1]);
   });
+
+  it.each([
+    [
+      'a short body and the cancellation of a request that is begun',
+      [frame(1, 0, 1), frame(0, 1, 1, Buffer.alloc(10)), frame(3, 0, 1)],
+      3,
+    ],
+    ['no large body', [frame(1, 0, 1), frame(0, 1, 1, Buffer.alloc(5000))], 1],
+    [
+      'no second piece of a body',
+      [frame(1, 0, 1), frame(0, 0, 1, Buffer.alloc(10)), frame(0, 1, 1, Buffer.alloc(10))],
+      2,
+    ],
+    ['no other request', [frame(1, 0, 1), frame(1, 0, 3)], 1],
+  ])('passes on, while it is the turn of others: %s', (_, frames, count) => {
+    const seen: number[] = [];
+    const reader = new FrameReader({ onFrame: (type) => seen.push(type) }, maxFrameBytes);
+    reader.push(clientPreface);
+    const chunk = Buffer.concat(frames);
+
+    const taken = reader.push(chunk, () => false);
+
+    expect(seen).toHaveLength(count);
+    expect(taken).toBe(Buffer.concat(frames.slice(0, count)).length);
+  });
 });
