@@ -209,6 +209,20 @@ describe.each([
   }, 120_000);
 });
 
+describe('a body with too many elements', () => {
+  it.each(['', 'content-encoding: identity\r\n'])('is refused when the first of them has come: %j', async (more) => {
+    const connection = await RawConnection.open(Number(new URL(service.url).port));
+    const head = `POST ${users} HTTP/1.1\r\nhost: a\r\nauthorization: Bearer ${token}\r\ncontent-type: application/json\r\n`;
+
+    connection.write(`${head}${more}content-length: 1000000\r\n\r\n{"displayName":[${'0,'.repeat(101_000)}`);
+
+    // Nothing more is sent.
+    await connection.sees('TOO_MANY_ELEMENTS');
+    expect(connection.received.toString()).toMatch(/^HTTP\/1\.1 413 /);
+    connection.destroy();
+  });
+});
+
 describe('a body of 512 KiB in pieces of one byte', () => {
   const pieces = 524_288;
 

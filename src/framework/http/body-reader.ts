@@ -12,13 +12,13 @@ export type BodyDone = (error: Error | null, body?: Buffer) => void;
  * the route is made.
  *
  * @param payload the request, or what a hook put in its place
- * @param keep    says why so many bytes more cannot be kept, if they cannot
+ * @param keep    is given each piece; says why it cannot be kept, if it cannot
  */
 export function readBody(
   request: Pick<IncomingMessage, 'headers'> & { readonly raw: unknown },
   payload: NodeJS.ReadableStream,
   maxBytes: number,
-  keep: (bytes: number) => Error | undefined,
+  keep: (piece: Buffer) => Error | undefined,
   done: BodyDone,
 ): void {
   const { 'content-length': announced } = request.headers;
@@ -35,7 +35,7 @@ export function readBody(
     // Of a stream that somebody else made.
     const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
     const isTooLong = parts.length + bytes.length > maxBytes;
-    const refusal = isTooLong ? new RequestTooLargeError(maxBytes) : keep(bytes.length);
+    const refusal = isTooLong ? new RequestTooLargeError(maxBytes) : keep(bytes);
     if (refusal === undefined) {
       parts.add(bytes);
       return;

@@ -15,9 +15,10 @@ import { readBody } from './body-reader.js';
 import { slotOf } from './composed-mark.js';
 import { DirectLane, rootHooks } from './direct/index.js';
 import type { DirectSlot, HookCounts, LaneOpening } from './direct/index.js';
-import { type Exchange, exchangeOf } from './exchange.js';
+import { exchangeOf } from './exchange.js';
 import { MalformedBodyError, UnsupportedContentTypeError } from './http.errors.js';
 import { parseJsonBody } from './json-body.js';
+import { isSmallJson, JsonSize } from './json-size.js';
 import { replyFailure } from './reply-failure.js';
 import { beginExchange, openExchange, resumeExchange } from './request-hooks.js';
 import type { RestRequest } from './rest-request.js';
@@ -207,21 +208,34 @@ function jsonParser(limits: Live<LimitOptions>): JsonParser {
       done(new UnsupportedContentTypeError(type));
       return;
     }
-    readBody(request, payload, limits.value.maxBodyBytes, keepIn(exchangeOf(request.raw)), (error, body) => {
+    const limit = limits.value;
+    const exchange = exchangeOf(request.raw);
+    const size = sizeOf(request, limit);
+    const keep = (piece: Buffer): Error | undefined =>
+      exchange?.gate.keep(exchange.context, piece.length) ?? size?.add(piece);
+    readBody(request, payload, limit.maxBodyBytes, keep, (error, body) => {
       if (body === undefined) done(error);
-      else parseInto(body, limits.value, done);
+      else parseInto(body, limit, size !== undefined, done);
     });
   };
 }
 
-function keepIn(exchange: Exchange | undefined): (bytes: number) => Error | undefined {
-  return (bytes) => exchange?.gate.keep(exchange.context, bytes);
+function sizeOf(
+  { headers: { 'content-length': announced } }: FastifyRequest,
+  limits: LimitOptions,
+): JsonSize | undefined {
+  return announced !== undefined && isSmallJson(Number(announced), limits) ? undefined : new JsonSize(limits);
 }
 
-function parseInto(body: Buffer, limits: LimitOptions, done: (error: Error | null, value?: unknown) => void): void {
+function parseInto(
+  body: Buffer,
+  limits: LimitOptions,
+  isMeasured: boolean,
+  done: (error: Error | null, value?: unknown) => void,
+): void {
   let value: unknown;
   try {
-    value = parseJsonBody(body, limits);
+    value = parseJsonBody(body, limits, isMeasured);
   } catch (error) {
     done(error as Error);
     return;

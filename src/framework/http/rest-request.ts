@@ -26,8 +26,8 @@ export interface BodyWatch {
 
 /** Who wants the body as a whole. */
 export interface BodyTaker {
-  /** So many bytes of it have come, and are to be kept. Returns why that cannot be, or `undefined`. */
-  keep(bytes: number): Error | undefined;
+  /** A piece of it has come, and is to be kept. Returns why that cannot be, or `undefined`. */
+  keep(piece: Buffer): Error | undefined;
   /** All of it. */
   onBody(bytes: Buffer): void;
   /** It is longer than it may be; the rest is thrown away. */
@@ -248,7 +248,7 @@ export class RestRequest extends Readable {
       taker.onTooLong();
       return;
     }
-    const refusal = taker.keep(chunk.length);
+    const refusal = taker.keep(chunk);
     if (refusal !== undefined) {
       this.#letGo();
       taker.onBroken(refusal);

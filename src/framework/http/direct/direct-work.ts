@@ -14,6 +14,7 @@ import { readClock } from '../../wire/index.js';
 import { type Exchange, keepExchange } from '../exchange.js';
 import { MalformedRequestTimeoutError } from '../http.errors.js';
 import { parseJsonBody } from '../json-body.js';
+import { isSmallJson, JsonSize } from '../json-size.js';
 import { replyFailure } from '../reply-failure.js';
 import { endExchange, meetDeadline } from '../exchange-end.js';
 import { isBodiless } from '../rest-fields.js';
@@ -32,6 +33,7 @@ export class DirectWork implements Exchange, DeadlineWatcher, BodyTaker, Respons
   isCut = false;
   isEnded = false;
   #limitBytes = 0;
+  #size: JsonSize | undefined = undefined;
   readonly #route: DirectRoute;
   readonly #raw: RestRequest;
   readonly #response: RestResponse;
@@ -81,12 +83,15 @@ export class DirectWork implements Exchange, DeadlineWatcher, BodyTaker, Respons
     else if (limitBytes === undefined) enterContext(this.context, handle, this);
     else {
       this.#limitBytes = limitBytes;
+      const announced = this.#raw.field('content-length');
+      const { limits } = this.#route;
+      if (announced === undefined || !isSmallJson(Number(announced), limits)) this.#size = new JsonSize(limits);
       this.#raw.collect(limitBytes, this);
     }
   }
 
-  keep(bytes: number): RookeryError | undefined {
-    return this.gate.keep(this.context, bytes);
+  keep(piece: Buffer): RookeryError | undefined {
+    return this.gate.keep(this.context, piece.length) ?? this.#size?.add(piece);
   }
 
   onBody(bytes: Buffer): void {
@@ -96,7 +101,7 @@ export class DirectWork implements Exchange, DeadlineWatcher, BodyTaker, Respons
       return;
     }
     try {
-      this.#request.body = parseJsonBody(bytes, this.#route.limits);
+      this.#request.body = parseJsonBody(bytes, this.#route.limits, this.#size !== undefined);
     } catch (error) {
       this.onBroken(error as Error);
       return;
