@@ -179,3 +179,31 @@ describe('peerGroupOf', () => {
     }
   });
 });
+
+describe('what a peer has taken of the time', () => {
+  it('is not forgotten when it comes with a new connection each time', () => {
+    const shares = new Shares(limitsOf(100));
+    const first = shares.open('10.0.0.1');
+    first.peerWork.charge(100, performance.now());
+    first.close();
+
+    const second = shares.open('10.0.0.1');
+
+    expect(second.peerWork.isHeavy(performance.now())).toBe(true);
+    expect(shares.open('10.0.0.2').peerWork.isHeavy(performance.now())).toBe(false);
+  });
+
+  it('is kept for a bounded number of peers', () => {
+    const shares = new Shares(limitsOf(100));
+    const come = (index: number): Holder => shares.open(`10.0.${index >> 8}.${index & 255}`);
+    for (let index = 0; index < 1100; index += 1) {
+      const holder = come(index);
+      holder.peerWork.charge(100, performance.now());
+      holder.close();
+    }
+
+    const isKept = [0, 75, 76, 1099].map((index) => come(index).peerWork.isHeavy(performance.now()));
+
+    expect([isKept, shares.peerCount]).toEqual([[false, false, true, true], 4]);
+  });
+});

@@ -1,4 +1,4 @@
-import { WorkMeter } from '../wire/index.js';
+import { readClock, WorkMeter } from '../wire/index.js';
 import { peerGroupOf } from './peer-group.js';
 
 /** What is counted by peer and by connection. */
@@ -50,12 +50,13 @@ export class PeerUse {
   readonly inUse: number[] = none();
   readonly group: string;
   /** Of the event loop's time. */
-  readonly work = new WorkMeter();
+  readonly work: WorkMeter;
   /** Holders that are not closed. */
   holders = 0;
 
-  constructor(group: string) {
+  constructor(group: string, work: WorkMeter) {
     this.group = group;
+    this.work = work;
   }
 }
 
@@ -110,6 +111,28 @@ export class Holder {
   }
 }
 
+// Of peers that have no connection at the moment. What they took is forgotten within a fifth of a second anyway.
+const mostLeft = 1024;
+
+/** What heavy peers took of the event loop's time before they left: who connects anew for each request is not a new peer. */
+class LeftWork {
+  readonly #work = new Map<string, WorkMeter>();
+
+  keep({ group, work }: PeerUse): void {
+    if (!work.isHeavy(readClock())) return;
+    const [oldest] = this.#work.keys();
+    if (oldest !== undefined && this.#work.size >= mostLeft) this.#work.delete(oldest);
+    this.#work.set(group, work);
+  }
+
+  take(group: string): WorkMeter {
+    const work = this.#work.get(group);
+    if (work === undefined) return new WorkMeter();
+    this.#work.delete(group);
+    return work;
+  }
+}
+
 /**
  * Divides what the process has among its peers, and what a peer may have among its connections, so that no one takes all of
  * it: a peer may take more as long as it uses less than a multiple of what is free, and a connection as long as it uses less
@@ -125,6 +148,7 @@ export class Shares {
   /** Of each of `Bound`, what was refused since the start. */
   readonly refused: Readonly<Record<FullBy, number[]>> = { process: none(), peer: none(), connection: none() };
   readonly #peers = new Map<string, PeerUse>();
+  readonly #left = new LeftWork();
   #limits: readonly number[];
   /** By `Bound`: while all peers together use no more, no share is full. */
   #ample: readonly number[];
@@ -164,7 +188,7 @@ export class Shares {
   open(address: string, isOfRequest = false): Holder {
     const group = peerGroupOf(address);
     let peer = this.#peers.get(group);
-    if (peer === undefined) this.#peers.set(group, (peer = new PeerUse(group)));
+    if (peer === undefined) this.#peers.set(group, (peer = new PeerUse(group, this.#left.take(group))));
     peer.holders += 1;
     return new Holder(this, peer, address, isOfRequest);
   }
@@ -211,7 +235,9 @@ export class Shares {
   /** @internal A holder is closed. */
   forget({ peer }: Holder): void {
     peer.holders -= 1;
-    if (peer.holders === 0 && this.#peers.get(peer.group) === peer) this.#peers.delete(peer.group);
+    if (peer.holders > 0 || this.#peers.get(peer.group) !== peer) return;
+    this.#peers.delete(peer.group);
+    this.#left.keep(peer);
   }
 }
 

@@ -1,18 +1,26 @@
+import { availableParallelism } from 'node:os';
 import { describe, expect, it } from 'vitest';
+import { type ByteAccount, noAccount, WorkMeter } from '../wire/index.js';
 import { DecompressionTurns } from './decompression-turns.js';
+
+const same = <T>(outcome: T): T => outcome;
 
 /** Work that ends when it is told to. */
 function works(turns: DecompressionTurns) {
   const begun: string[] = [];
   const ends = new Map<string, () => void>();
-  const begin = (connection: string, name: string): Promise<string> =>
-    turns.run(connection, async () => {
-      begun.push(name);
-      const { promise, resolve } = Promise.withResolvers<void>();
-      ends.set(name, resolve);
-      await promise;
-      return name;
-    });
+  const begin = (connection: string, name: string, account: ByteAccount = noAccount): Promise<string> =>
+    turns.run(
+      { connection, account },
+      async () => {
+        begun.push(name);
+        const { promise, resolve } = Promise.withResolvers<void>();
+        ends.set(name, resolve);
+        await promise;
+        return name;
+      },
+      same,
+    );
   const end = async (name: string): Promise<void> => {
     ends.get(name)?.();
     // The next begins within a few turns of the microtask queue.
@@ -49,10 +57,55 @@ describe('DecompressionTurns', () => {
 
   it('goes on after work that fails', async () => {
     const turns = new DecompressionTurns();
-    const failing = Array.from({ length: 6 }, () => turns.run('a', () => Promise.reject(new Error('not gzip'))));
+    const a = { connection: 'a', account: noAccount };
+    const failing = Array.from({ length: 6 }, () => turns.run(a, () => Promise.reject(new Error('not gzip')), same));
 
     for (const each of failing) await expect(each).rejects.toThrow('not gzip');
-    expect(await turns.run('a', () => Promise.resolve(1))).toBe(1);
+    expect(await turns.run(a, () => Promise.resolve(1), same)).toBe(1);
     expect(turns.running).toBe(0);
+  });
+
+  it('leaves processors to others, where the peer takes much, and has those of light peers go first', async () => {
+    const turns = new DecompressionTurns();
+    const { begun, begin, end } = works(turns);
+    const peerWork = new WorkMeter();
+    const isHeavyStill = (): void => peerWork.charge(200, performance.now());
+    const most = Math.min(4, Math.ceil(availableParallelism() / 2));
+    const heavy = ['a0', 'b0', 'c0', 'd0', 'e0', 'f0'];
+    const light = ['u0', 'v0', 'w0', 'x0', 'y0'];
+
+    isHeavyStill();
+    for (const name of heavy) void begin(name.charAt(0), name, { ...noAccount, peerWork });
+    await end('');
+    expect(begun).toEqual(heavy.slice(0, most));
+
+    for (const name of light) void begin(name.charAt(0), name);
+    await end('');
+    expect(begun.slice(most)).toEqual(light.slice(0, 4 - most));
+
+    // A light one waits, and there is room for either.
+    isHeavyStill();
+    await end(heavy[0] as string);
+    expect(begun.at(-1)).toBe(light[4 - most]);
+
+    for (let done = 1; done < heavy.length + light.length; done += 1) {
+      isHeavyStill();
+      await end(begun[done] as string);
+    }
+    expect([begun.length, turns.running]).toEqual([11, 0]);
+  });
+
+  it('has a peer that takes much go on beside light ones that are always there', async () => {
+    const turns = new DecompressionTurns();
+    const { begun, begin, end } = works(turns);
+    for (const name of ['u0', 'v0', 'w0']) void begin(name.charAt(0), name);
+    const peerWork = new WorkMeter();
+    peerWork.charge(200, performance.now());
+
+    void begin('a', 'a0', { ...noAccount, peerWork });
+    await end('');
+
+    expect(begun).toEqual(['u0', 'v0', 'w0', 'a0']);
+    for (const name of begun) await end(name);
   });
 });

@@ -1,21 +1,38 @@
+import { availableParallelism } from 'node:os';
+import { type ByteAccount, chargeWork, heavyTurn, readClock } from '../wire/index.js';
+
 /** As many as libuv has threads by default: more would wait there, where none can be put before another. */
 const maxAtOnce = 4;
+
+/** Of peers that take much: they leave processors to the event loop and to the others. */
+const maxHeavyAtOnce = Math.min(maxAtOnce, Math.ceil(availableParallelism() / 2));
 
 /** So that one connection leaves threads to others. */
 const maxPerConnection = 2;
 
 interface Connection {
+  readonly account: ByteAccount;
   running: number;
-  readonly waiting: (() => void)[];
+  /** Told whether it counts among those of peers that take much. */
+  readonly waiting: ((isHeavy: boolean) => void)[];
+}
+
+/** Who has messages decompressed. */
+export interface DecompressionOwner {
+  /** Names the connection that the messages come over. */
+  readonly connection: string;
+  readonly account: ByteAccount;
 }
 
 /**
  * Has messages decompressed in turns. A compressed message of a kilobyte can fill a mebibyte: what is decompressed at the
- * same time is bounded, a connection with many does not hold up others, and what waits is as small as it came.
+ * same time is bounded, a connection with many does not hold up others, nor a peer with many, and what waits is as small as
+ * it came. Peers are charged for the time that it takes.
  */
 export class DecompressionTurns {
   readonly #connections = new Map<string, Connection>();
   #running = 0;
+  #runningHeavy = 0;
 
   /** Messages that are being decompressed. */
   get running(): number {
@@ -23,48 +40,74 @@ export class DecompressionTurns {
   }
 
   /**
-   * @param connection names the connection that the message came over
-   * @param work       called when it is its turn, which may be at once
+   * @param unpack decompresses; called when it is the message's turn, which may be at once
+   * @param use    takes the outcome, in a turn of its own
    */
-  async run<T>(connection: string, work: () => Promise<T>): Promise<T> {
+  async run<T, R>(
+    { connection, account }: DecompressionOwner,
+    unpack: () => Promise<T>,
+    use: (outcome: T) => R,
+  ): Promise<R> {
     let own = this.#connections.get(connection);
     if (own === undefined) {
-      own = { running: 0, waiting: [] };
+      own = { account, running: 0, waiting: [] };
       this.#connections.set(connection, own);
     }
-    if (this.#running < maxAtOnce && own.running < maxPerConnection) this.#begin(own);
+    let asHeavy = isHeavy(account);
+    if (this.#mayBegin(own, asHeavy)) this.#begin(own, asHeavy);
     else {
-      const { promise, resolve } = Promise.withResolvers<void>();
+      const { promise, resolve } = Promise.withResolvers<boolean>();
       own.waiting.push(resolve);
-      await promise;
+      asHeavy = await promise;
     }
     try {
-      return await work();
+      const turn = heavyTurn(account);
+      if (turn !== undefined) await turn;
+      const beganAtMs = readClock();
+      const outcome = await unpack();
+      chargeWork(account, readClock() - beganAtMs);
+      await heavyTurn(account);
+      // In the same turn: of what was decompressed no more waits than is being decompressed.
+      return use(outcome);
     } finally {
-      this.#end(connection, own);
+      this.#end(connection, own, asHeavy);
     }
   }
 
-  #begin(own: Connection): void {
-    own.running += 1;
-    this.#running += 1;
+  #mayBegin({ running }: Connection, asHeavy: boolean): boolean {
+    if (running >= maxPerConnection || this.#running >= maxAtOnce) return false;
+    return !asHeavy || this.#runningHeavy < maxHeavyAtOnce;
   }
 
-  #end(connection: string, own: Connection): void {
+  #begin(own: Connection, asHeavy: boolean): void {
+    own.running += 1;
+    this.#running += 1;
+    if (asHeavy) this.#runningHeavy += 1;
+  }
+
+  #end(connection: string, own: Connection, asHeavy: boolean): void {
     own.running -= 1;
     this.#running -= 1;
+    if (asHeavy) this.#runningHeavy -= 1;
     if (own.running === 0 && own.waiting.length === 0) this.#connections.delete(connection);
-    // The first that may: two connections at most have as many as they may have.
+    while (this.#beginNext(false) || this.#beginNext(true));
+  }
+
+  /** The first that may. Returns whether there is one. */
+  #beginNext(asHeavy: boolean): boolean {
     for (const [name, next] of this.#connections) {
-      if (next.running >= maxPerConnection) continue;
-      const resolve = next.waiting.shift();
-      if (resolve === undefined) continue;
-      this.#begin(next);
+      if (next.waiting.length === 0 || isHeavy(next.account) !== asHeavy || !this.#mayBegin(next, asHeavy)) continue;
+      this.#begin(next, asHeavy);
       // Behind all others.
       this.#connections.delete(name);
       this.#connections.set(name, next);
-      resolve();
-      return;
+      next.waiting.shift()?.(asHeavy);
+      return true;
     }
+    return false;
   }
+}
+
+function isHeavy({ peerWork }: ByteAccount): boolean {
+  return peerWork?.isHeavy(readClock()) === true;
 }

@@ -1,7 +1,6 @@
 import type { Message } from '@bufbuild/protobuf';
 import { CancelledError, RookeryError } from '../core/index.js';
 import { decompress, type Encoding } from './compression.js';
-import { heavyTurn } from '../wire/index.js';
 import { DecompressionTurns } from './decompression-turns.js';
 import { MessageReader, type WireMessage } from './frame.js';
 import { MalformedMessageError, MessageCountError, UnexpectedCompressionError } from './grpc.errors.js';
@@ -178,15 +177,21 @@ export function decode(wire: WireMessage, format: RequestFormat): Message | Prom
 const turns = new DecompressionTurns();
 
 function unpack(format: RequestFormat, encoding: Encoding, packed: Uint8Array): Promise<Message> {
-  const { address, port } = format.stream.peer;
-  return turns.run(`${address} ${port}`, async () => {
+  const { account, peer } = format.stream;
+  const checkEnd = (): void => {
     if (format.isEnded) throw new CancelledError();
-    const data = await decompress(encoding, packed, format.maxBytes);
-    await heavyTurn(format.stream.account);
-    if (format.isEnded) throw new CancelledError();
-    // In the same turn: of what was decompressed no more waits than is being decompressed.
-    return parse(format, data, 0, data.length);
-  });
+  };
+  return turns.run(
+    { connection: `${peer.address} ${peer.port}`, account },
+    async () => {
+      checkEnd();
+      return await decompress(encoding, packed, format.maxBytes);
+    },
+    (data) => {
+      checkEnd();
+      return parse(format, data, 0, data.length);
+    },
+  );
 }
 
 function parse({ method, limits, maxUnknownFields }: RequestFormat, bytes: Uint8Array, start: number, end: number) {

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { type ByteAccount, noAccount } from '../wire/index.js';
+import { type ByteAccount, Discard, noAccount } from '../wire/index.js';
 import { Http1Counters } from './http1.counters.js';
 import type { Http1ConnectionOptions } from './http1.options.js';
 import type { Http1Handler } from './http1-handler.js';
@@ -18,7 +18,11 @@ export class Http1Connection {
   readonly counters: Http1Counters;
   readonly #socket: Socket;
   readonly #session: Session;
-  readonly #onBytes = (chunk: Buffer): void => this.#session.incoming.push(chunk);
+  readonly #discard: Discard;
+  readonly #onBytes = (chunk: Buffer): void => {
+    if (this.#session.isEnded) this.#discard.add(chunk.length);
+    else this.#session.incoming.push(chunk);
+  };
   readonly #onDrain = (): void => this.#session.onSocketDrain();
   readonly #onEnd = (): void => this.#session.onPeerEnd();
   readonly #onClose = (): void => this.#session.onGone();
@@ -32,6 +36,7 @@ export class Http1Connection {
   ) {
     this.counters = counters;
     this.#socket = socket;
+    this.#discard = new Discard(socket, account);
     const events = { attach: () => this.#attach(), detach: () => this.#detach() };
     this.#session = new Session(socket, options, handler, counters, events, account);
     // Each write is all that a turn has brought: nothing is gained by waiting for more.

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Http2ConnectionHandler } from './connection-handler.js';
 import { ErrorCode } from './error-code.js';
-import { type ByteAccount, noAccount, TurnShare, type Waiting } from '../wire/index.js';
+import { type ByteAccount, Discard, noAccount, TurnShare, type Waiting } from '../wire/index.js';
 import { Flag, largestStreamId } from './frame.js';
 import { type ConnectionFrames, FrameHandler } from './frame-handler.js';
 import { FrameReader } from './frame-reader.js';
@@ -12,9 +12,6 @@ import { Session } from './session.js';
 import { coarseNow } from './ticker.js';
 import { UnreadBytes } from './unread-bytes.js';
 import { drainPing, type TimedConnection, TimeLimits } from './time-limits.js';
-
-// More than honest clients have on their way.
-const maxDiscardedBytes = 4_194_304;
 
 /**
  * The server's end of an HTTP/2 connection: RFC 9113 sections 3.4, 5.4.1, 6.8.
@@ -39,7 +36,7 @@ export class Http2Connection implements Waiting {
   readonly #share: TurnShare;
   readonly #mayGoOn = (): boolean => this.#share.mayGoOn();
   readonly #unread: UnreadBytes;
-  #discardedBytes = 0;
+  readonly #discard: Discard;
   #onGone: (() => void)[] = [];
 
   constructor(
@@ -53,6 +50,7 @@ export class Http2Connection implements Waiting {
     this.#socket = socket;
     this.#unread = new UnreadBytes(account);
     this.#share = new TurnShare(this, account);
+    this.#discard = new Discard(socket, account);
     this.#session = new Session(socket, options, handler, counters, account);
     const frames = new FrameHandler(this.#session, this.#frameEvents());
     this.#reader = new FrameReader(frames, options.maxFrameBytes);
@@ -151,19 +149,13 @@ export class Http2Connection implements Waiting {
 
   #onBytes(chunk: Buffer): void {
     if (this.#isEnded) {
-      this.#discard(chunk.length);
+      this.#discard.add(chunk.length);
       return;
     }
     this.#times.receivedAtMs = coarseNow();
     if (this.#unread.isEmpty) this.#read(chunk);
     else this.#unread.add(chunk, false);
     this.#holdReading();
-  }
-
-  // A peer that is told why gets to see it; one that goes on all the same is left to fill its own side.
-  #discard(bytes: number): void {
-    this.#discardedBytes += bytes;
-    if (this.#discardedBytes > maxDiscardedBytes) this.#socket.pause();
   }
 
   /** @internal Goes on with what has come. */

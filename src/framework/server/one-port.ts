@@ -3,6 +3,7 @@ import { Server as NetServer, type Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { type Live, type Metric, Shares } from '../core/index.js';
 import { type LimitOptions, shareLimitsOf } from '../pipeline/index.js';
+import { beginWork, whenDue } from '../wire/index.js';
 import { untilNoneArrives } from './accept-waiting.js';
 import { Arrivals } from './arrivals.js';
 import { CleartextRefusals } from './cleartext-refusals.js';
@@ -154,6 +155,7 @@ export class OnePort {
     socket.on('error', ignore);
     const connection = this.#table.add(socket);
     if (connection === undefined) return;
+    beginWork(connection.holder);
     if (this.#arrivals.sendsProxyHeader(connection)) this.#awaitProxyHeader(connection);
     else {
       this.#arrivals.trust(connection);
@@ -178,7 +180,10 @@ export class OnePort {
 
   // `socket` is the connection's own one, or the TLS socket on it.
   #await(connection: Connection, socket: Socket, timeoutMs: number): void {
-    sniff(socket, timeoutMs, (outcome, seen) => this.#route(connection, socket, outcome, seen));
+    sniff(socket, timeoutMs, (outcome, seen) => {
+      // A peer that takes much of the event loop's time is not to take it by new connections.
+      whenDue(connection.holder, () => this.#route(connection, socket, outcome, seen));
+    });
   }
 
   #onSecure(connection: Connection, socket: TLSSocket): void {
@@ -188,6 +193,7 @@ export class OnePort {
 
   #route(connection: Connection, socket: Socket, outcome: Protocol | SniffFailure, seen: Buffer): void {
     const isSecure = socket instanceof TLSSocket;
+    if (socket.destroyed) return;
     if (outcome === 'closed') socket.destroy();
     else if (outcome === 'silent') this.#table.refuse(connection);
     else if (outcome === 'tls') {

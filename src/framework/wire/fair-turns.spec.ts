@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { noAccount } from './byte-account.js';
-import { heavyTurn, inNextTurn, TurnShare, type Waiting } from './fair-turns.js';
+import { type ByteAccount, noAccount } from './byte-account.js';
+import { chargeWork, heavyTurn, inNextTurn, TurnShare, whenDue } from './fair-turns.js';
 import { atTurnEnd } from './turn-end.js';
+import type { Waiting } from './turn-queue.js';
 import { WorkMeter } from './work-meter.js';
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -47,17 +48,27 @@ async function untilDone(worker: Worker, steps: number): Promise<void> {
 /** Lets what was heard before be forgotten. */
 const rest = (): Promise<void> => delay(350);
 
+/** Of a peer that has taken all of the time. */
+function ofHeavyPeer(): ByteAccount {
+  const peerWork = new WorkMeter();
+  peerWork.charge(100, performance.now());
+  return { ...noAccount, peerWork };
+}
+
 describe('a connection with much to do', () => {
   it('stops when the turn is over, and goes on in later ones until all is done', async () => {
     await rest();
-    const worker = new Worker(0.2);
+    const inOneGo: number[] = [];
+    // A machine that stands still for a moment takes the time of the turn too.
+    for (let attempt = 0; attempt < 5; attempt += 1) {
+      const worker = new Worker(0.2);
+      worker.bring(200);
+      inOneGo.push(worker.done);
+      await untilDone(worker, 200);
+    }
 
-    worker.bring(200);
-    const inOneGo = worker.done;
-    await untilDone(worker, 200);
-
-    expect(inOneGo).toBeGreaterThan(1);
-    expect(inOneGo).toBeLessThan(20);
+    expect(Math.max(...inOneGo)).toBeGreaterThan(1);
+    expect(Math.max(...inOneGo)).toBeLessThan(20);
   });
 
   it('is not called any more once it is closed', async () => {
@@ -173,6 +184,73 @@ describe('a connection of a peer that takes little', () => {
   });
 });
 
+describe('those that take much', () => {
+  /** How many steps of 4 ms are made within 400 ms, while somebody else has something to do every `lightMs`. */
+  async function stepsBeside(lightMs: number | undefined): Promise<number> {
+    await rest();
+    const heavy = Array.from({ length: 4 }, () => new Worker(4));
+    const light = new Worker(0.01);
+    for (const worker of heavy) worker.bring(200);
+    await delay(100);
+    const done = (): number => heavy.reduce((sum, worker) => sum + worker.done, 0);
+    const timer = lightMs === undefined ? undefined : setInterval(() => light.bring(1), lightMs);
+    if (timer !== undefined) await delay(20);
+    const before = done();
+    await delay(400);
+    clearInterval(timer);
+    for (const { share } of [...heavy, light]) share.close();
+    return done() - before;
+  }
+
+  it('rest as long as they have worked, while others are there', async () => {
+    const alone = await stepsBeside(undefined);
+    const beside = await stepsBeside(20);
+
+    expect(beside / alone).toBeLessThan(0.7);
+    expect(beside / alone).toBeGreaterThan(0.2);
+  });
+
+  it('do not rest for what they were themselves, before they took much', async () => {
+    await rest();
+    const worker = new Worker(4);
+    const beganAtMs = performance.now();
+
+    worker.bring(25);
+    await untilDone(worker, 25);
+
+    // 100 ms of work; half of it would have come after the first 20 ms.
+    expect(performance.now() - beganAtMs).toBeLessThan(150);
+  });
+
+  it('rest for what was done elsewhere as well', async () => {
+    await rest();
+    const light = new Worker(0.01);
+    light.bring(1);
+    const account = { ...noAccount, peerWork: new WorkMeter() };
+    const beganAtMs = performance.now();
+
+    chargeWork(account, 30);
+    await heavyTurn(account);
+
+    // As long as it took, but no longer than 20 ms; timers may come a millisecond early.
+    expect(performance.now() - beganAtMs).toBeGreaterThan(18);
+  });
+});
+
+describe('whenDue', () => {
+  it('is at once for who takes little, and in a turn of its own for others', async () => {
+    await rest();
+    const calls: string[] = [];
+
+    whenDue(ofHeavyPeer(), () => calls.push('heavy'));
+    whenDue({ ...noAccount, peerWork: new WorkMeter() }, () => calls.push('light'));
+    calls.push('arrived');
+    for (let count = 0; count < 3; count += 1) await turn();
+
+    expect(calls).toEqual(['light', 'arrived', 'heavy']);
+  });
+});
+
 describe('connections of three ranks that all have much to do', () => {
   it('all go on', async () => {
     await rest();
@@ -226,13 +304,6 @@ describe('inNextTurn', () => {
 });
 
 describe('heavyTurn', () => {
-  /** Of a peer that has taken all of the time. */
-  function ofHeavyPeer(): typeof noAccount & { readonly peerWork: WorkMeter } {
-    const peerWork = new WorkMeter();
-    peerWork.add(100, performance.now());
-    return { ...noAccount, peerWork };
-  }
-
   it('is at once while no other connection is there, and has to be awaited when the turn is over', async () => {
     await rest();
 

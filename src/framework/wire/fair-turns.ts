@@ -1,133 +1,28 @@
 import type { ByteAccount } from './byte-account.js';
 import { readClock } from './read-clock.js';
-import { afterTurnEnd, endTurnNow, type TurnEnd } from './turn-end.js';
+import {
+  begin,
+  type Charged,
+  current,
+  currentSinceMs,
+  evenTurnMs,
+  forget,
+  forgetHeard,
+  hasWaiting,
+  hear,
+  isContended,
+  Rank,
+  rest,
+  startedAtMs,
+  switchTo,
+  turn,
+  turnMs,
+  wait,
+  type Waiting,
+} from './turn-queue.js';
 import { WorkMeter } from './work-meter.js';
 
-/** A connection that has more to do than it may do now. */
-export interface Waiting {
-  /** Goes on. Never throws. */
-  onTurn(): void;
-}
-
-/** Who goes first, while there are others. */
-const Rank = { lightPeer: 0, lightConnection: 1, heavy: 2 } as const;
-
-// Sockets are read up to 2 MiB at a time, which may be a hundred thousand requests: others wait for no more than that.
-const turnMs = 1.5;
-// While all are alike, longer turns make fewer and larger writes.
-const evenTurnMs = 4;
-/** Immediates at a time, so that sockets are read in between. */
-const mostSteps = 64;
-/** So long after they were heard last, those that go first are waited for. */
-const contendedMs = 100;
-/** Of so many turns, one belongs to each of the ranks that go last. */
-const turnsForAll = 8;
-
-const queues: readonly Set<Waiting>[] = Object.values(Rank).map(() => new Set<Waiting>());
-const heardAtMs: number[] = queues.map(() => Number.NEGATIVE_INFINITY);
-let turn = 0;
-let startedAtMs = 0;
-let isBegun = false;
-let waiting = 0;
-/** Immediates that are scheduled, one for each member that goes on. */
-let steps = 0;
-let stepTurn = -1;
-let stepRank = 0;
-let hasStepped = false;
-let stepsMs = turnMs;
-/** Whose work is under way, and since when. */
-let current: Charged | undefined;
-let currentSinceMs = 0;
-
-/** Who has worked. */
-interface Charged {
-  charge(ms: number, nowMs: number): void;
-}
-
-const end: TurnEnd = { onTurnEnd: endTurn };
-
-function begin(nowMs: number): void {
-  if (isBegun) return;
-  isBegun = true;
-  startedAtMs = nowMs;
-  currentSinceMs = nowMs;
-  afterTurnEnd(end);
-}
-
-function switchTo(next: Charged | undefined, nowMs: number): void {
-  current?.charge(nowMs - currentSinceMs, nowMs);
-  current = next;
-  currentSinceMs = nowMs;
-}
-
-function endTurn(): void {
-  if (current !== undefined) switchTo(undefined, readClock());
-  isBegun = false;
-  turn += 1;
-}
-
-function wait(member: Waiting, rank: number): void {
-  queues[rank]?.add(member);
-  waiting += 1;
-  scheduleSteps();
-}
-
-// An immediate each: what one of them begins may go on in ticks and microtasks, and the clock is to see that before the next.
-function scheduleSteps(): void {
-  for (; steps < waiting && steps < mostSteps; steps += 1) setImmediate(step);
-}
-
-function step(): void {
-  steps -= 1;
-  if (stepTurn !== turn) {
-    // What has arrived since the last of these is sent before others begin, and not taken for their work.
-    if (isBegun) endTurnNow();
-    beginSteps();
-  }
-  const isOver = hasStepped && readClock() - startedAtMs >= stepsMs;
-  const [next] = isOver ? [] : (queues[stepRank] as Set<Waiting>);
-  if (next === undefined) {
-    // Those that are scheduled see the same.
-    if (steps === 0) scheduleSteps();
-    return;
-  }
-  hasStepped = true;
-  forget(next);
-  next.onTurn();
-  scheduleSteps();
-}
-
-// Of one rank only in each turn: what the first have to say is sent before others begin.
-function beginSteps(): void {
-  begin(readClock());
-  stepTurn = turn;
-  hasStepped = false;
-  stepRank = rankOfTurn();
-  stepsMs = stepRank === Rank.lightPeer || isContended(stepRank, startedAtMs) ? turnMs : evenTurnMs;
-}
-
-function rankOfTurn(): number {
-  const place = turn % turnsForAll;
-  if (place === 0 && isInUse(queues[Rank.heavy])) return Rank.heavy;
-  if (place === turnsForAll / 2 && isInUse(queues[Rank.lightConnection])) return Rank.lightConnection;
-  return Math.max(Rank.lightPeer, queues.findIndex(isInUse));
-}
-
-function isInUse(queue: ReadonlySet<Waiting> | undefined): boolean {
-  return queue !== undefined && queue.size > 0;
-}
-
-function forget(member: Waiting): void {
-  for (const queue of queues) if (queue.delete(member)) waiting -= 1;
-}
-
-function isContended(rank: number, nowMs: number): boolean {
-  if (rank === Rank.lightPeer) return false;
-  if (nowMs - (heardAtMs[Rank.lightPeer] as number) < contendedMs) return true;
-  return rank === Rank.heavy && nowMs - (heardAtMs[Rank.lightConnection] as number) < contendedMs;
-}
-
-class NextTurn implements Waiting, Charged {
+class NextTurn implements Waiting {
   readonly #member: Waiting;
   readonly #peer: WorkMeter | undefined;
 
@@ -137,17 +32,16 @@ class NextTurn implements Waiting, Charged {
   }
 
   onTurn(): void {
-    switchTo(this, readClock());
+    switchTo(this.#peer, readClock());
     this.#member.onTurn();
-  }
-
-  charge(ms: number, nowMs: number): void {
-    this.#peer?.add(ms, nowMs);
   }
 }
 
-function ignore(): void {
-  // It goes on by itself.
+/** What is done from here on belongs to a peer, and to none of its connections, until somebody else's turn begins. */
+export function beginWork({ peerWork }: ByteAccount): void {
+  const nowMs = readClock();
+  begin(nowMs);
+  switchTo(peerWork, nowMs);
 }
 
 /** Has `member` go on in a turn of its own, once what has arrived meanwhile has been read. */
@@ -156,6 +50,13 @@ export function inNextTurn(member: Waiting, { peerWork }: ByteAccount): void {
   begin(nowMs);
   const isHeavy = peerWork?.isHeavy(nowMs) === true;
   wait(new NextTurn(member, peerWork), isHeavy ? Rank.lightConnection : Rank.lightPeer);
+}
+
+/** Does it now, or in a turn of its own where the peer takes much. `work` never throws. */
+export function whenDue(account: ByteAccount, work: () => void): void {
+  beginWork(account);
+  if (account.peerWork?.isHeavy(currentSinceMs) === true) inNextTurn({ onTurn: work }, account);
+  else work();
 }
 
 /**
@@ -168,12 +69,19 @@ export function heavyTurn({ peerWork }: ByteAccount): Promise<void> | undefined 
   begin(nowMs);
   const isLight = peerWork?.isHeavy(nowMs) !== true;
   if (isLight || (!isContended(Rank.heavy, nowMs) && nowMs - startedAtMs < turnMs)) {
-    switchTo(new NextTurn({ onTurn: ignore }, peerWork), nowMs);
+    switchTo(peerWork, nowMs);
     return undefined;
   }
   return new Promise((resolve) => {
     wait(new NextTurn({ onTurn: resolve }, peerWork), Rank.heavy);
   });
+}
+
+/** Charges a peer for `ms` of work that was not the event loop's: it has kept others from a processor. */
+export function chargeWork({ peerWork }: ByteAccount, ms: number): void {
+  const nowMs = readClock();
+  peerWork?.charge(ms, nowMs);
+  if (peerWork?.isHeavy(nowMs) === true) rest(Rank.heavy, ms, nowMs);
 }
 
 /**
@@ -184,7 +92,8 @@ export function heavyTurn({ peerWork }: ByteAccount): Promise<void> | undefined 
 export class TurnShare implements Waiting, Charged {
   readonly #member: Waiting;
   readonly #own = new WorkMeter();
-  readonly #peer: WorkMeter | undefined;
+  /** @internal */
+  readonly peerWork: WorkMeter | undefined;
   #turn = -1;
   #rank: number = Rank.lightPeer;
   /** Others go first. */
@@ -195,7 +104,7 @@ export class TurnShare implements Waiting, Charged {
 
   constructor(member: Waiting, { peerWork }: ByteAccount) {
     this.#member = member;
-    this.#peer = peerWork;
+    this.peerWork = peerWork;
   }
 
   /** Whether another step may be made now. If not, the connection's `onTurn()` is called once, in a later turn. */
@@ -230,25 +139,26 @@ export class TurnShare implements Waiting, Charged {
     if (this.#isWaiting) forget(this);
     this.#isWaiting = false;
     if (current === this) switchTo(undefined, readClock());
+    forgetHeard(this);
   }
 
   /** @internal It has worked for so long. */
   charge(ms: number, nowMs: number): void {
-    this.#own.add(ms, nowMs);
-    this.#peer?.add(ms, nowMs);
+    this.#own.charge(ms, nowMs);
+    this.peerWork?.charge(ms, nowMs);
   }
 
   #enterTurn(nowMs: number): void {
     this.#turn = turn;
     const isHeavy = this.#own.isHeavy(nowMs);
     if (isHeavy) this.#rank = Rank.heavy;
-    else this.#rank = this.#peer?.isHeavy(nowMs) === true ? Rank.lightConnection : Rank.lightPeer;
-    heardAtMs[this.#rank] = nowMs;
+    else this.#rank = this.peerWork?.isHeavy(nowMs) === true ? Rank.lightConnection : Rank.lightPeer;
+    hear(this, this.#rank, nowMs);
     // Within a turn that has begun for it, it goes on until that is over.
     const isAfterOthers = isContended(this.#rank, nowMs);
     this.#limitMs = isAfterOthers || this.#rank === Rank.lightPeer ? turnMs : evenTurnMs;
     // Nor before those of its own rank that wait already.
-    const isAfterSome = isAfterOthers || (this.#rank !== Rank.lightPeer && isInUse(queues[this.#rank]));
+    const isAfterSome = isAfterOthers || (this.#rank !== Rank.lightPeer && hasWaiting(this.#rank));
     this.#isBehind = isAfterSome && !this.#isGranted;
   }
 }

@@ -4,7 +4,7 @@ import { WorkMeter } from './work-meter.js';
 /** Works a part of the time for `forMs`, a ms at a time. */
 function worked(part: number, forMs: number): WorkMeter {
   const meter = new WorkMeter();
-  for (let nowMs = 0; nowMs < forMs; nowMs += 1 / part) meter.add(1, nowMs);
+  for (let nowMs = 0; nowMs < forMs; nowMs += 1 / part) meter.charge(1, nowMs);
   return meter;
 }
 

@@ -7,7 +7,8 @@ export class WorkMeter {
   #usedMs = 0;
   #atMs = 0;
 
-  add(ms: number, nowMs: number): void {
+  /** It has worked for `ms` more, until `nowMs` on the clock of `performance.now()`. */
+  charge(ms: number, nowMs: number): void {
     this.#usedMs = this.#left(nowMs) + ms;
     this.#atMs = nowMs;
   }
