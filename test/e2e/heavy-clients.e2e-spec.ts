@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.js';
@@ -15,6 +16,7 @@ let service: TrialProcess;
 let url: string;
 let patient: PatientClient;
 let alone: Patience;
+let aloneMib: number;
 let clients: ChildProcess[] = [];
 
 beforeAll(async () => {
@@ -24,6 +26,7 @@ beforeAll(async () => {
   // What is compiled once is not the doing of others.
   await patient.ask(rounds);
   alone = await patient.ask(rounds);
+  aloneMib = residentMib();
 }, 60_000);
 
 afterEach(async () => {
@@ -37,6 +40,11 @@ afterAll(async () => {
   patient.close();
   expect(await service.stop()).toBe(0);
 });
+
+function residentMib(): number {
+  const [, kib = ''] = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${service.pid}/status`, 'utf8')) ?? [];
+  return Number(kib) / 1024;
+}
 
 async function served(): Promise<number> {
   const figures = await figuresOf(url);
@@ -66,5 +74,16 @@ describe('a patient client, while two others ask for more than there is', () => 
     expect(under.failures).toEqual([]);
     // It waits for one of their requests, where it would for one of each of twenty connections.
     expect(under.medianMs).toBeLessThan(Math.max(4 * alone.medianMs, 30));
+  });
+});
+
+describe('the memory that they have made the process take', () => {
+  it('goes back within a minute', { timeout: 120_000 }, async () => {
+    const thenMib = residentMib();
+    await eventually('it has gone back', () => residentMib() < 1.25 * aloneMib, 60_000);
+
+    process.stdout.write(
+      `memory: ${aloneMib.toFixed(0)} MiB before, ${thenMib.toFixed(0)} MiB then, ${residentMib().toFixed(0)} MiB in the end\n`,
+    );
   });
 });

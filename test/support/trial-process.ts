@@ -37,6 +37,10 @@ export class TrialProcess {
     return new TrialProcess(service, port);
   }
 
+  get pid(): number {
+    return this.#service.pid;
+  }
+
   /** What is in use, after everything that can go has gone. */
   async report(): Promise<TrialReport> {
     return (await this.#service.message('report')) as TrialReport;

@@ -16,6 +16,7 @@ import { reloadAndReport } from './config-reload.js';
 import { diagnosticsOf } from './diagnostics.js';
 import { servedOnMain } from './exposed.js';
 import type { ManagementPort } from './management-port.js';
+import { IdleMemory } from './idle-memory.js';
 import type { OnePort } from './one-port.js';
 import { openManagement } from './open-management.js';
 import { runShutdown } from './shutdown.js';
@@ -49,6 +50,7 @@ export class Service {
   readonly #logger: Logger;
   readonly #port: OnePort;
   readonly #grpc: GrpcServer;
+  readonly #memory: IdleMemory;
   #management: ManagementPort | undefined;
   #closing: Promise<0 | 2> | undefined;
   #owner: ServiceOwner | undefined;
@@ -62,6 +64,7 @@ export class Service {
     this.#logger = parts.app.get(Logger);
     this.#port = port;
     this.#grpc = grpc;
+    this.#memory = new IdleMemory((outcome) => this.#logger.log({ msg: 'memory returned', ...outcome }));
   }
 
   /** @internal */
@@ -117,6 +120,7 @@ export class Service {
     await app.listen(port, address);
     this.#assertOpen();
     this.lifecycle.advance('ready');
+    if (options.server.value.returnIdleMemory) this.#memory.start();
     const management = this.managementAddress;
     this.#logger.log({
       msg: 'listening',
@@ -247,6 +251,7 @@ export class Service {
       drain: (limitMs) => this.#port.drain(limitMs),
       graceMs: times.graceMs ?? graceMs,
       closeApplication: async () => {
+        this.#memory.close();
         try {
           await this.app.close();
         } finally {
