@@ -139,7 +139,11 @@ export class Http2Connection implements Waiting {
   }
 
   #timeEvents(): TimedConnection {
+    const unread = this.#unread;
     return {
+      get isHeld() {
+        return !unread.isEmpty;
+      },
       goaway: () => this.goaway(),
       finishGoaway: () => this.#finishGoaway(),
       fail: (error) => this.#fail(error),

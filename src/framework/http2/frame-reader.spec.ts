@@ -137,4 +137,16 @@ describe('FrameReader', () => {
     expect(seen).toHaveLength(count);
     expect(taken).toBe(Buffer.concat(frames.slice(0, count)).length);
   });
+
+  it('passes a short body on with the headers that it follows, where these came in two pieces', () => {
+    const seen: number[] = [];
+    const reader = new FrameReader({ onFrame: (type) => seen.push(type) }, maxFrameBytes);
+    reader.push(clientPreface);
+    const chunk = Buffer.concat([frame(1, 0, 1, Buffer.alloc(20)), frame(0, 1, 1, Buffer.alloc(10))]);
+
+    reader.push(chunk.subarray(0, 15), () => false);
+    reader.push(chunk.subarray(15), () => false);
+
+    expect(seen).toEqual([1, 0]);
+  });
 });

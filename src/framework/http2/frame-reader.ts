@@ -115,6 +115,7 @@ export class FrameReader {
     if (this.#partialBytes === wanted) {
       const frame = this.#partial;
       this.#partial = undefined;
+      this.#isHeaders = frame[3] === FrameType.headers;
       this.#emit(frame, 0, wanted);
     }
     return end;

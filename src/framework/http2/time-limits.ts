@@ -8,6 +8,8 @@ import { coarseNow, startTicking, stopTicking, type Ticking } from './ticker.js'
 
 /** What happens to a connection in time. */
 export interface TimedConnection {
+  /** Some of what has come waits for its turn: it is not the peer who is late. */
+  readonly isHeld: boolean;
   /** Both steps of a graceful end begin. */
   goaway(): void;
   /** The peer has had time to see the first step. */
@@ -45,7 +47,7 @@ export class TimeLimits implements Ticking {
   readonly #reader: FrameReader;
   readonly #connection: TimedConnection;
   readonly #socket: Backlog;
-  readonly #startedAtMs: number;
+  #startedAtMs: number;
   readonly #agesAtMs: number;
   receivedAtMs: number;
   hasPeerSettings = false;
@@ -56,6 +58,7 @@ export class TimeLimits implements Ticking {
   endedAtMs = 0;
   /** What the socket has not taken by then are answers, and the peer is in its rights to be slow. */
   isOrderly = false;
+  #tickedAtMs: number;
   #isAged = false;
   #insideHeadersSinceMs = 0;
   #pingedAtMs = 0;
@@ -78,6 +81,7 @@ export class TimeLimits implements Ticking {
     startTicking(this);
     this.#startedAtMs = coarseNow();
     this.receivedAtMs = this.#startedAtMs;
+    this.#tickedAtMs = this.#startedAtMs;
     // Connections made at the same time do not all come back at the same time.
     this.#agesAtMs = this.#startedAtMs + session.options.maxAgeMs * (0.9 + Math.random() * 0.2);
   }
@@ -87,10 +91,13 @@ export class TimeLimits implements Ticking {
   }
 
   onTick(nowMs: number): void {
+    const passedMs = nowMs - this.#tickedAtMs;
+    this.#tickedAtMs = nowMs;
     if (this.endedAtMs > 0) {
       this.#checkEnd(nowMs);
       return;
     }
+    if (this.#connection.isHeld) this.#excuse(passedMs);
     const error = this.#overdue(nowMs);
     if (error !== undefined) {
       this.#connection.fail(error);
@@ -101,6 +108,16 @@ export class TimeLimits implements Ticking {
     this.#checkStreams(nowMs);
     this.#checkKeepalive(nowMs);
     this.#checkAge(nowMs);
+  }
+
+  /** So much time does not count. */
+  #excuse(ms: number): void {
+    this.#startedAtMs += ms;
+    this.receivedAtMs += ms;
+    this.#session.idleSinceMs += ms;
+    this.#headers.openSinceMs += ms;
+    if (this.#insideHeadersSinceMs > 0) this.#insideHeadersSinceMs += ms;
+    if (this.#pingedAtMs > 0) this.#pingedAtMs += ms;
   }
 
   /** The peer has its time from when all is out. */

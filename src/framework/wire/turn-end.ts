@@ -9,16 +9,27 @@ let spare: TurnEnd[] = [];
 let last: TurnEnd | undefined;
 let scheduled: NodeJS.Immediate | undefined;
 
+// A defect of one, which ends the process as any exception does, is not to keep the others from ending.
+function end(task: TurnEnd): void {
+  try {
+    task.onTurnEnd();
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
+  }
+}
+
 function run(): void {
   scheduled = undefined;
   const due = waiting;
   const closing = last;
   waiting = spare;
   last = undefined;
-  for (const each of due) each.onTurnEnd();
+  for (const each of due) end(each);
   due.length = 0;
   spare = due;
-  closing?.onTurnEnd();
+  if (closing !== undefined) end(closing);
 }
 
 function schedule(): void {
