@@ -80,6 +80,7 @@ describe('a patient client, while two others ask for more than there is', () => 
 describe('the memory that they have made the process take', () => {
   it('goes back within a minute', { timeout: 120_000 }, async () => {
     const thenMib = residentMib();
+    expect(thenMib).toBeGreaterThan(1.25 * aloneMib);
     await eventually('it has gone back', () => residentMib() < 1.25 * aloneMib, 60_000);
 
     process.stdout.write(

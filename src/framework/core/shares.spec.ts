@@ -193,12 +193,24 @@ describe('what a peer has taken of the time', () => {
     expect(shares.open('10.0.0.2').peerWork.isHeavy(performance.now())).toBe(false);
   });
 
+  it('adds up over connections that take little each', () => {
+    const shares = new Shares(limitsOf(100));
+    const nowMs = performance.now();
+    for (let count = 0; count < 3; count += 1) {
+      const holder = shares.open('10.0.0.1');
+      holder.peerWork.charge(15, nowMs);
+      holder.close();
+    }
+
+    expect(shares.open('10.0.0.1').peerWork.isHeavy(nowMs)).toBe(true);
+  });
+
   it('is kept for a bounded number of peers', () => {
     const shares = new Shares(limitsOf(100));
     const come = (index: number): Holder => shares.open(`10.0.${index >> 8}.${index & 255}`);
     for (let index = 0; index < 1100; index += 1) {
       const holder = come(index);
-      holder.peerWork.charge(100, performance.now());
+      holder.peerWork.charge(1e9, performance.now());
       holder.close();
     }
 

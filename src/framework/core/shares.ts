@@ -114,12 +114,12 @@ export class Holder {
 // Of peers that have no connection at the moment. What they took is forgotten within a fifth of a second anyway.
 const mostLeft = 1024;
 
-/** What heavy peers took of the event loop's time before they left: who connects anew for each request is not a new peer. */
+/** What peers took of the event loop's time before they left: who connects anew for each request is not a new peer. */
 class LeftWork {
   readonly #work = new Map<string, WorkMeter>();
 
   keep({ group, work }: PeerUse): void {
-    if (!work.isHeavy(readClock())) return;
+    if (work.isForgotten(readClock())) return;
     const [oldest] = this.#work.keys();
     if (oldest !== undefined && this.#work.size >= mostLeft) this.#work.delete(oldest);
     this.#work.set(group, work);

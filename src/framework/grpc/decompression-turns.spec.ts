@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { type ByteAccount, noAccount, WorkMeter } from '../wire/index.js';
 import { DecompressionTurns } from './decompression-turns.js';
 
-const same = <T>(outcome: T): T => outcome;
+const maxBytes = 1_048_576;
 
 /** Work that ends when it is told to. */
 function works(turns: DecompressionTurns) {
@@ -11,15 +11,15 @@ function works(turns: DecompressionTurns) {
   const ends = new Map<string, () => void>();
   const begin = (connection: string, name: string, account: ByteAccount = noAccount): Promise<string> =>
     turns.run(
-      { connection, account },
+      { connection, account, maxBytes },
       async () => {
         begun.push(name);
         const { promise, resolve } = Promise.withResolvers<void>();
         ends.set(name, resolve);
         await promise;
-        return name;
+        return Buffer.from(name);
       },
-      same,
+      (outcome) => outcome.toString(),
     );
   const end = async (name: string): Promise<void> => {
     ends.get(name)?.();
@@ -57,11 +57,12 @@ describe('DecompressionTurns', () => {
 
   it('goes on after work that fails', async () => {
     const turns = new DecompressionTurns();
-    const a = { connection: 'a', account: noAccount };
-    const failing = Array.from({ length: 6 }, () => turns.run(a, () => Promise.reject(new Error('not gzip')), same));
+    const a = { connection: 'a', account: noAccount, maxBytes };
+    const length = (outcome: Uint8Array): number => outcome.length;
+    const failing = Array.from({ length: 6 }, () => turns.run(a, () => Promise.reject(new Error('not gzip')), length));
 
     for (const each of failing) await expect(each).rejects.toThrow('not gzip');
-    expect(await turns.run(a, () => Promise.resolve(1), same)).toBe(1);
+    expect(await turns.run(a, () => Promise.resolve(Buffer.alloc(1)), length)).toBe(1);
     expect(turns.running).toBe(0);
   });
 
@@ -70,7 +71,7 @@ describe('DecompressionTurns', () => {
     const { begun, begin, end } = works(turns);
     const peerWork = new WorkMeter();
     const isHeavyStill = (): void => peerWork.charge(200, performance.now());
-    const most = Math.min(4, Math.ceil(availableParallelism() / 2));
+    const most = Math.min(3, Math.ceil(availableParallelism() / 2));
     const heavy = ['a0', 'b0', 'c0', 'd0', 'e0', 'f0'];
     const light = ['u0', 'v0', 'w0', 'x0', 'y0'];
 
@@ -107,5 +108,34 @@ describe('DecompressionTurns', () => {
 
     expect(begun).toEqual(['u0', 'v0', 'w0', 'a0']);
     for (const name of begun) await end(name);
+  });
+
+  it.each([
+    ['a large message', () => Promise.resolve(Buffer.alloc(maxBytes))],
+    ['one that turns out to be wrong', () => Promise.reject(new Error('not gzip'))],
+  ])('charges the peer for the time that %s takes, but not for what others take', async (_what, outcome) => {
+    const turns = new DecompressionTurns();
+    const owner = (bytes: number) => ({
+      connection: 'a',
+      account: { ...noAccount, peerWork: new WorkMeter() },
+      maxBytes: bytes,
+    });
+    const slow = async (): Promise<Buffer> => {
+      await new Promise((resolve) => setTimeout(resolve, 40));
+      return outcome();
+    };
+    const isHeavyAfter = async (of: ReturnType<typeof owner>, unpack: () => Promise<Buffer>): Promise<boolean> => {
+      await turns.run(of, unpack, () => 0).catch(() => 0);
+      return of.account.peerWork.isHeavy(performance.now());
+    };
+
+    // 5 ms for each MiB.
+    expect(await isHeavyAfter(owner(maxBytes), slow)).toBe(false);
+    const often = owner(maxBytes);
+    for (let count = 0; count < 5; count += 1) await isHeavyAfter(often, slow);
+    expect(often.account.peerWork.isHeavy(performance.now())).toBe(false);
+    const many = owner(maxBytes);
+    await Promise.all(Array.from({ length: 8 }, () => isHeavyAfter(many, slow)));
+    expect(many.account.peerWork.isHeavy(performance.now())).toBe(true);
   });
 });

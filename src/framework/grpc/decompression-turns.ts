@@ -4,8 +4,11 @@ import { type ByteAccount, chargeWork, heavyTurn, readClock } from '../wire/inde
 /** As many as libuv has threads by default: more would wait there, where none can be put before another. */
 const maxAtOnce = 4;
 
-/** Of peers that take much: they leave processors to the event loop and to the others. */
-const maxHeavyAtOnce = Math.min(maxAtOnce, Math.ceil(availableParallelism() / 2));
+/** Of peers that take much: they leave processors to the event loop, and a thread to the others. */
+const maxHeavyAtOnce = Math.min(maxAtOnce - 1, Math.ceil(availableParallelism() / 2));
+
+// What it takes at most, with all that has to be collected afterwards; more is the doing of others.
+const mostMsPerByte = 5 / 1_048_576;
 
 /** So that one connection leaves threads to others. */
 const maxPerConnection = 2;
@@ -22,6 +25,8 @@ export interface DecompressionOwner {
   /** Names the connection that the messages come over. */
   readonly connection: string;
   readonly account: ByteAccount;
+  /** Bytes that a message may have when it is decompressed. */
+  readonly maxBytes: number;
 }
 
 /**
@@ -43,10 +48,10 @@ export class DecompressionTurns {
    * @param unpack decompresses; called when it is the message's turn, which may be at once
    * @param use    takes the outcome, in a turn of its own
    */
-  async run<T, R>(
-    { connection, account }: DecompressionOwner,
-    unpack: () => Promise<T>,
-    use: (outcome: T) => R,
+  async run<R>(
+    { connection, account, maxBytes }: DecompressionOwner,
+    unpack: () => Promise<Uint8Array>,
+    use: (outcome: Uint8Array) => R,
   ): Promise<R> {
     let own = this.#connections.get(connection);
     if (own === undefined) {
@@ -63,9 +68,7 @@ export class DecompressionTurns {
     try {
       const turn = heavyTurn(account);
       if (turn !== undefined) await turn;
-      const beganAtMs = readClock();
-      const outcome = await unpack();
-      chargeWork(account, readClock() - beganAtMs);
+      const outcome = await charged(account, maxBytes, unpack);
       await heavyTurn(account);
       // In the same turn: of what was decompressed no more waits than is being decompressed.
       return use(outcome);
@@ -105,6 +108,19 @@ export class DecompressionTurns {
       return true;
     }
     return false;
+  }
+}
+
+async function charged(account: ByteAccount, maxBytes: number, unpack: () => Promise<Uint8Array>): Promise<Uint8Array> {
+  const beganAtMs = readClock();
+  // Unless it comes to a good end.
+  let bytes = maxBytes;
+  try {
+    const outcome = await unpack();
+    bytes = outcome.length;
+    return outcome;
+  } finally {
+    chargeWork(account, Math.min(readClock() - beganAtMs, bytes * mostMsPerByte));
   }
 }
 

@@ -177,15 +177,16 @@ export function decode(wire: WireMessage, format: RequestFormat): Message | Prom
 const turns = new DecompressionTurns();
 
 function unpack(format: RequestFormat, encoding: Encoding, packed: Uint8Array): Promise<Message> {
-  const { account, peer } = format.stream;
+  const { maxBytes, stream } = format;
+  const { account, peer } = stream;
   const checkEnd = (): void => {
     if (format.isEnded) throw new CancelledError();
   };
   return turns.run(
-    { connection: `${peer.address} ${peer.port}`, account },
+    { connection: `${peer.address} ${peer.port}`, account, maxBytes },
     async () => {
       checkEnd();
-      return await decompress(encoding, packed, format.maxBytes);
+      return await decompress(encoding, packed, maxBytes);
     },
     (data) => {
       checkEnd();

@@ -105,7 +105,7 @@ export class Incoming implements Waiting {
     this.#isReading = true;
     while (this.#rest !== undefined && this.#step(this.#rest));
     this.#isReading = false;
-    this.#hold(this.#isWaiting || this.#more.length > 0);
+    this.#hold(this.#share.isBehind || this.#more.length > 0);
     const ofRest = this.#rest === undefined ? 0 : this.#rest.length - this.#at;
     this.#untaken.set(this.#more.length === 0 ? ofRest : this.#more.reduce((sum, { length }) => sum + length, ofRest));
   }

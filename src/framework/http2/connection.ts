@@ -13,6 +13,9 @@ import { coarseNow } from './ticker.js';
 import { UnreadBytes } from './unread-bytes.js';
 import { drainPing, type TimedConnection, TimeLimits } from './time-limits.js';
 
+// So much is read while it waits for its turn among others like it: to stop reading and to begin again costs more.
+const unreadBytes = 65_536;
+
 /**
  * The server's end of an HTTP/2 connection: RFC 9113 sections 3.4, 5.4.1, 6.8.
  *
@@ -189,7 +192,8 @@ export class Http2Connection implements Waiting {
     const { writableLength, writableNeedDrain } = this.#socket;
     // Without a need there is no 'drain' to go on by.
     const isBehind = writableNeedDrain && writableLength > this.#session.options.maxSocketBacklogBytes;
-    if (this.#isReadingHeld || this.#isEnded || !(isBehind || !this.#unread.isEmpty)) return;
+    const isUnread = !this.#unread.isEmpty && (this.#share.isBehind || this.#unread.length > unreadBytes);
+    if (this.#isReadingHeld || this.#isEnded || !(isBehind || isUnread)) return;
     this.#isReadingHeld = true;
     this.#socket.pause();
   }

@@ -14,6 +14,11 @@ export class UnreadBytes {
     return this.#chunks.length === 0;
   }
 
+  /** Bytes. */
+  get length(): number {
+    return this.#bytes;
+  }
+
   /** @param isFirst it was taken by `shift()` before, and is still to be read */
   add(chunk: Buffer, isFirst: boolean): void {
     if (isFirst) this.#chunks.unshift(chunk);

@@ -1,4 +1,4 @@
-import { type EventLoopUtilization, performance } from 'node:perf_hooks';
+import { performance } from 'node:perf_hooks';
 import { getHeapStatistics } from 'node:v8';
 
 /** When memory is given back. */
@@ -7,9 +7,21 @@ export interface IdleMemoryTiming {
   readonly windowMs: number;
   /** So many windows without load make the process idle. */
   readonly idleWindows: number;
+  /** What part of the time since it was asked last the event loop has worked, 0 to 1. */
+  readonly load: () => number;
 }
 
-const defaultTiming: IdleMemoryTiming = { windowMs: 5000, idleWindows: 4 };
+const defaults = { windowMs: 5000, idleWindows: 4 } as const;
+
+function eventLoopLoad(): () => number {
+  let seen = performance.eventLoopUtilization();
+  return () => {
+    const now = performance.eventLoopUtilization();
+    const { utilization } = performance.eventLoopUtilization(now, seen);
+    seen = now;
+    return utilization;
+  };
+}
 
 // Parts of the event loop's time.
 const busyPart = 0.5;
@@ -32,7 +44,7 @@ export interface ReturnedMemory {
  * that a process that has become idle would keep the heap of its worst minute for ever.
  *
  * It does so once for each time of load, when the event loop has been idle for 20 s, if the heap has grown by 64 MiB and no more
- * than 256 MiB of it are in use. The process stands still for that, for some 100 to 300 ms.
+ * than 256 MiB of it are in use, garbage included. The process stands still for that, for some 100 to 300 ms.
  *
  * @see https://openjdk.org/jeps/346 the same for Java, "Promptly Return Unused Committed Memory from G1"
  */
@@ -40,21 +52,20 @@ export class IdleMemory {
   readonly #timing: IdleMemoryTiming;
   readonly #onReturned: (outcome: ReturnedMemory) => void;
   #timer: NodeJS.Timeout | undefined;
-  #seen: EventLoopUtilization = performance.eventLoopUtilization();
   #wasBusy = false;
   #idleWindows = 0;
-  /** Size of the heap before the load. */
+  /** Size of the heap that is not given back: before the load, or after it. */
   #keptBytes = 0;
 
-  constructor(onReturned: (outcome: ReturnedMemory) => void, timing: IdleMemoryTiming = defaultTiming) {
+  constructor(onReturned: (outcome: ReturnedMemory) => void, timing: Partial<IdleMemoryTiming> = {}) {
     this.#onReturned = onReturned;
-    this.#timing = timing;
+    this.#timing = { ...defaults, load: eventLoopLoad(), ...timing };
   }
 
   /** The process is as large now as it may stay. */
   start(): void {
     this.#keptBytes = getHeapStatistics().total_heap_size;
-    this.#seen = performance.eventLoopUtilization();
+    this.#timing.load();
     this.#timer ??= setInterval(() => void this.#look(), this.#timing.windowMs).unref();
   }
 
@@ -64,11 +75,9 @@ export class IdleMemory {
   }
 
   async #look(): Promise<void> {
-    const now = performance.eventLoopUtilization();
-    const { utilization } = performance.eventLoopUtilization(now, this.#seen);
-    this.#seen = now;
-    if (utilization > busyPart) this.#wasBusy = true;
-    this.#idleWindows = utilization < idlePart ? this.#idleWindows + 1 : 0;
+    const load = this.#timing.load();
+    if (load > busyPart) this.#wasBusy = true;
+    this.#idleWindows = load < idlePart ? this.#idleWindows + 1 : 0;
     if (!this.#wasBusy || this.#idleWindows < this.#timing.idleWindows) return;
     this.#wasBusy = false;
     const { total_heap_size, used_heap_size } = getHeapStatistics();
@@ -83,6 +92,8 @@ export class IdleMemory {
       return;
     }
     const tookMs = Math.round(performance.now() - beganAtMs);
+    // What is left is in use.
+    this.#keptBytes = Math.max(this.#keptBytes, getHeapStatistics().total_heap_size);
     this.#onReturned({ rssBytesBefore, rssBytes: process.memoryUsage.rss(), tookMs });
   }
 }

@@ -3,7 +3,7 @@ import { Server as NetServer, type Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { type Live, type Metric, Shares } from '../core/index.js';
 import { type LimitOptions, shareLimitsOf } from '../pipeline/index.js';
-import { beginWork, whenDue } from '../wire/index.js';
+import { beginWork, endWork, whenDue } from '../wire/index.js';
 import { untilNoneArrives } from './accept-waiting.js';
 import { Arrivals } from './arrivals.js';
 import { CleartextRefusals } from './cleartext-refusals.js';
@@ -161,6 +161,7 @@ export class OnePort {
       this.#arrivals.trust(connection);
       this.#await(connection, socket, this.#init.limits.value.firstByteTimeoutMs);
     }
+    endWork();
   }
 
   #awaitProxyHeader(connection: Connection): void {

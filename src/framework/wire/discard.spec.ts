@@ -22,10 +22,16 @@ describe('Discard', () => {
     const discard = new Discard(from, noAccount);
 
     discard.add(65_536);
-    const isHeld = from.isPaused;
+    const isHeld = [from.isPaused];
+    // What had been read of the socket by then.
+    discard.add(65_536);
+    isHeld.push(from.isPaused);
     for (let count = 0; count < 3; count += 1) await turn();
+    isHeld.push(from.isPaused);
+    discard.add(65_536);
+    isHeld.push(from.isPaused);
 
-    expect([isHeld, from.isPaused]).toEqual([true, false]);
+    expect(isHeld).toEqual([true, true, false, true]);
   });
 
   it('takes no more than 4 MiB', async () => {

@@ -211,29 +211,61 @@ describe('those that take much', () => {
   });
 
   it('do not rest for what they were themselves, before they took much', async () => {
-    await rest();
-    const worker = new Worker(4);
-    const beganAtMs = performance.now();
-
-    worker.bring(25);
-    await untilDone(worker, 25);
+    const tookMs: number[] = [];
+    // A machine that stands still for a moment takes longer.
+    for (let attempt = 0; attempt < 4; attempt += 1) {
+      await rest();
+      const worker = new Worker(4);
+      const beganAtMs = performance.now();
+      worker.bring(25);
+      await untilDone(worker, 25);
+      tookMs.push(performance.now() - beganAtMs);
+    }
 
     // 100 ms of work; half of it would have come after the first 20 ms.
-    expect(performance.now() - beganAtMs).toBeLessThan(150);
+    expect(Math.min(...tookMs)).toBeLessThan(150);
   });
 
-  it('rest for what was done elsewhere as well', async () => {
+  it('rest for what was done elsewhere as well, but no longer than 20 ms', async () => {
+    const tookMs: number[] = [];
+    for (let attempt = 0; attempt < 4; attempt += 1) {
+      await rest();
+      const light = new Worker(0.01);
+      light.bring(1);
+      const account = { ...noAccount, peerWork: new WorkMeter() };
+      const beganAtMs = performance.now();
+      chargeWork(account, 1000);
+      await heavyTurn(account);
+      tookMs.push(performance.now() - beganAtMs);
+    }
+
+    // Timers may come a millisecond early.
+    expect(Math.min(...tookMs)).toBeGreaterThan(18);
+    expect(Math.min(...tookMs)).toBeLessThan(100);
+  });
+
+  it('do not have the other connections of their peer rest with them', async () => {
     await rest();
-    const light = new Worker(0.01);
+    const peer = new WorkMeter();
+    const heavy = Array.from({ length: 4 }, () => new Worker(10, peer));
+    const light = new Worker(0.1, peer);
     light.bring(1);
-    const account = { ...noAccount, peerWork: new WorkMeter() };
-    const beganAtMs = performance.now();
+    for (const worker of heavy) worker.bring(60);
+    await delay(100);
 
-    chargeWork(account, 30);
-    await heavyTurn(account);
+    const lateMs: number[] = [];
+    for (let visit = 2; visit <= 30; visit += 1) {
+      const dueMs = performance.now() + 3;
+      await delay(3);
+      light.bring(1);
+      await untilDone(light, visit);
+      lateMs.push(performance.now() - dueMs);
+    }
 
-    // As long as it took, but no longer than 20 ms; timers may come a millisecond early.
-    expect(performance.now() - beganAtMs).toBeGreaterThan(18);
+    for (const { share } of [...heavy, light]) share.close();
+    lateMs.sort((x, y) => x - y);
+    // Half of the time nobody works.
+    expect(lateMs[10]).toBeLessThan(4);
   });
 });
 
@@ -252,10 +284,10 @@ describe('whenDue', () => {
 });
 
 describe('connections of three ranks that all have much to do', () => {
-  it('all go on', async () => {
+  it.each([3, 10])('all go on, with steps of %d ms', async (heavyMs) => {
     await rest();
     const peer = new WorkMeter();
-    const [heavy, middle] = [new Worker(3, peer), new Worker(0.05, peer)];
+    const [heavy, middle] = [new Worker(heavyMs, peer), new Worker(0.05, peer)];
     heavy.bring(400);
     await delay(60);
     const light = Array.from({ length: 20 }, () => new Worker(2));

@@ -37,11 +37,16 @@ class NextTurn implements Waiting {
   }
 }
 
-/** What is done from here on belongs to a peer, and to none of its connections, until somebody else's turn begins. */
+/** What is done from here on belongs to a peer, and to none of its connections, until `endWork()` or somebody else's turn. */
 export function beginWork({ peerWork }: ByteAccount): void {
   const nowMs = readClock();
   begin(nowMs);
   switchTo(peerWork, nowMs);
+}
+
+/** What is done from here on belongs to nobody. */
+export function endWork(): void {
+  switchTo(undefined, readClock());
 }
 
 /** Has `member` go on in a turn of its own, once what has arrived meanwhile has been read. */
@@ -81,7 +86,7 @@ export function heavyTurn({ peerWork }: ByteAccount): Promise<void> | undefined 
 export function chargeWork({ peerWork }: ByteAccount, ms: number): void {
   const nowMs = readClock();
   peerWork?.charge(ms, nowMs);
-  if (peerWork?.isHeavy(nowMs) === true) rest(Rank.heavy, ms, nowMs);
+  if (peerWork?.isHeavy(nowMs) === true) rest(ms, nowMs);
 }
 
 /**
@@ -96,6 +101,8 @@ export class TurnShare implements Waiting, Charged {
   readonly peerWork: WorkMeter | undefined;
   #turn = -1;
   #rank: number = Rank.lightPeer;
+  /** There are others that take less. */
+  #isAfterOthers = false;
   /** Others go first. */
   #isBehind = false;
   #limitMs = turnMs;
@@ -126,12 +133,20 @@ export class TurnShare implements Waiting, Charged {
     return false;
   }
 
+  /** It waits, and there are others that take less: there is no hurry to have more of it. */
+  get isBehind(): boolean {
+    return this.#isWaiting && this.#isAfterOthers;
+  }
+
   /** @internal */
   onTurn(): void {
     this.#isWaiting = false;
     this.#isGranted = true;
-    this.#member.onTurn();
-    this.#isGranted = false;
+    try {
+      this.#member.onTurn();
+    } finally {
+      this.#isGranted = false;
+    }
   }
 
   /** The connection is gone. */
@@ -156,6 +171,7 @@ export class TurnShare implements Waiting, Charged {
     hear(this, this.#rank, nowMs);
     // Within a turn that has begun for it, it goes on until that is over.
     const isAfterOthers = isContended(this.#rank, nowMs);
+    this.#isAfterOthers = isAfterOthers;
     this.#limitMs = isAfterOthers || this.#rank === Rank.lightPeer ? turnMs : evenTurnMs;
     // Nor before those of its own rank that wait already.
     const isAfterSome = isAfterOthers || (this.#rank !== Rank.lightPeer && hasWaiting(this.#rank));

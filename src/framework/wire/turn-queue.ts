@@ -22,13 +22,15 @@ const contendedMs = 100;
 /** Those that go last rest as long as they have worked, but no longer. */
 const longestRestMs = 20;
 const resting = -1;
-/** Of so many turns, one belongs to each of the ranks that go last. */
-const turnsForAll = 8;
+/** So often a rank that waits is passed over, and no more. */
+const mostPassedOver = 7;
 
-const queues: readonly Set<Waiting>[] = Object.values(Rank).map(() => new Set<Waiting>());
+const ranks: readonly number[] = Object.values(Rank);
+const queues: readonly Set<Waiting>[] = ranks.map(() => new Set<Waiting>());
 const heardAtMs: number[] = queues.map(() => Number.NEGATIVE_INFINITY);
 /** By rank, who was heard last. */
 const heard: (Heard | undefined)[] = queues.map(() => undefined);
+const heardPeers: (WorkMeter | undefined)[] = queues.map(() => undefined);
 /** Number of the turn. */
 export let turn = 0;
 export let startedAtMs = 0;
@@ -40,8 +42,16 @@ let stepTurn = -1;
 let stepRank = 0;
 let hasStepped = false;
 let stepsMs = turnMs;
-/** Until then those that go last rest, since others are there. */
-let restsUntilMs = 0;
+/** Since when the member that was called last works; below 0: none does. */
+let stepSinceMs = -1;
+/** Whose work that is. */
+let stepped: Charged | undefined;
+/** What the steps of this turn have taken. */
+let steppedMs = 0;
+/** By rank: until then it rests, since others are there. */
+const restsUntilMs: number[] = queues.map(() => 0);
+/** By rank: for how many turns others were preferred. */
+const passedOver: number[] = queues.map(() => 0);
 let restTimer: NodeJS.Timeout | undefined;
 /** Whose work is under way, and since when. */
 export let current: Charged | undefined;
@@ -71,6 +81,7 @@ export function begin(nowMs: number): void {
 
 /** What is done from now on is `next`'s work. */
 export function switchTo(next: Charged | undefined, nowMs: number): void {
+  if (stepSinceMs >= 0 && next !== stepped) endStep(nowMs);
   current?.charge(nowMs - currentSinceMs, nowMs);
   current = next;
   currentSinceMs = nowMs;
@@ -81,15 +92,23 @@ function endTurn(): void {
   if (current !== undefined || hasHeavySteps) {
     const nowMs = readClock();
     switchTo(undefined, nowMs);
-    if (hasHeavySteps) rest(stepRank, nowMs - startedAtMs, nowMs);
+    if (hasHeavySteps) rest(steppedMs, nowMs);
   }
   isBegun = false;
   turn += 1;
 }
 
-/** Those that go last rest for `ms`, where others are there. */
-export function rest(rank: number, ms: number, nowMs: number): void {
-  if (isContended(rank, nowMs)) restsUntilMs = Math.max(restsUntilMs, nowMs + Math.min(ms, longestRestMs));
+function endStep(nowMs: number): void {
+  steppedMs += nowMs - stepSinceMs;
+  stepSinceMs = -1;
+  stepped = undefined;
+}
+
+/** Those that go last rest for `ms`, where others are there that go before them. */
+export function rest(ms: number, nowMs: number): void {
+  const untilMs = nowMs + Math.min(ms, longestRestMs);
+  for (const rank of [Rank.lightConnection, Rank.heavy])
+    if (isContended(rank, nowMs)) restsUntilMs[rank] = Math.max(restsUntilMs[rank] as number, untilMs);
 }
 
 /** Has `member` go on in a later turn. */
@@ -111,7 +130,9 @@ function step(): void {
     if (isBegun) endTurnNow();
     beginSteps();
   }
-  const isOver = hasStepped && readClock() - startedAtMs >= stepsMs;
+  const nowMs = readClock();
+  if (stepSinceMs >= 0) endStep(nowMs);
+  const isOver = hasStepped && nowMs - startedAtMs >= stepsMs;
   const [next] = isOver || stepRank < 0 ? [] : (queues[stepRank] as Set<Waiting>);
   if (next === undefined) {
     // Those that are scheduled see the same.
@@ -120,8 +141,14 @@ function step(): void {
   }
   hasStepped = true;
   forget(next);
-  next.onTurn();
-  scheduleSteps();
+  try {
+    next.onTurn();
+    // What it has begun goes on in ticks and microtasks.
+    stepSinceMs = nowMs;
+    stepped = current;
+  } finally {
+    scheduleSteps();
+  }
 }
 
 // Of one rank only in each turn: what the first have to say is sent before others begin.
@@ -129,21 +156,30 @@ function beginSteps(): void {
   begin(readClock());
   stepTurn = turn;
   hasStepped = false;
+  steppedMs = 0;
   stepRank = rankOfTurn();
+  for (const rank of [Rank.lightConnection, Rank.heavy])
+    passedOver[rank] = rank === stepRank || !isDue(rank) ? 0 : (passedOver[rank] as number) + 1;
   stepsMs = stepRank <= Rank.lightPeer || isContended(stepRank, startedAtMs) ? turnMs : evenTurnMs;
 }
 
 function rankOfTurn(): number {
-  if (startedAtMs < restsUntilMs) return isInUse(queues[Rank.lightPeer]) ? Rank.lightPeer : resting;
-  const place = turn % turnsForAll;
-  if (place === 0 && isInUse(queues[Rank.heavy])) return Rank.heavy;
-  if (place === turnsForAll / 2 && isInUse(queues[Rank.lightConnection])) return Rank.lightConnection;
-  return Math.max(Rank.lightPeer, queues.findIndex(isInUse));
+  for (const rank of [Rank.heavy, Rank.lightConnection])
+    if ((passedOver[rank] as number) >= mostPassedOver && isDue(rank)) return rank;
+  return ranks.find(isDue) ?? resting;
+}
+
+/** Some of that rank wait, and it does not rest. */
+function isDue(rank: number): boolean {
+  return hasWaiting(rank) && startedAtMs >= (restsUntilMs[rank] as number);
 }
 
 function again(): void {
-  if (stepRank !== resting) scheduleSteps();
-  else if (waiting > 0) restTimer ??= setTimeout(endRest, Math.max(1, restsUntilMs - readClock()));
+  if (stepRank !== resting || ranks.some(isDue)) scheduleSteps();
+  else if (waiting > 0) {
+    const untilMs = Math.min(...ranks.filter(hasWaiting).map((rank) => restsUntilMs[rank] as number));
+    restTimer ??= setTimeout(endRest, Math.max(1, untilMs - readClock()));
+  }
 }
 
 function endRest(): void {
@@ -151,13 +187,9 @@ function endRest(): void {
   scheduleSteps();
 }
 
-function isInUse(queue: ReadonlySet<Waiting> | undefined): boolean {
-  return queue !== undefined && queue.size > 0;
-}
-
 /** Some of that rank wait. */
 export function hasWaiting(rank: number): boolean {
-  return isInUse(queues[rank]);
+  return (queues[rank] as ReadonlySet<Waiting>).size > 0;
 }
 
 /** It is not to go on. */
@@ -176,18 +208,22 @@ export function isContended(rank: number, nowMs: number): boolean {
 export function hear(connection: Heard, rank: number, nowMs: number): void {
   heardAtMs[rank] = nowMs;
   heard[rank] = connection;
+  heardPeers[rank] = connection.peerWork;
   if (rank === Rank.lightPeer) return;
   // Who goes last now is not to wait for itself as it was before.
-  if (heard[Rank.lightPeer]?.peerWork === connection.peerWork) unhear(Rank.lightPeer);
+  const { peerWork } = connection;
+  const isPeer = peerWork !== undefined && heardPeers[Rank.lightPeer] === peerWork;
+  if (isPeer || heard[Rank.lightPeer] === connection) unhear(Rank.lightPeer);
   if (rank === Rank.heavy && heard[Rank.lightConnection] === connection) unhear(Rank.lightConnection);
 }
 
 /** A connection is gone. */
 export function forgetHeard(connection: Heard): void {
-  for (const rank of queues.keys()) if (heard[rank] === connection) heard[rank] = undefined;
+  for (const rank of ranks) if (heard[rank] === connection) heard[rank] = undefined;
 }
 
 function unhear(rank: number): void {
   heardAtMs[rank] = Number.NEGATIVE_INFINITY;
   heard[rank] = undefined;
+  heardPeers[rank] = undefined;
 }

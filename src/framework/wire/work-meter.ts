@@ -1,6 +1,7 @@
 // What was taken that long ago counts next to nothing.
 const windowMs = 200;
 const heavyMs = 20;
+const forgottenMs = 1;
 
 /** How much of the event loop's time a connection, or all of a peer's, has taken lately. */
 export class WorkMeter {
@@ -11,6 +12,11 @@ export class WorkMeter {
   charge(ms: number, nowMs: number): void {
     this.#usedMs = this.#left(nowMs) + ms;
     this.#atMs = nowMs;
+  }
+
+  /** Next to nothing of what it has taken counts still. */
+  isForgotten(nowMs: number): boolean {
+    return this.#left(nowMs) < forgottenMs;
   }
 
   /** More than a tenth of it. */
