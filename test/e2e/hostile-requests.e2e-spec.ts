@@ -53,6 +53,13 @@ const bodies: readonly Hostile[] = [
     status: 413,
     reason: 'REQUEST_TOO_LARGE',
   },
+  {
+    name: 'a window of 128 MiB in nine bytes',
+    body: Buffer.from('28b52ffd0088008000', 'hex'),
+    headers: { 'content-encoding': 'zstd' },
+    status: 415,
+    reason: 'UNSUPPORTED_CONTENT_ENCODING',
+  },
 ].map((each) => ({ method: 'POST', ...each }));
 
 const heads: readonly Hostile[] = [
@@ -207,6 +214,25 @@ describe.each([
     expect(failed).toEqual([]);
     expect(asked).toBeGreaterThan(3);
   }, 120_000);
+});
+
+describe('a wrong escape in a query', () => {
+  it.each(['%zz', '%', '%C0%AE', '%ff'])('means the same on both versions of HTTP: %s', async (value) => {
+    const path = `${users}?pageToken=${value}&pageSize=${value}`;
+    const headers = { authorization: `Bearer ${token}` };
+    const caller = await Http2Caller.connect(service.url);
+
+    const first = await http(service.url, { path, headers });
+    const second = await caller.request({ ':path': path, ...headers });
+
+    caller.close();
+    const told = ({ status, text }: { status: number; text: string }): unknown => {
+      const { reason, errors } = JSON.parse(text) as { reason: string; errors: unknown };
+      return { status, reason, errors };
+    };
+    expect(told(first)).toMatchObject({ status: 400, reason: 'VALIDATION_FAILED' });
+    expect(told(second)).toEqual(told(first));
+  });
 });
 
 describe('a body with too many elements', () => {

@@ -58,6 +58,19 @@ export class UnsupportedContentTypeError extends RookeryError {
   }
 }
 
+/** The body is coded by what this service does not take. Send it as it is, or in gzip, br or deflate. */
+export class UnsupportedContentEncodingError extends RookeryError {
+  static override readonly reason = 'UNSUPPORTED_CONTENT_ENCODING';
+  static override readonly status = Status.InvalidArgument;
+  static override readonly httpStatus = 415;
+
+  constructor(encoding: string | undefined) {
+    super(`content encoding ${short(encoding ?? '(none)')} is not supported (expected: gzip, br or deflate)`, {
+      httpHeaders: { 'accept-encoding': 'gzip, br, deflate' },
+    });
+  }
+}
+
 /** The `request-timeout` header is not a number of seconds, such as `1.5`. */
 export class MalformedRequestTimeoutError extends RookeryError {
   static override readonly reason = 'MALFORMED_REQUEST_TIMEOUT';

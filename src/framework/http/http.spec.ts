@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseJsonBody } from './json-body.js';
+import { isProbe } from './request-hooks.js';
 import { RouteTable } from './route-table.js';
 
 const limits = { maxMessageElements: 20, maxMessageDepth: 100 };
@@ -117,5 +118,12 @@ describe('RouteTable', () => {
     ['/nothing', []],
   ])('knows the methods of %s', (path, methods) => {
     expect(table.methodsOf(path)).toEqual(methods);
+  });
+});
+
+describe('isProbe', () => {
+  it('knows the paths of probes, and none of an application beside them', () => {
+    expect(['/health/live', '/health/ready', '/health/startup', '/metrics'].every(isProbe)).toBe(true);
+    expect(['/health/records', '/health/', '/health', '/metrics/x', undefined].some(isProbe)).toBe(false);
   });
 });

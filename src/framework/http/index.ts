@@ -42,5 +42,6 @@ export {
   TooManyQueryParametersError,
   TransferCodingNotSupportedError,
   TunnelNotOfferedError,
+  UnsupportedContentEncodingError,
   UnsupportedContentTypeError,
 } from './http.errors.js';

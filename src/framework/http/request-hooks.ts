@@ -9,8 +9,7 @@ import { peerOf } from './request-peer.js';
 import { RestRequest } from './rest-request.js';
 
 // The paths of the probes are part of the contract (`health/`, `telemetry/`).
-const probePrefix = '/health/';
-const metricsPath = '/metrics';
+const probePaths: ReadonlySet<string> = new Set(['/health/live', '/health/ready', '/health/startup', '/metrics']);
 
 const knownMethods: ReadonlySet<string> = new Set(METHODS);
 
@@ -87,7 +86,7 @@ function headerOf(headers: FastifyRequest['headers']): (name: string) => string 
 
 /** Whether a route is a question about the process itself. */
 export function isProbe(url: string | undefined): boolean {
-  return url !== undefined && (url.startsWith(probePrefix) || url === metricsPath);
+  return url !== undefined && probePaths.has(url);
 }
 
 // A method that is on no list may be anything: what is logged and counted by it would have no end.
