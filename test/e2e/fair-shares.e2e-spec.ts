@@ -87,6 +87,11 @@ const attacks: readonly (readonly [name: string, bound: string, attack: Attack])
   ['bodies that never come on HTTP/1.1', 'waiting', (attacker) => attacker.connections(60, upload(100, 1))],
   ['bodies that never come on HTTP/2', 'waiting', (attacker) => attacker.streams(240, '/trial/orders', json)],
   ['gRPC messages that never come', 'waiting', (attacker) => attacker.streams(240, `${trial}/PlaceOrder`, grpc)],
+  [
+    'questions about health that never come',
+    'waiting',
+    (attacker) => attacker.streams(240, '/grpc.health.v1.Health/Check', grpc),
+  ],
   ['gRPC-Web messages that never come', 'waiting', (attacker) => attacker.streams(240, `${trial}/PlaceOrder`, web)],
   [
     'responses that are not read',
@@ -118,6 +123,11 @@ const attacks: readonly (readonly [name: string, bound: string, attack: Attack])
     'gRPC-Web streams that do not end',
     'streams',
     (attacker) => attacker.streams(240, `${trial}/FailStream`, web, { body: untilAborted }),
+  ],
+  [
+    'watches on health',
+    'streams',
+    (attacker) => attacker.streams(240, '/grpc.health.v1.Health/Watch', grpc, { body: Buffer.alloc(5) }),
   ],
   ['gRPC uploads that do not end', 'streams', (attacker) => attacker.streams(240, `${trial}/Consume`, grpc)],
   ['halves of large bodies', 'bytes', (attacker) => attacker.connections(10, upload(1_000_000, 900_000))],

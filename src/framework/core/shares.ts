@@ -211,6 +211,11 @@ export class Shares {
     return roomFor(inUse[bound] as number, room, room + ofPeer, this.#connectionFactor) > 0 ? undefined : 'connection';
   }
 
+  /** Whether the peer of a holder has so little that even what is full for others is not full for it. */
+  hasLittle(bound: BoundId, { peer }: Holder): boolean {
+    return (peer.inUse[bound] as number) < Math.max(1, (this.#limits[bound] as number) * littlePart);
+  }
+
   /** Takes `amount`; or counts a refusal, and returns whose bound has no room. */
   take(bound: BoundId, holder: Holder, amount = 1): FullBy | undefined {
     const by = this.full(bound, holder, amount);

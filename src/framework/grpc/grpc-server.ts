@@ -194,14 +194,15 @@ export class GrpcServer {
       call.refuse(new UnsupportedEncodingError(encoding, acceptedEncodings));
       return;
     }
-    const refusal = method.isProbe ? undefined : this.#refusal(context);
+    const refusal = this.#refusal(context);
     if (refusal === undefined) call.serve(encoding === 'identity' ? undefined : encoding);
     else call.refuse(refusal);
   }
 
   // A call without a message is not whole: that all of it has come shows when it is read.
   #refusal(context: RequestContext): Error | undefined {
-    return this.#isClosed ? new DrainingError() : this.#environment.gate.admit(context, false);
+    if (this.#isClosed && !context.isProbe) return new DrainingError();
+    return this.#environment.gate.admit(context, false);
   }
 
   #endWatches(): void {

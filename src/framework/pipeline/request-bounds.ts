@@ -65,6 +65,25 @@ export class RequestBounds {
     return this.#look(Bound.requests, holder) ?? this.#enter(held, Bound.waiting);
   }
 
+  /**
+   * The same for a probe, which nobody else's requests keep from being served: it is refused only where its peer, or its
+   * connection, has taken its own share with others like it, open watches or probes that never come to their end.
+   */
+  admitProbe(held: Held, isStream: boolean): RookeryError | undefined {
+    const bound = isStream ? Bound.streams : Bound.waiting;
+    const { holder } = held;
+    const isFull = this.#shares.hasLittle(bound, holder) ? undefined : this.#look(bound, holder);
+    if (isFull !== undefined) return isFull;
+    this.#shares.add(bound, holder, 1);
+    held.bound = bound;
+    return undefined;
+  }
+
+  /** All of a probe has come. */
+  beginProbe(held: Held): void {
+    if (held.bound === Bound.waiting) this.leave(held);
+  }
+
   /** All of the request has come, and been read. */
   begin(held: Held): RookeryError | undefined {
     this.#drop(held);

@@ -158,4 +158,33 @@ describe('RequestGate', () => {
 
     expect([used(shares), lifecycle.inFlight, boundNames.length]).toEqual([[0, 0, 0, 0], 0, 6]);
   });
+
+  it('counts a probe while it is on its way or watches, and refuses it for the sake of others like it only', () => {
+    const { gate, shares, lifecycle } = gateWith({ maxConcurrentStreams: 128, maxWaitingRequests: 128 });
+    const greedy = shares.open('10.0.0.1');
+    const probe = (holder: Holder, isStream: boolean): [RequestContext, unknown] => {
+      const context = gate.enter(arrival(holder, { isProbe: true, isStream }));
+      return [context, told(gate.admit(context, false))];
+    };
+
+    const [check] = probe(greedy, false);
+    const [watch] = probe(greedy, true);
+    expect(used(shares)).toEqual([0, 1, 1, 0]);
+    expect(gate.begin(check)).toBeUndefined();
+    expect(gate.begin(watch)).toBeUndefined();
+    expect(used(shares)).toEqual([0, 1, 0, 0]);
+
+    let refusal: unknown;
+    for (let count = 0; refusal === undefined && count < 200; count += 1) [, refusal] = probe(greedy, true);
+    expect(refusal).toEqual(['CLIENT_SHARE_EXCEEDED', 429, 1000, { bound: 'streams', scope: 'connection' }]);
+    // However full it is.
+    for (let peer = 0; peer < 200; peer += 1)
+      gate.admit(gate.enter(arrival(shares.open(`10.1.${peer}.1`), { isStream: true })), true);
+    const late = gate.admit(gate.enter(arrival(shares.open('10.0.0.3'), { isStream: true })), true);
+    expect(late?.reason).toBe('TOO_MANY_STREAMS');
+    expect(probe(shares.open('10.0.0.2'), true)[1]).toBeUndefined();
+
+    gate.leave(watch, ok);
+    expect(lifecycle.inFlight).toBeGreaterThan(0);
+  });
 });

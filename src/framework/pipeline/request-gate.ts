@@ -95,21 +95,24 @@ export class RequestGate {
   }
 
   /**
-   * Counts a request that has entered. Returns why it is not to be served, or `undefined`. Not called for probes, which are
-   * served in any case.
+   * Counts a request that has entered. Returns why it is not to be served, or `undefined`. Probes on REST have no body to wait
+   * for, and are not counted; those on gRPC are until their message has come, or while they watch.
    *
    * @param isWhole  all of the request has come; otherwise `begin()` follows when it has
    */
   admit(context: RequestContext, isWhole: boolean): RookeryError | undefined {
+    const isOpen = context instanceof OpenRequest && context.isOpen;
+    if (context.isProbe) return isOpen ? this.#bounds.admitProbe(context, context.isStream) : undefined;
     if (this.#lifecycle.phase === 'stopped') return new DrainingError();
-    return context instanceof OpenRequest && context.isOpen
-      ? this.#bounds.admit(context, context.isStream, isWhole)
-      : undefined;
+    return isOpen ? this.#bounds.admit(context, context.isStream, isWhole) : undefined;
   }
 
   /** All of the request has come, and been read: it is to be worked on. Returns why that cannot be, or `undefined`. */
   begin(context: RequestContext): RookeryError | undefined {
-    return context instanceof OpenRequest ? this.#bounds.begin(context) : undefined;
+    if (!(context instanceof OpenRequest)) return undefined;
+    if (!context.isProbe) return this.#bounds.begin(context);
+    this.#bounds.beginProbe(context);
+    return undefined;
   }
 
   /** From now on the request is a stream: its response is written in parts. Returns why that cannot be, or `undefined`. */
