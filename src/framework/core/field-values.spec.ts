@@ -115,6 +115,7 @@ describe('weights', () => {
     ],
     ['gzip;q=1.1, br;q=0.1234, a;q=-1, b;q=.5, c;q=, d;q=1e0, e;q=0x1, f;q=01', []],
     ['\xa0gzip, gzip\xa0, gzip;\xa0q=1, gzip;q=\xa01, gzip;q=1\xa0', []],
+    ['gzip;q="0.5", br;Q="1"', []],
     ['text/html;level=1;q=0.3', [['text/html', 0.3]]],
   ])('of %j are %j', (value, expected) => {
     expect(weightedListOf(value).map(({ name, weight }) => [name, weight])).toEqual(expected);

@@ -90,12 +90,17 @@ export function mediaTypeOf(value: string): Parameterized | undefined {
 
 const quality = /^(?:0(?:\.\d{0,3})?|1(?:\.0{0,3})?)$/;
 
+// A weight is no token and no quoted string: RFC 9110 section 12.4.2.
+const quotedWeight = /;[ \t]*q="/i;
+
 /** The elements of `accept`, `accept-encoding` and their like with their weights, 0 to 1; those that are not well formed are left out. */
 export function weightedListOf(value: string): readonly (Parameterized & { readonly weight: number })[] {
   return listOf(value).flatMap((element) => {
     const read = parameterized(element);
     const weight = read?.parameters.get('q') ?? '1';
-    return read !== undefined && quality.test(weight) ? [{ ...read, weight: Number(weight) }] : [];
+    return read !== undefined && quality.test(weight) && !quotedWeight.test(element)
+      ? [{ ...read, weight: Number(weight) }]
+      : [];
   });
 }
 

@@ -7,7 +7,7 @@ import { LogService } from '../../gen/log/service/v1/log_pb.js';
 import { UserService } from '../../gen/user/service/v1/user_pb.js';
 import { currentContext, Deadline, RequestContext, RookeryError, runInContext, Status } from '../core/index.js';
 import { toFailure, ValidationError } from '../pipeline/index.js';
-import { createGrpcClient, type GrpcClient } from './client.js';
+import { createGrpcClient, type GrpcClient, type GrpcClientOptions } from './client.js';
 import { passOn } from './pass-on.js';
 import { GrpcService, Rpc } from './rpc.decorator.js';
 
@@ -79,9 +79,9 @@ async function* texts(...all: string[]) {
   for (const text of all) yield { text };
 }
 
-async function start() {
+async function start(changes: Partial<GrpcClientOptions> = {}) {
   const app = await startGrpcApp({ controllers: [Users, Logs, Chat] });
-  const options = { address: app.address, timeoutMs: 5000, token: async () => 't0k3n' };
+  const options = { address: app.address, timeoutMs: 5000, token: async () => 't0k3n', ...changes };
   const clients = {
     users: createGrpcClient(UserService, options),
     logs: createGrpcClient(LogService, options),
@@ -155,6 +155,12 @@ describe('the client of a service', () => {
     await using all = await start();
 
     await expect(all.users.listUsers({}, { timeoutMs: 50 })).rejects.toMatchObject({ status: Status.DeadlineExceeded });
+  });
+
+  it('gives up after its time where its token does not come', async () => {
+    await using all = await start({ token: () => new Promise<string>(() => {}) });
+
+    await expect(all.users.listUsers({}, { timeoutMs: 50 })).rejects.toMatchObject({ name: 'TimeoutError' });
   });
 
   it('throws what the other side says, for the code that called, and ready to be passed on', async () => {

@@ -138,18 +138,32 @@ async function openCall(target: CallTarget, options: GrpcClientOptions, own: Grp
     if (context.tenant !== undefined) metadata.set('x-tenant', context.tenant);
   }
   for (const [key, value] of Object.entries(own.headers ?? {})) metadata.set(key, value);
-  if (options.token !== undefined) metadata.set('authorization', `Bearer ${await options.token()}`);
   const leftMs = Math.min(
     own.timeoutMs ?? options.timeoutMs,
     context?.deadline.remainingMs() ?? Number.POSITIVE_INFINITY,
   );
   const deadline = leftMs === Number.POSITIVE_INFINITY ? leftMs : Date.now() + leftMs;
-  return {
-    target,
-    metadata,
-    wireOptions: { deadline },
-    signals: [context?.signal, own.signal].filter((signal) => signal !== undefined),
-  };
+  const signals = [context?.signal, own.signal].filter((signal) => signal !== undefined);
+  if (options.token !== undefined)
+    metadata.set('authorization', `Bearer ${await within(options.token(), leftMs, signals)}`);
+  return { target, metadata, wireOptions: { deadline }, signals };
+}
+
+// Of a timer.
+const longestMs = 2_147_483_647;
+
+// The time of a call begins with what has to be asked for before it.
+async function within<T>(promise: Promise<T>, limitMs: number, signals: readonly AbortSignal[]): Promise<T> {
+  const limits =
+    limitMs === Number.POSITIVE_INFINITY
+      ? []
+      : [AbortSignal.timeout(Math.min(longestMs, Math.max(0, Math.ceil(limitMs))))];
+  const over = AbortSignal.any([...signals, ...limits]);
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const onAbort = (): void => reject(over.reason);
+  if (over.aborted) onAbort();
+  over.addEventListener('abort', onAbort);
+  return await Promise.race([promise, late]).finally(() => over.removeEventListener('abort', onAbort));
 }
 
 // Cancels the call when a signal fires; returns the way to stop watching.

@@ -131,6 +131,24 @@ describe('toFailure of a call to another service', () => {
     ['CANCELLED of grpc-js', grpcError(Status.Cancelled)],
     ['a refused connection', refused()],
     ['a name that fails', withFields(new Error(`getaddrinfo ENOTFOUND ${foreign}`), { code: 'ENOTFOUND' })],
+    ...['connect EADDRNOTAVAIL', 'connect EACCES', 'connect ENOENT', 'queryA ESERVFAIL', 'queryMx ETIMEOUT'].flatMap(
+      (text): [string, unknown][] => {
+        const [syscall, code] = text.split(' ');
+        const error = withFields(new Error(`${text} ${foreign}`), { syscall, code });
+        return [
+          [text, error],
+          [`a declared error that quotes ${text}`, new OwnError(`cannot: ${error.message}`, { cause: error })],
+          [`HttpException with the text of ${text}`, new ServiceUnavailableException(error.message)],
+        ];
+      },
+    ),
+    ...['connect EHOSTDOWN 10.0.0.5:80', 'connect ENETDOWN 10.0.0.5:80', 'getaddrinfo EAI_FAIL db.internal'].map(
+      (text): [string, unknown] => [`HttpException with ${text}`, new ServiceUnavailableException(text)],
+    ),
+    [
+      'HttpException with a name that a certificate does not have',
+      new ServiceUnavailableException(`Hostname/IP does not match certificate's altnames: Host: ${foreign}.`),
+    ],
     ['a reset connection', withFields(new Error('read ECONNRESET'), { code: 'ECONNRESET' })],
     ['all addresses refused', withFields(new AggregateError([refused()]), { code: 'ECONNREFUSED' })],
     ['an aggregate without a code', new AggregateError([refused()], foreign)],

@@ -41,6 +41,8 @@ const networkCodes: ReadonlySet<string> = new Set([
   'NR_CLOSED',
   'PROTOCOL_CONNECTION_LOST',
 ]);
+// Of calls that only reach for others: whatever fails there is not about this process's own files and limits.
+const networkCalls = /^(?:connect|getaddrinfo|query[A-Z]\w*)$/;
 const networkCodePrefix = /^(?:UND_ERR_|ERR_TLS_|ERR_SSL_|HPE_)/;
 
 // SQLSTATE classes of a database that cannot be reached, has no room, or is going down; all others are about the statement.
@@ -48,7 +50,7 @@ const databaseOutage = /^(?:08|53|57P)/;
 
 // How Node, fetch, grpc-js and HTTP clients put it: an application that copies the text copies addresses with it.
 const foreignText =
-  /\bE(?:CONN(?:REFUSED|RESET|ABORTED)|NOTFOUND|AI_AGAIN|TIMEDOUT|HOSTUNREACH|NETUNREACH|PIPE)\b|\bfetch failed\b|\bsocket hang up\b|\bNo connection established\b|\bName resolution failed\b|\bRequest failed with status code \d{3}\b|\bremote_addr=|^Deadline exceeded after \d|^Cancelled on client$|^\d{1,2} [A-Z][A-Z_]{4,}: /;
+  /\b(?:connect|getaddrinfo|query[A-Z]\w*) E[A-Z_]+\b|\bE(?:CONN(?:REFUSED|RESET|ABORTED)|NOTFOUND|AI_[A-Z]+|TIMEDOUT|TIMEOUT|SERVFAIL|HOST(?:UNREACH|DOWN)|NET(?:UNREACH|DOWN)|ADDRNOTAVAIL|PIPE|PROTO)\b|\bdoes not match certificate's altnames\b|\bfetch failed\b|\bsocket hang up\b|\bNo connection established\b|\bName resolution failed\b|\bRequest failed with status code \d{3}\b|\bremote_addr=|^Deadline exceeded after \d|^Cancelled on client$|^\d{1,2} [A-Z][A-Z_]{4,}: /;
 const compressErrorName = 'FastifyCompressError';
 // Shorter texts are in others by chance.
 const shortestQuoted = 4;
@@ -128,9 +130,10 @@ function ofResponse({ response, isAxiosError }: Fields): ForeignOutcome | undefi
   return isAxiosError === true ? 'unavailable' : undefined;
 }
 
-function ofConnection({ code, name, message }: Fields): ForeignOutcome | undefined {
+function ofConnection({ code, name, message, syscall }: Fields): ForeignOutcome | undefined {
   if (name === 'TimeoutError' || name === 'AbortError') return 'late';
   if (typeof code === 'string' && (networkCodes.has(code) || networkCodePrefix.test(code))) return 'unavailable';
+  if (typeof syscall === 'string' && networkCalls.test(syscall)) return 'unavailable';
   return name === 'TypeError' && message === 'fetch failed' ? 'unavailable' : undefined;
 }
 
