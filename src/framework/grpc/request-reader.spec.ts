@@ -48,7 +48,7 @@ it('does not decode the message of a call that ends while it is decompressed', a
 
 it('does not decompress the message of a call that has ended while it waited', async () => {
   const calls = Array.from({ length: 6 }, call);
-  const messages = Promise.allSettled(calls.map(({ read }) => read()));
+  const messages = Promise.allSettled(calls.map(async ({ read }) => await read()));
   for (const { format } of calls) format.isEnded = true;
   // Two are being decompressed. This is what would be found wrong with the others.
   for (const { bytes } of calls.slice(2)) bytes.fill(0);
