@@ -172,7 +172,7 @@ export function become(node, args, env, cwd) {
   }
   const child = spawn(node, args, { env, stdio: 'inherit' });
   /** @type {NodeJS.Signals[]} */
-  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR2'];
   for (const signal of signals) process.on(signal, () => child.kill(signal));
   child.on('error', (error) => {
     process.stderr.write(`rookery: ${node} could not be started: ${error.message}\n`);

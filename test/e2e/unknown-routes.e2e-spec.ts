@@ -111,7 +111,10 @@ describe('a method unheard of', () => {
     const answer = await exchangeRaw(app.port, `${line}\r\nhost: a\r\n\r\n`);
 
     expect(bodyOf(answer)).toEqual(
-      errorEnvelope(400, { reason: 'MALFORMED_REQUEST', message: 'the request is not valid HTTP' }),
+      errorEnvelope(400, {
+        reason: 'MALFORMED_REQUEST',
+        message: expect.stringMatching(/^the request is not valid HTTP: (method|target): /) as unknown as string,
+      }),
     );
   });
 

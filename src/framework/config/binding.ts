@@ -23,14 +23,14 @@ export interface Reading<T> {
 /**
  * Reads the section at `prefix` into a new, frozen instance of `options`.
  *
- * @param isForeign tells the paths below that other classes are bound to: they are neither unknown nor read
+ * @param foreign the paths below that other classes are bound to: they are neither unknown nor read
  * @param env the environment's name, by which some defaults differ
  */
 export function readSection<T extends object>(
   prefix: string,
   options: OptionsClass<T>,
   merged: MergedConfig,
-  isForeign: (path: string) => boolean,
+  foreign: readonly string[],
   env: string,
 ): Reading<T> {
   const section = valueAt(merged.tree, prefix);
@@ -39,7 +39,7 @@ export function readSection<T extends object>(
     const message = `${prefix}: not a mapping (expected: keys below it${source === undefined ? '' : `; from ${source}`})`;
     return { value: new options(), problems: [{ path: prefix, message, source }] };
   }
-  return new SectionReader(merged, isForeign).read(prefix, options, completed(options, section ?? {}, env));
+  return new SectionReader(merged, foreign).read(prefix, options, completed(options, section ?? {}, env));
 }
 
 // A copy of `section` with values in their own words, and the defaults of the environment where nothing is said.
@@ -63,7 +63,7 @@ class SectionReader {
 
   constructor(
     readonly merged: MergedConfig,
-    readonly isForeign: (path: string) => boolean,
+    readonly foreign: readonly string[],
   ) {}
 
   read<T extends object>(prefix: string, options: OptionsClass<T>, section: ConfigTree): Reading<T> {
@@ -95,12 +95,12 @@ class SectionReader {
     const copy: ConfigTree = {};
     for (const [key, value] of Object.entries(plain)) {
       const path = joinPath(at, key);
-      if (this.isForeign(path)) continue;
+      if (this.foreign.includes(path)) continue;
       if (shape !== undefined && !shape.properties.has(key)) {
         const moved = options === undefined ? undefined : movedOption(options, key);
         this.#problems.push(
           moved === undefined
-            ? unknownKey(at, key, shape.properties, this.merged.origins)
+            ? unknownKey(at, key, [...shape.properties, ...this.#sectionsAt(at)], this.merged.origins)
             : movedKey(path, moved, this.merged.origins),
         );
         continue;
@@ -109,6 +109,12 @@ class SectionReader {
       else copy[key] = this.#prepare(value, (sketch as ConfigTree | undefined)?.[key], path);
     }
     return copy;
+  }
+
+  /** Names of the sections right below `at`. */
+  #sectionsAt(at: string): string[] {
+    const inside = this.foreign.filter((path) => path.startsWith(`${at}.`)).map((path) => path.slice(at.length + 1));
+    return inside.map((path) => path.split('.', 1)[0] as string);
   }
 
   #text(text: string, key: string, path: string, shape: OptionsShape): unknown {

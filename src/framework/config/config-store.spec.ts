@@ -253,6 +253,23 @@ describe('ConfigStore.bind', () => {
     expect(complaints(() => store(yaml).bind('server', ServerOptions))[0]).toMatch(/^server\.limits: unknown key/);
   });
 
+  it('names inner sections among what could have been meant', () => {
+    const complaintsOf = (yaml: string): unknown =>
+      complaints(() =>
+        store(yaml).bindAll([
+          ['server', ServerOptions],
+          ['server.limits', LimitOptions],
+        ]),
+      );
+
+    expect(complaintsOf('server: { limit: {} }')).toEqual([
+      'server.limit: unknown key (did you mean "limits"?; from a.yaml:1)',
+    ]);
+    expect(complaintsOf('server: { zzz: 1 }')).toEqual([
+      'server.zzz: unknown key (known: host, labels, limits, mode, origins, peers, port, ports, proxy, tls; from a.yaml:1)',
+    ]);
+  });
+
   it('leaves inner sections to classes that state them by @ConfigPrefix, bound or not', () => {
     @ConfigPrefix('outer.inner')
     class InnerConfig {

@@ -30,10 +30,9 @@ export function sectionKey([prefix, options]: Section): string {
   return `${prefix} ${id}`;
 }
 
-/** Tells the paths inside `prefix` that are sections of their own. */
-export function foreignTo(prefix: string, prefixes: ReadonlySet<string>): (path: string) => boolean {
-  const inner = [...prefixes].filter((other) => other.startsWith(`${prefix}.`));
-  return (path) => inner.includes(path);
+/** The paths inside `prefix` that are sections of their own. */
+export function foreignTo(prefix: string, prefixes: ReadonlySet<string>): readonly string[] {
+  return [...prefixes].filter((other) => other.startsWith(`${prefix}.`));
 }
 
 /** Puts the values of a section into a tree, as plain data, over what the tree has there. */

@@ -99,7 +99,7 @@ function insteadOf(start: RemoteStart, required: boolean): readonly RemoteStart[
 // Before there is a store: what the other sections refer to may be in the centre.
 function centreOptions(layers: readonly ConfigLayer[], environment: Environment, env: string): NacosConfigOptions {
   const merged = resolveSection(mergeLayers(layers), section, environment);
-  const { value, problems } = readSection(section, NacosConfigOptions, merged, () => false, env);
+  const { value, problems } = readSection(section, NacosConfigOptions, merged, [], env);
   if (problems.length > 0) throw new ConfigError(problems);
   return value;
 }

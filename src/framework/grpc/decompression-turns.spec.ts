@@ -5,6 +5,12 @@ import { DecompressionTurns } from './decompression-turns.js';
 
 const maxBytes = 1_048_576;
 
+function alwaysHeavy(): WorkMeter {
+  const meter = new WorkMeter();
+  meter.isHeavy = () => true;
+  return meter;
+}
+
 /** Work that ends when it is told to. */
 function works(turns: DecompressionTurns) {
   const begun: string[] = [];
@@ -69,13 +75,11 @@ describe('DecompressionTurns', () => {
   it('leaves processors to others, where the peer takes much, and has those of light peers go first', async () => {
     const turns = new DecompressionTurns();
     const { begun, begin, end } = works(turns);
-    const peerWork = new WorkMeter();
-    const isHeavyStill = (): void => peerWork.charge(200, performance.now());
+    const peerWork = alwaysHeavy();
     const most = Math.min(3, Math.ceil(availableParallelism() / 2));
     const heavy = ['a0', 'b0', 'c0', 'd0', 'e0', 'f0'];
     const light = ['u0', 'v0', 'w0', 'x0', 'y0'];
 
-    isHeavyStill();
     for (const name of heavy) void begin(name.charAt(0), name, { ...noAccount, peerWork });
     await end('');
     expect(begun).toEqual(heavy.slice(0, most));
@@ -85,14 +89,10 @@ describe('DecompressionTurns', () => {
     expect(begun.slice(most)).toEqual(light.slice(0, 4 - most));
 
     // A light one waits, and there is room for either.
-    isHeavyStill();
     await end(heavy[0] as string);
     expect(begun.at(-1)).toBe(light[4 - most]);
 
-    for (let done = 1; done < heavy.length + light.length; done += 1) {
-      isHeavyStill();
-      await end(begun[done] as string);
-    }
+    for (let done = 1; done < heavy.length + light.length; done += 1) await end(begun[done] as string);
     expect([begun.length, turns.running]).toEqual([11, 0]);
   });
 
@@ -100,8 +100,7 @@ describe('DecompressionTurns', () => {
     const turns = new DecompressionTurns();
     const { begun, begin, end } = works(turns);
     for (const name of ['u0', 'v0', 'w0']) void begin(name.charAt(0), name);
-    const peerWork = new WorkMeter();
-    peerWork.charge(200, performance.now());
+    const peerWork = alwaysHeavy();
 
     void begin('a', 'a0', { ...noAccount, peerWork });
     await end('');

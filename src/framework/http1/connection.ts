@@ -36,7 +36,8 @@ export class Http1Connection {
   ) {
     this.counters = counters;
     this.#socket = socket;
-    this.#discard = new Discard(socket, account);
+    // A whole body may be on its way, and there is a limit of time.
+    this.#discard = new Discard(socket, account, Number.POSITIVE_INFINITY);
     const events = { attach: () => this.#attach(), detach: () => this.#detach() };
     this.#session = new Session(socket, options, handler, counters, events, account);
     // Each write is all that a turn has brought: nothing is gained by waiting for more.

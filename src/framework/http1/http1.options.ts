@@ -19,7 +19,7 @@ export interface Http1ConnectionOptions {
 
   /** Time for the headers, from the first byte of the request. */
   readonly headersTimeoutMs: number;
-  /** Time for the whole request, from its first byte; that in which its consumer holds it back does not count. */
+  /** Time for the body, from the end of the headers; that in which its consumer holds it back does not count. */
   readonly bodyTimeoutMs: number;
   /** Without a request for so long, and a second more, the connection is closed. Answers tell the clients, so that they close it before. */
   readonly keepAliveTimeoutMs: number;
@@ -39,7 +39,7 @@ const defaults: Http1ConnectionOptions = {
   maxRequestsPerConnection: 0,
 
   headersTimeoutMs: 10_000,
-  bodyTimeoutMs: 40_000,
+  bodyTimeoutMs: 30_000,
   keepAliveTimeoutMs: 5000,
   // What Envoy gives an idle stream.
   sendStallTimeoutMs: 300_000,

@@ -44,7 +44,7 @@ export class Incoming implements Waiting {
   #isNew = false;
   /** Something of the body has come. */
   isBodyBegun = false;
-  /** Since when a request has been coming in, by `coarseNow`; 0: none is. */
+  /** Since when a head or a body has been coming in, by `coarseNow`; 0: none is. */
   sinceMs = 0;
 
   constructor(options: Http1ConnectionOptions, host: IncomingHost) {
@@ -191,7 +191,7 @@ export class Incoming implements Waiting {
       stream.isRequestEnded = true;
       this.sinceMs = 0;
     } else {
-      if (this.sinceMs === 0) this.sinceMs = coarseNow();
+      this.sinceMs = coarseNow();
       this.#stream = stream;
       this.#unreadBytes = 0;
       this.#bytesLeft = head.bodyBytes;

@@ -13,6 +13,9 @@ import { coarseNow } from './ticker.js';
 import { UnreadBytes } from './unread-bytes.js';
 import { drainPing, type TimedConnection, TimeLimits } from './time-limits.js';
 
+// After an error: more than honest clients have on their way.
+const maxDiscardedBytes = 4_194_304;
+
 // So much is read while it waits for its turn among others like it: to stop reading and to begin again costs more.
 const unreadBytes = 65_536;
 
@@ -53,7 +56,7 @@ export class Http2Connection implements Waiting {
     this.#socket = socket;
     this.#unread = new UnreadBytes(account);
     this.#share = new TurnShare(this, account);
-    this.#discard = new Discard(socket, account);
+    this.#discard = new Discard(socket, account, maxDiscardedBytes);
     this.#session = new Session(socket, options, handler, counters, account);
     const frames = new FrameHandler(this.#session, this.#frameEvents());
     this.#reader = new FrameReader(frames, options.maxFrameBytes);

@@ -10,8 +10,7 @@ export function http1ConnectionOptionsOf(options: ServerOptions, limits: LimitOp
     maxHeaderBytes,
     maxHeaderFields,
     headersTimeoutMs,
-    // The engine counts from the first byte of the headers.
-    bodyTimeoutMs: headersTimeoutMs + bodyTimeoutMs,
+    bodyTimeoutMs,
     keepAliveTimeoutMs,
   });
 }

@@ -26,6 +26,6 @@ export function refusalError({ kind, message }: Http1Refusal, limits: LimitOptio
     case 'repeated':
       return new MalformedRequestError(message);
     default:
-      return new MalformedRequestError();
+      return new MalformedRequestError(`the request is not valid HTTP: ${message}`);
   }
 }

@@ -19,7 +19,7 @@ function source() {
 describe('Discard', () => {
   it('takes one piece in each turn', async () => {
     const from = source();
-    const discard = new Discard(from, noAccount);
+    const discard = new Discard(from, noAccount, 4_194_304);
 
     discard.add(65_536);
     const isHeld = [from.isPaused];
@@ -34,9 +34,9 @@ describe('Discard', () => {
     expect(isHeld).toEqual([true, true, false, true]);
   });
 
-  it('takes no more than 4 MiB', async () => {
+  it('takes no more than it may', async () => {
     const from = source();
-    const discard = new Discard(from, noAccount);
+    const discard = new Discard(from, noAccount, 4_194_304);
 
     discard.add(4_194_304);
     for (let count = 0; count < 3; count += 1) await turn();
