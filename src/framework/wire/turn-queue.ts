@@ -21,6 +21,9 @@ const mostSteps = 64;
 const contendedMs = 100;
 /** Those that go last rest as long as they have worked, but no longer. */
 const longestRestMs = 20;
+/** After steps like those of clients that merely call often, half of that: two thirds of the time are left to them. */
+const shortMs = 3;
+const shortPart = 0.5;
 const resting = -1;
 /** So often a rank that waits is passed over, and no more. */
 const mostPassedOver = 7;
@@ -104,9 +107,9 @@ function endStep(nowMs: number): void {
   stepped = undefined;
 }
 
-/** Those that go last rest for `ms`, where others are there that go before them. */
+/** Those that go last have worked for `ms`, and rest where others are there that go before them. */
 export function rest(ms: number, nowMs: number): void {
-  const untilMs = nowMs + Math.min(ms, longestRestMs);
+  const untilMs = nowMs + (ms < shortMs ? ms * shortPart : Math.min(ms, longestRestMs));
   for (const rank of [Rank.lightConnection, Rank.heavy])
     if (isContended(rank, nowMs)) restsUntilMs[rank] = Math.max(restsUntilMs[rank] as number, untilMs);
 }
@@ -178,7 +181,10 @@ function again(): void {
   if (stepRank !== resting || ranks.some(isDue)) scheduleSteps();
   else if (waiting > 0) {
     const untilMs = Math.min(...ranks.filter(hasWaiting).map((rank) => restsUntilMs[rank] as number));
-    restTimer ??= setTimeout(endRest, Math.max(1, untilMs - readClock()));
+    const leftMs = untilMs - readClock();
+    // Timers come a millisecond later, or two.
+    if (leftMs < 1) scheduleSteps();
+    else restTimer ??= setTimeout(endRest, leftMs);
   }
 }
 
