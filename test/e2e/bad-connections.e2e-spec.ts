@@ -137,7 +137,7 @@ describe('a connection', () => {
     expect(bodyOf(answer)).toEqual(
       errorEnvelope(400, {
         reason: 'MALFORMED_REQUEST',
-        message: expect.stringMatching(/^the request is not valid HTTP: [a-z -]+: /) as unknown as string,
+        message: expect.stringMatching(/^the request is not valid HTTP: [a-z -]+: /),
       }),
     );
   });
