@@ -9,7 +9,7 @@ export const callerKinds: readonly CallerKind[] = ['principal', 'tenant', 'peer'
 
 /**
  * A text that stays the same for one caller and differs from those of others. Callers without a token are told apart by
- * their address, an IPv6 one by its first 64 bits, and those without a tenant by their subject: nobody vouches for what an anonymous caller says of itself,
+ * their address, an IPv6 one by its first 64 bits, and those without a tenant by their subject: no issuer vouches for what an anonymous caller says of itself,
  * `x-tenant` included.
  */
 export function callerKey({ principal, peer }: RequestContext, by: CallerKind): string {

@@ -20,7 +20,7 @@ export interface GrpcClientOptions {
   readonly address: string;
   /** PEM texts; without this, cleartext. An empty object trusts the usual authorities. */
   readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string };
-  /** Asked before each call; the token is sent as `authorization: Bearer …`. */
+  /** Asked before each call, whose time includes it: a call fails with `TimeoutError` where it does not come. Sent as `authorization: Bearer …`. */
   readonly token?: () => Promise<string>;
   /** Limit of a call that neither says its own nor inherits one, in ms. */
   readonly timeoutMs: number;

@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { type ByteAccount, chargeWork, heavyTurn, readClock } from '../wire/index.js';
+import { type ByteAccount, chargeWork, heavyTurn, isHeavyPeer, readClock } from '../wire/index.js';
 
 /** As many as libuv has threads by default: more would wait there, where none can be put before another. */
 const maxAtOnce = 4;
@@ -58,7 +58,7 @@ export class DecompressionTurns {
       own = { account, running: 0, waiting: [] };
       this.#connections.set(connection, own);
     }
-    let asHeavy = isHeavy(account);
+    let asHeavy = isHeavyPeer(account);
     if (this.#mayBegin(own, asHeavy)) this.#begin(own, asHeavy);
     else {
       const { promise, resolve } = Promise.withResolvers<boolean>();
@@ -66,6 +66,7 @@ export class DecompressionTurns {
       asHeavy = await promise;
     }
     try {
+      // Without a wait it begins at once, not in a microtask.
       const turn = heavyTurn(account);
       if (turn !== undefined) await turn;
       const outcome = await charged(account, maxBytes, unpack);
@@ -99,7 +100,8 @@ export class DecompressionTurns {
   /** The first that may. Returns whether there is one. */
   #beginNext(asHeavy: boolean): boolean {
     for (const [name, next] of this.#connections) {
-      if (next.waiting.length === 0 || isHeavy(next.account) !== asHeavy || !this.#mayBegin(next, asHeavy)) continue;
+      if (next.waiting.length === 0 || isHeavyPeer(next.account) !== asHeavy || !this.#mayBegin(next, asHeavy))
+        continue;
       this.#begin(next, asHeavy);
       // Behind all others.
       this.#connections.delete(name);
@@ -122,8 +124,4 @@ async function charged(account: ByteAccount, maxBytes: number, unpack: () => Pro
   } finally {
     chargeWork(account, Math.min(readClock() - beganAtMs, bytes * mostMsPerByte));
   }
-}
-
-function isHeavy({ peerWork }: ByteAccount): boolean {
-  return peerWork?.isHeavy(readClock()) === true;
 }

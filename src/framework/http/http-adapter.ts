@@ -18,7 +18,7 @@ import type { DirectSlot, HookCounts, LaneOpening } from './direct/index.js';
 import { exchangeOf } from './exchange.js';
 import { MalformedBodyError, UnsupportedContentTypeError } from './http.errors.js';
 import { parseJsonBody } from './json-body.js';
-import { isSmallJson, JsonSize } from './json-size.js';
+import { JsonSize } from './json-size.js';
 import { replyFailure } from './reply-failure.js';
 import { beginExchange, openExchange, resumeExchange } from './request-hooks.js';
 import type { RestRequest } from './rest-request.js';
@@ -210,7 +210,7 @@ function jsonParser(limits: Live<LimitOptions>): JsonParser {
     }
     const limit = limits.value;
     const exchange = exchangeOf(request.raw);
-    const size = sizeOf(request, limit);
+    const size = JsonSize.ofBody(request.headers['content-length'], limit);
     const keep = (piece: Buffer): Error | undefined =>
       exchange?.gate.keep(exchange.context, piece.length) ?? size?.add(piece);
     readBody(request, payload, limit.maxBodyBytes, keep, (error, body) => {
@@ -218,13 +218,6 @@ function jsonParser(limits: Live<LimitOptions>): JsonParser {
       else parseInto(body, limit, size !== undefined, done);
     });
   };
-}
-
-function sizeOf(
-  { headers: { 'content-length': announced } }: FastifyRequest,
-  limits: LimitOptions,
-): JsonSize | undefined {
-  return announced !== undefined && isSmallJson(Number(announced), limits) ? undefined : new JsonSize(limits);
 }
 
 function parseInto(

@@ -85,10 +85,6 @@ export class MalformedRequestTimeoutError extends RookeryError {
 export class MalformedRequestError extends RookeryError {
   static override readonly reason = 'MALFORMED_REQUEST';
   static override readonly status = Status.InvalidArgument;
-
-  constructor(message = 'the request is not valid HTTP') {
-    super(message);
-  }
 }
 
 /** The request has an `expect` header that asks for something else than `100-continue`. */

@@ -37,6 +37,15 @@ export class JsonSize {
     this.#limits = limits;
   }
 
+  /**
+   * What counts a body while it comes; `undefined` for one that is announced as too small to have too many.
+   *
+   * @param announced `content-length`
+   */
+  static ofBody(announced: string | undefined, limits: JsonLimits): JsonSize | undefined {
+    return announced !== undefined && isSmallJson(Number(announced), limits) ? undefined : new JsonSize(limits);
+  }
+
   /** Takes the next bytes. Returns what is too much, if anything is; nothing is to be added then. */
   add(bytes: Uint8Array): MessageTooDeepError | TooManyElementsError | undefined {
     const { maxMessageElements, maxMessageDepth } = this.#limits;

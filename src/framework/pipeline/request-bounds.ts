@@ -66,8 +66,8 @@ export class RequestBounds {
   }
 
   /**
-   * The same for a probe, which nobody else's requests keep from being served: it is refused only where its peer, or its
-   * connection, has taken its own share with others like it, open watches or probes that never come to their end.
+   * The same for a probe, which is served however many requests others have open. It is refused only where its own peer or
+   * connection has used up its share with such probes: open watches, or messages that have not come.
    */
   admitProbe(held: Held, isStream: boolean): RookeryError | undefined {
     const bound = isStream ? Bound.streams : Bound.waiting;

@@ -2,7 +2,7 @@ import type { ByteAccount } from './byte-account.js';
 import { inNextTurn } from './fair-turns.js';
 import type { Waiting } from './turn-queue.js';
 
-/** Where bytes come from that nobody wants: a socket. */
+/** What the bytes come from: a socket. */
 interface Source {
   pause(): unknown;
   resume(): unknown;

@@ -1,59 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { type ByteAccount, noAccount } from './byte-account.js';
-import { chargeWork, heavyTurn, inNextTurn, TurnShare, whenDue } from './fair-turns.js';
-import { atTurnEnd } from './turn-end.js';
+import { delay, lateness, rest, turn, untilDone, work, Worker } from '../../../test/support/turn-worker.js';
+import { noAccount } from './byte-account.js';
+import { inNextTurn } from './fair-turns.js';
 import type { Waiting } from './turn-queue.js';
 import { WorkMeter } from './work-meter.js';
-
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-const delay = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
-function work(ms: number): void {
-  const endMs = performance.now() + ms;
-  while (performance.now() < endMs);
-}
-
-/** A connection of a peer whose steps take `ms` each. */
-class Worker implements Waiting {
-  readonly share: TurnShare;
-  readonly #ms: number;
-  #steps = 0;
-  done = 0;
-
-  constructor(ms: number, peerWork: WorkMeter = new WorkMeter()) {
-    this.#ms = ms;
-    this.share = new TurnShare(this, { ...noAccount, peerWork });
-  }
-
-  /** So many steps have come. */
-  bring(steps: number): void {
-    this.#steps += steps;
-    this.onTurn();
-  }
-
-  onTurn(): void {
-    while (this.#steps > 0 && this.share.mayGoOn()) {
-      this.#steps -= 1;
-      this.done += 1;
-      work(this.#ms);
-    }
-  }
-}
-
-/** Until it has made that many steps. */
-async function untilDone(worker: Worker, steps: number): Promise<void> {
-  while (worker.done < steps) await turn();
-}
-
-/** Lets what was heard before be forgotten. */
-const rest = (): Promise<void> => delay(350);
-
-/** Of a peer that has taken all of the time. */
-function ofHeavyPeer(): ByteAccount {
-  const peerWork = new WorkMeter();
-  peerWork.charge(100, performance.now());
-  return { ...noAccount, peerWork };
-}
 
 describe('a connection with much to do', () => {
   it('stops when the turn is over, and goes on in later ones until all is done', async () => {
@@ -133,16 +83,8 @@ describe('a connection of a peer that takes little', () => {
     for (const worker of heavy) worker.bring(40);
     await delay(100);
 
-    const lateMs: number[] = [];
-    for (let visit = 2; visit <= 30; visit += 1) {
-      const dueMs = performance.now() + 3;
-      await delay(3);
-      light.bring(1);
-      await untilDone(light, visit);
-      lateMs.push(performance.now() - dueMs);
-    }
+    const lateMs = await lateness(light, 29);
 
-    lateMs.sort((a, b) => a - b);
     // Of twelve it would be 48 ms.
     expect(lateMs[Math.floor(lateMs.length / 2)]).toBeLessThan(16);
     await Promise.all(heavy.map((worker) => untilDone(worker, 40)));
@@ -244,24 +186,6 @@ describe('those that take much', () => {
     expect(turns).toBeLessThan(250);
   });
 
-  it('rest for what was done elsewhere as well, but no longer than 20 ms', async () => {
-    const tookMs: number[] = [];
-    for (let attempt = 0; attempt < 4; attempt += 1) {
-      await rest();
-      const light = new Worker(0.01);
-      light.bring(1);
-      const account = { ...noAccount, peerWork: new WorkMeter() };
-      const beganAtMs = performance.now();
-      chargeWork(account, 1000);
-      await heavyTurn(account);
-      tookMs.push(performance.now() - beganAtMs);
-    }
-
-    // Timers may come a millisecond early.
-    expect(Math.min(...tookMs)).toBeGreaterThan(18);
-    expect(Math.min(...tookMs)).toBeLessThan(100);
-  });
-
   it('do not have the other connections of their peer rest with them', async () => {
     await rest();
     const peer = new WorkMeter();
@@ -271,37 +195,41 @@ describe('those that take much', () => {
     for (const worker of heavy) worker.bring(60);
     await delay(100);
 
-    const lateMs: number[] = [];
-    for (let visit = 2; visit <= 30; visit += 1) {
-      const dueMs = performance.now() + 3;
-      await delay(3);
-      light.bring(1);
-      await untilDone(light, visit);
-      lateMs.push(performance.now() - dueMs);
-    }
+    const lateMs = await lateness(light, 29);
 
     for (const { share } of [...heavy, light]) share.close();
-    lateMs.sort((x, y) => x - y);
     // Half of the time nobody works.
     expect(lateMs[10]).toBeLessThan(4);
   });
 });
 
-describe('whenDue', () => {
-  it('is at once for who takes little, and in a turn of its own for others', async () => {
-    await rest();
-    const calls: string[] = [];
-
-    whenDue(ofHeavyPeer(), () => calls.push('heavy'));
-    whenDue({ ...noAccount, peerWork: new WorkMeter() }, () => calls.push('light'));
-    calls.push('arrived');
-    for (let count = 0; count < 3; count += 1) await turn();
-
-    expect(calls).toEqual(['light', 'arrived', 'heavy']);
-  });
-});
-
 describe('connections of three ranks that all have much to do', () => {
+  it('go on where some that take little wait in each turn', async () => {
+    await rest();
+    const peer = new WorkMeter();
+    const [heavy, middle] = [new Worker(3, peer), new Worker(0.05, peer)];
+    heavy.bring(400);
+    await delay(60);
+    let isOver = false;
+    const light: Waiting = {
+      onTurn: () => {
+        work(0.2);
+        if (!isOver) inNextTurn(light, noAccount);
+      },
+    };
+    // One alone is called and gone before the rank of the next turn is chosen.
+    for (let count = 0; count < 100; count += 1) inNextTurn({ onTurn: () => light.onTurn() }, noAccount);
+    const timer = setInterval(() => middle.bring(1), 1);
+    const before = heavy.done;
+    await delay(1000);
+
+    isOver = true;
+    clearInterval(timer);
+    for (const { share } of [heavy, middle]) share.close();
+    expect(heavy.done - before).toBeGreaterThan(3);
+    expect(middle.done).toBeGreaterThan(3);
+  });
+
   it.each([3, 10])('all go on, with steps of %d ms', async (heavyMs) => {
     await rest();
     const peer = new WorkMeter();
@@ -319,58 +247,5 @@ describe('connections of three ranks that all have much to do', () => {
     for (const { share } of [heavy, middle, ...light]) share.close();
     expect(heavy.done).toBeGreaterThan(5);
     expect(middle.done).toBeGreaterThan(5);
-  });
-});
-
-describe('inNextTurn', () => {
-  it('calls once, after what has arrived in this turn', async () => {
-    await rest();
-    const calls: string[] = [];
-    atTurnEnd({ onTurnEnd: () => calls.push('sent') });
-
-    inNextTurn({ onTurn: () => calls.push('begun') }, noAccount);
-    calls.push('arrived');
-    for (let count = 0; count < 3; count += 1) await turn();
-
-    expect(calls).toEqual(['arrived', 'sent', 'begun']);
-  });
-
-  it('calls no more of those that take long in one turn than have time', async () => {
-    await rest();
-    let called = 0;
-    const member = (): Waiting => ({
-      onTurn: () => {
-        called += 1;
-        work(5);
-      },
-    });
-
-    for (let count = 0; count < 10; count += 1) inNextTurn(member(), noAccount);
-    await turn();
-
-    expect(called).toBeLessThan(3);
-    while (called < 10) await turn();
-  });
-});
-
-describe('heavyTurn', () => {
-  it('is at once while no other connection is there, and has to be awaited when the turn is over', async () => {
-    await rest();
-
-    expect(heavyTurn(ofHeavyPeer())).toBeUndefined();
-    work(6);
-    const waited = heavyTurn(ofHeavyPeer());
-
-    expect(waited).toBeInstanceOf(Promise);
-    await waited;
-  });
-
-  it('comes after those that take little, who have theirs at once', async () => {
-    await rest();
-    const light = new Worker(0.1);
-    light.bring(1);
-
-    expect(heavyTurn(ofHeavyPeer())).toBeInstanceOf(Promise);
-    expect(heavyTurn({ ...noAccount, peerWork: new WorkMeter() })).toBeUndefined();
   });
 });

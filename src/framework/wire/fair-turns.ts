@@ -22,6 +22,11 @@ import {
 } from './turn-queue.js';
 import { WorkMeter } from './work-meter.js';
 
+/** Whether the peer of an account takes more than a tenth of the event loop's time. */
+export function isHeavyPeer({ peerWork }: ByteAccount, nowMs: number = readClock()): boolean {
+  return peerWork?.isHeavy(nowMs) === true;
+}
+
 class NextTurn implements Waiting {
   readonly #member: Waiting;
   readonly #peer: WorkMeter | undefined;
@@ -37,30 +42,29 @@ class NextTurn implements Waiting {
   }
 }
 
-/** What is done from here on belongs to a peer, and to none of its connections, until `endWork()` or somebody else's turn. */
+/** The time from here to `endWork()`, or to the next turn of a connection, is charged to the peer and to none of its connections. */
 export function beginWork({ peerWork }: ByteAccount): void {
   const nowMs = readClock();
   begin(nowMs);
   switchTo(peerWork, nowMs);
 }
 
-/** What is done from here on belongs to nobody. */
+/** The time from here to the next turn of a connection is charged to no peer. */
 export function endWork(): void {
   switchTo(undefined, readClock());
 }
 
 /** Has `member` go on in a turn of its own, once what has arrived meanwhile has been read. */
-export function inNextTurn(member: Waiting, { peerWork }: ByteAccount): void {
+export function inNextTurn(member: Waiting, account: ByteAccount): void {
   const nowMs = readClock();
   begin(nowMs);
-  const isHeavy = peerWork?.isHeavy(nowMs) === true;
-  wait(new NextTurn(member, peerWork), isHeavy ? Rank.lightConnection : Rank.lightPeer);
+  wait(new NextTurn(member, account.peerWork), isHeavyPeer(account, nowMs) ? Rank.lightConnection : Rank.lightPeer);
 }
 
 /** Does it now, or in a turn of its own where the peer takes much. `work` never throws. */
 export function whenDue(account: ByteAccount, work: () => void): void {
   beginWork(account);
-  if (account.peerWork?.isHeavy(currentSinceMs) === true) inNextTurn({ onTurn: work }, account);
+  if (isHeavyPeer(account, currentSinceMs)) inNextTurn({ onTurn: work }, account);
   else work();
 }
 
@@ -69,10 +73,11 @@ export function whenDue(account: ByteAccount, work: () => void): void {
  *
  * @param account whose work it is
  */
-export function heavyTurn({ peerWork }: ByteAccount): Promise<void> | undefined {
+export function heavyTurn(account: ByteAccount): Promise<void> | undefined {
   const nowMs = readClock();
+  const { peerWork } = account;
   begin(nowMs);
-  const isLight = peerWork?.isHeavy(nowMs) !== true;
+  const isLight = !isHeavyPeer(account, nowMs);
   if (isLight || (!isContended(Rank.heavy, nowMs) && nowMs - startedAtMs < turnMs)) {
     switchTo(peerWork, nowMs);
     return undefined;
@@ -83,10 +88,10 @@ export function heavyTurn({ peerWork }: ByteAccount): Promise<void> | undefined 
 }
 
 /** Charges a peer for `ms` of work that was not the event loop's: it has kept others from a processor. */
-export function chargeWork({ peerWork }: ByteAccount, ms: number): void {
+export function chargeWork(account: ByteAccount, ms: number): void {
   const nowMs = readClock();
-  peerWork?.charge(ms, nowMs);
-  if (peerWork?.isHeavy(nowMs) === true) rest(ms, nowMs);
+  account.peerWork?.charge(ms, nowMs);
+  if (isHeavyPeer(account, nowMs)) rest(ms, nowMs);
 }
 
 /**

@@ -1,7 +1,16 @@
 /** What both engines share that knows neither version of HTTP: who counts waiting bytes, and whose turn it is. */
 export { type ByteAccount, CountedBytes, noAccount } from './byte-account.js';
 export { Discard } from './discard.js';
-export { beginWork, chargeWork, endWork, heavyTurn, inNextTurn, TurnShare, whenDue } from './fair-turns.js';
+export {
+  beginWork,
+  chargeWork,
+  endWork,
+  heavyTurn,
+  inNextTurn,
+  isHeavyPeer,
+  TurnShare,
+  whenDue,
+} from './fair-turns.js';
 export { readClock } from './read-clock.js';
 export { atTurnEnd, type TurnEnd } from './turn-end.js';
 export type { Waiting } from './turn-queue.js';

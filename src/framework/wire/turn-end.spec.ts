@@ -3,7 +3,7 @@ import { afterTurnEnd, atTurnEnd } from './turn-end.js';
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-it('ends the turn for all, where one of them has a defect, which is told as any exception is', async () => {
+it('calls the other tasks where one throws, and reports its exception as uncaught', async () => {
   const told: unknown[] = [];
   const others = process.listeners('uncaughtException');
   process.removeAllListeners('uncaughtException');

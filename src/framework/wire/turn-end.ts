@@ -9,7 +9,7 @@ let spare: TurnEnd[] = [];
 let last: TurnEnd | undefined;
 let scheduled: NodeJS.Immediate | undefined;
 
-// A defect of one, which ends the process as any exception does, is not to keep the others from ending.
+// An exception of one task is reported like any uncaught one; the other tasks are called all the same.
 function end(task: TurnEnd): void {
   try {
     task.onTurnEnd();

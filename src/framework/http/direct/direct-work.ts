@@ -14,7 +14,7 @@ import { readClock } from '../../wire/index.js';
 import { type Exchange, keepExchange } from '../exchange.js';
 import { MalformedRequestTimeoutError } from '../http.errors.js';
 import { parseJsonBody } from '../json-body.js';
-import { isSmallJson, JsonSize } from '../json-size.js';
+import { JsonSize } from '../json-size.js';
 import { replyFailure } from '../reply-failure.js';
 import { endExchange, meetDeadline } from '../exchange-end.js';
 import { isBodiless } from '../rest-fields.js';
@@ -83,9 +83,7 @@ export class DirectWork implements Exchange, DeadlineWatcher, BodyTaker, Respons
     else if (limitBytes === undefined) enterContext(this.context, handle, this);
     else {
       this.#limitBytes = limitBytes;
-      const announced = this.#raw.field('content-length');
-      const { limits } = this.#route;
-      if (announced === undefined || !isSmallJson(Number(announced), limits)) this.#size = new JsonSize(limits);
+      this.#size = JsonSize.ofBody(this.#raw.field('content-length'), this.#route.limits);
       this.#raw.collect(limitBytes, this);
     }
   }
