@@ -1,5 +1,5 @@
 import type { ByteAccount } from './byte-account.js';
-import { inNextTurn } from './fair-turns.js';
+import { beginWork, inNextTurn } from './fair-turns.js';
 import type { Waiting } from './turn-queue.js';
 
 /** What the bytes come from: a socket. */
@@ -28,6 +28,8 @@ export class Discard implements Waiting {
 
   /** So many bytes have come. */
   add(bytes: number): void {
+    // Or it would be taken for the work of the connection that was read before.
+    beginWork(this.#account);
     this.#bytes += bytes;
     this.#source.pause();
     if (this.#isWaiting || this.#bytes > this.#maxBytes) return;

@@ -204,6 +204,34 @@ describe('those that take much', () => {
 });
 
 describe('connections of three ranks that all have much to do', () => {
+  it.each([0.3, 3])(
+    'go on, the last of them as well, where the second never end, in steps of %d ms',
+    async (stepMs) => {
+      await rest();
+      const peer = new WorkMeter();
+      const heavy = new Worker(3, peer);
+      heavy.bring(400);
+      await delay(60);
+      let isOver = false;
+      const account = { ...noAccount, peerWork: peer };
+      const again = (): void => {
+        work(stepMs);
+        if (!isOver) inNextTurn({ onTurn: again }, account);
+      };
+      // A connection that takes little itself is heard of, again and again.
+      const timer = setInterval(() => new Worker(0.01, peer).bring(1), 5);
+      for (let count = 0; count < 8; count += 1) inNextTurn({ onTurn: again }, account);
+      await delay(100);
+      const before = heavy.done;
+      await delay(500);
+
+      isOver = true;
+      clearInterval(timer);
+      heavy.share.close();
+      expect(heavy.done - before).toBeGreaterThan(3);
+    },
+  );
+
   it('go on where some that take little wait in each turn', async () => {
     await rest();
     const peer = new WorkMeter();

@@ -91,7 +91,7 @@ export function heavyTurn(account: ByteAccount): Promise<void> | undefined {
 export function chargeWork(account: ByteAccount, ms: number): void {
   const nowMs = readClock();
   account.peerWork?.charge(ms, nowMs);
-  if (isHeavyPeer(account, nowMs)) rest(ms, nowMs);
+  if (isHeavyPeer(account, nowMs)) rest(Rank.heavy, ms, nowMs);
 }
 
 /**

@@ -25,8 +25,8 @@ const longestRestMs = 20;
 const shortMs = 3;
 const shortPart = 0.5;
 const resting = -1;
-/** So often a rank that waits is passed over, and no more. */
-const mostPassedOver = 7;
+/** A rank that has waited so long goes on, whatever others do; longer than any rest. */
+const longestWaitMs = 25;
 
 const ranks: readonly number[] = Object.values(Rank);
 const queues: readonly Set<Waiting>[] = ranks.map(() => new Set<Waiting>());
@@ -53,8 +53,8 @@ let stepped: Charged | undefined;
 let steppedMs = 0;
 /** By rank: until then it rests, since others are there. */
 const restsUntilMs: number[] = queues.map(() => 0);
-/** By rank: for how many turns others were preferred. */
-const passedOver: number[] = queues.map(() => 0);
+/** By rank: since when some of it wait and none has gone on. */
+const waitsSinceMs: number[] = queues.map(() => 0);
 let restTimer: NodeJS.Timeout | undefined;
 /** Whose work is under way, and since when. */
 export let current: Charged | undefined;
@@ -95,7 +95,7 @@ function endTurn(): void {
   if (current !== undefined || hasHeavySteps) {
     const nowMs = readClock();
     switchTo(undefined, nowMs);
-    if (hasHeavySteps) rest(steppedMs, nowMs);
+    if (hasHeavySteps) rest(stepRank, steppedMs, nowMs);
   }
   isBegun = false;
   turn += 1;
@@ -107,15 +107,18 @@ function endStep(nowMs: number): void {
   stepped = undefined;
 }
 
-/** Those that go last have worked for `ms`, and rest where others are there that go before them. */
-export function rest(ms: number, nowMs: number): void {
+/** A rank has worked for `ms`, and rests where others are there that go before it; both ranks do so for the first of all. */
+export function rest(worked: number, ms: number, nowMs: number): void {
   const untilMs = nowMs + (ms < shortMs ? ms * shortPart : Math.min(ms, longestRestMs));
+  const isForFirst = isContended(Rank.lightConnection, nowMs);
   for (const rank of [Rank.lightConnection, Rank.heavy])
-    if (isContended(rank, nowMs)) restsUntilMs[rank] = Math.max(restsUntilMs[rank] as number, untilMs);
+    if (isForFirst || (rank === worked && isContended(rank, nowMs)))
+      restsUntilMs[rank] = Math.max(restsUntilMs[rank] as number, untilMs);
 }
 
 /** Has `member` go on in a later turn. */
 export function wait(member: Waiting, rank: number): void {
+  if (!hasWaiting(rank)) waitsSinceMs[rank] = startedAtMs;
   queues[rank]?.add(member);
   waiting += 1;
   scheduleSteps();
@@ -161,14 +164,14 @@ function beginSteps(): void {
   hasStepped = false;
   steppedMs = 0;
   stepRank = rankOfTurn();
-  for (const rank of [Rank.lightConnection, Rank.heavy])
-    passedOver[rank] = rank === stepRank || !isDue(rank) ? 0 : (passedOver[rank] as number) + 1;
+  if (stepRank !== resting) waitsSinceMs[stepRank] = startedAtMs;
   stepsMs = stepRank <= Rank.lightPeer || isContended(stepRank, startedAtMs) ? turnMs : evenTurnMs;
 }
 
 function rankOfTurn(): number {
-  for (const rank of [Rank.heavy, Rank.lightConnection])
-    if ((passedOver[rank] as number) >= mostPassedOver && isDue(rank)) return rank;
+  const since = (rank: number): number => waitsSinceMs[rank] as number;
+  const [longest] = ranks.filter(hasWaiting).toSorted((a, b) => since(a) - since(b));
+  if (longest !== undefined && startedAtMs - since(longest) >= longestWaitMs) return longest;
   return ranks.find(isDue) ?? resting;
 }
 
