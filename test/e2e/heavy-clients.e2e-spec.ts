@@ -59,6 +59,7 @@ describe('a patient client, while two others ask for more than there is', () => 
     'unknown paths',
     'large JSON over HTTP/1.1',
     'large JSON over HTTP/2',
+    'bodies of a mebibyte in a few bytes',
     'messages of a mebibyte in a kilobyte',
   ])('is served before them: %s', { timeout: 120_000 }, async (kind) => {
     const before = await served();

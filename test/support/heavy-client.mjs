@@ -2,7 +2,7 @@
 // is killed. Arguments: the port, the address it calls from, and what it sends.
 import { connect } from 'node:net';
 import { connect as connectHttp2 } from 'node:http2';
-import { gzipSync } from 'node:zlib';
+import { brotliCompressSync, gzipSync } from 'node:zlib';
 
 const [port = '', localAddress = '', kind = ''] = process.argv.slice(2);
 const connections = 10;
@@ -54,6 +54,10 @@ const kinds = {
     http1(Buffer.concat([Buffer.from(head), json]));
   },
   'large JSON over HTTP/2': () => http2({ ':path': '/trial/orders', 'content-type': 'application/json' }, json),
+  'bodies of a mebibyte in a few bytes': () => {
+    const body = brotliCompressSync(`{"title":"${'a'.repeat(1_000_000)}"}`);
+    http2({ ':path': '/trial/orders', 'content-type': 'application/json', 'content-encoding': 'br' }, body);
+  },
   'messages of a mebibyte in a kilobyte': () => {
     const headers = { 'content-type': 'application/grpc', te: 'trailers', 'grpc-encoding': 'gzip' };
     const message = compressed(Buffer.alloc(1_000_000, Buffer.from([0x78, 0x01])));

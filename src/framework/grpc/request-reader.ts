@@ -1,7 +1,7 @@
 import type { Message } from '@bufbuild/protobuf';
 import { CancelledError, RookeryError } from '../core/index.js';
+import { decompressionTurns } from '../wire/index.js';
 import { decompress, type Encoding } from './compression.js';
-import { DecompressionTurns } from './decompression-turns.js';
 import { MessageReader, type WireMessage } from './frame.js';
 import { MalformedMessageError, MessageCountError, UnexpectedCompressionError } from './grpc.errors.js';
 import type { DecodeLimits } from './codec/work-budget.js';
@@ -174,15 +174,13 @@ export function decode(wire: WireMessage, format: RequestFormat): Message | Prom
   return unpack(format, format.encoding, bytes.subarray(start, end));
 }
 
-const turns = new DecompressionTurns();
-
 function unpack(format: RequestFormat, encoding: Encoding, packed: Uint8Array): Promise<Message> {
   const { maxBytes, stream } = format;
   const { account, peer } = stream;
   const checkEnd = (): void => {
     if (format.isEnded) throw new CancelledError();
   };
-  return turns.run(
+  return decompressionTurns.run(
     { connection: `${peer.address} ${peer.port}`, account, maxBytes },
     async () => {
       checkEnd();

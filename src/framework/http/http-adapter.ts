@@ -12,6 +12,7 @@ import {
 } from '../pipeline/index.js';
 import { decoratePeer } from './request-peer.js';
 import { readBody } from './body-reader.js';
+import { decodeBody } from './coded-body.js';
 import { slotOf } from './composed-mark.js';
 import { DirectLane, rootHooks } from './direct/index.js';
 import type { DirectSlot, HookCounts, LaneOpening } from './direct/index.js';
@@ -84,7 +85,7 @@ export class HttpAdapter extends FastifyAdapter {
       parser: this.#parser,
       limits: init.limits,
     });
-    this.#addHooks(fastify);
+    this.#addHooks(fastify, init.limits);
     // In their turn behind all of these, and before those of anybody else.
     fastify.after(() => {
       this.#ownHooks = rootHooks(fastify);
@@ -172,7 +173,7 @@ export class HttpAdapter extends FastifyAdapter {
     return this.refusal(method, url, headers['content-type']);
   }
 
-  #addHooks(fastify: FastifyInstance): void {
+  #addHooks(fastify: FastifyInstance, limits: Live<LimitOptions>): void {
     fastify.addHook('onRoute', (route) => {
       const isPlain = Object.keys(route.constraints ?? {}).length === 0;
       const slot = isPlain ? slotOf(route.config) : undefined;
@@ -187,6 +188,9 @@ export class HttpAdapter extends FastifyAdapter {
       const refusal = this.#open(request, reply);
       if (refusal === undefined) resumeExchange(request, done);
       else replyFailure(request, reply, refusal);
+    });
+    fastify.addHook('preParsing', (request, reply, payload, done) => {
+      decodeBody(request, reply, payload, limits.value.maxBodyBytes, done);
     });
     // Reading a body loses the asynchronous context: its events belong to the connection, not to the request.
     fastify.addHook('preValidation', (request, reply, done) => {

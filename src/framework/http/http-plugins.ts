@@ -19,8 +19,8 @@ export async function registerHttpPlugins(app: NestFastifyApplication, options: 
       // Only what is whole in memory: streams, events and byte ranges go out as they are.
       customTypes: /^(application\/(json|problem\+json)|text\/html)\b/,
       encodings: ['br', 'gzip', 'deflate', 'identity'],
-      // Nine bytes of zstd take 128 MiB of address space.
-      requestEncodings: ['br', 'gzip', 'deflate', 'identity'],
+      // Bodies of requests are decoded in turns, and whole: see `coded-body.ts`.
+      globalDecompression: false,
     });
   }
   app.enableCors({ delegator: corsByRules(options) });
@@ -30,7 +30,7 @@ export async function registerHttpPlugins(app: NestFastifyApplication, options: 
       adapter.openLane({
         ...shortcut,
         // That of middie, and those of @fastify/compress.
-        hooks: compression ? { onRequest: 2, preParsing: 1, onSend: 1 } : { onRequest: 1 },
+        hooks: compression ? { onRequest: 2, onSend: 1 } : { onRequest: 1 },
         compressionMinBytes: compression ? compressionMinBytes : undefined,
       });
     done();

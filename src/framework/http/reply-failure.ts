@@ -3,12 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { CancelledError, newRequestId, RookeryError, weightedListOf } from '../core/index.js';
 import { type Failure, isFastifyError, RequestTooLargeError, toFailure } from '../pipeline/index.js';
 import { errorEnvelope, problem } from './envelope.js';
-import {
-  MalformedBodyError,
-  MalformedUrlError,
-  UnsupportedContentEncodingError,
-  UnsupportedContentTypeError,
-} from './http.errors.js';
+import { MalformedBodyError, MalformedUrlError, UnsupportedContentTypeError } from './http.errors.js';
 import { blamed, exchangeOf, type RequestState } from './exchange.js';
 
 /** Sends `error` as an envelope or, to who asks for it, as a problem document. Never throws. */
@@ -87,10 +82,6 @@ function asOurs(request: FastifyRequest, error: unknown): unknown {
       return new UnsupportedContentTypeError(request.headers['content-type']);
     case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
       return new MalformedBodyError('the body is not as long as content-length says');
-    case 'FST_CP_ERR_INVALID_CONTENT_ENCODING':
-      return new UnsupportedContentEncodingError(request.headers['content-encoding']);
-    case 'FST_CP_ERR_INVALID_CONTENT':
-      return new MalformedBodyError('the body is not coded as content-encoding says');
     case 'FST_ERR_BAD_URL':
       return new MalformedUrlError();
     default:

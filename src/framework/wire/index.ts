@@ -1,5 +1,6 @@
 /** What both engines share that knows neither version of HTTP: who counts waiting bytes, and whose turn it is. */
 export { type ByteAccount, CountedBytes, noAccount } from './byte-account.js';
+export { decompressionTurns } from './decompression-turns.js';
 export { Discard } from './discard.js';
 export {
   beginWork,

@@ -1,7 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { describe, expect, it } from 'vitest';
-import { type ByteAccount, noAccount, WorkMeter } from '../wire/index.js';
+import { type ByteAccount, noAccount } from './byte-account.js';
 import { DecompressionTurns } from './decompression-turns.js';
+import { WorkMeter } from './work-meter.js';
 
 const maxBytes = 1_048_576;
 

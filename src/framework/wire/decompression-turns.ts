@@ -1,5 +1,7 @@
 import { availableParallelism } from 'node:os';
-import { type ByteAccount, chargeWork, heavyTurn, isHeavyPeer, readClock } from '../wire/index.js';
+import type { ByteAccount } from './byte-account.js';
+import { chargeWork, heavyTurn, isHeavyPeer } from './fair-turns.js';
+import { readClock } from './read-clock.js';
 
 /** As many as libuv has threads by default: more would wait there, where none can be put before another. */
 const maxAtOnce = 4;
@@ -20,32 +22,32 @@ interface Connection {
   readonly waiting: ((isHeavy: boolean) => void)[];
 }
 
-/** Who has messages decompressed. */
+/** Who has messages or bodies decompressed. */
 export interface DecompressionOwner {
-  /** Names the connection that the messages come over. */
+  /** Names the connection that they come over. */
   readonly connection: string;
   readonly account: ByteAccount;
-  /** Bytes that a message may have when it is decompressed. */
+  /** Bytes that one may have when it is decompressed. */
   readonly maxBytes: number;
 }
 
 /**
- * Has messages decompressed in turns. A compressed message of a kilobyte can fill a mebibyte: what is decompressed at the
- * same time is bounded, a connection with many does not hold up others, nor a peer with many, and what waits is as small as
- * it came. Peers are charged for the time that it takes.
+ * Has messages and bodies decompressed in turns. A kilobyte can fill a mebibyte: what is decompressed at the same time is
+ * bounded, a connection with many does not hold up others, nor a peer with many, and what waits is as small as it came.
+ * Peers are charged for the time that it takes.
  */
 export class DecompressionTurns {
   readonly #connections = new Map<string, Connection>();
   #running = 0;
   #runningHeavy = 0;
 
-  /** Messages that are being decompressed. */
+  /** How many are being decompressed. */
   get running(): number {
     return this.#running;
   }
 
   /**
-   * @param unpack decompresses; called when it is the message's turn, which may be at once
+   * @param unpack decompresses; called in its turn, which may be at once
    * @param use    takes the outcome, in a turn of its own
    */
   async run<R>(
@@ -125,3 +127,6 @@ async function charged(account: ByteAccount, maxBytes: number, unpack: () => Pro
     chargeWork(account, Math.min(readClock() - beganAtMs, bytes * mostMsPerByte));
   }
 }
+
+/** Those of the process, which has one set of threads. */
+export const decompressionTurns = new DecompressionTurns();
