@@ -1,4 +1,4 @@
-import { readClock, WorkMeter } from '../wire/index.js';
+import { readClock, WorkMeter, WorkScale } from '../wire/index.js';
 import { peerGroupOf } from './peer-group.js';
 
 /** What is counted by peer and by connection. */
@@ -116,6 +116,7 @@ const mostLeft = 1024;
 
 /** What peers took of the event loop's time before they left: who connects anew for each request is not a new peer. */
 class LeftWork {
+  readonly #scale = new WorkScale();
   readonly #work = new Map<string, WorkMeter>();
 
   keep({ group, work }: PeerUse): void {
@@ -127,7 +128,7 @@ class LeftWork {
 
   take(group: string): WorkMeter {
     const work = this.#work.get(group);
-    if (work === undefined) return new WorkMeter();
+    if (work === undefined) return new WorkMeter(this.#scale);
     this.#work.delete(group);
     return work;
   }

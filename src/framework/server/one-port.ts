@@ -3,7 +3,7 @@ import { Server as NetServer, type Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { type Live, type Metric, Shares } from '../core/index.js';
 import { type LimitOptions, shareLimitsOf } from '../pipeline/index.js';
-import { beginWork, endWork, whenDue } from '../wire/index.js';
+import { beginConnection, endWork, whenDue } from '../wire/index.js';
 import { untilNoneArrives } from './accept-waiting.js';
 import { Arrivals } from './arrivals.js';
 import { CleartextRefusals } from './cleartext-refusals.js';
@@ -155,7 +155,7 @@ export class OnePort {
     socket.on('error', ignore);
     const connection = this.#table.add(socket);
     if (connection === undefined) return;
-    beginWork(connection.holder);
+    beginConnection(connection.holder);
     if (this.#arrivals.sendsProxyHeader(connection)) this.#awaitProxyHeader(connection);
     else {
       this.#arrivals.trust(connection);

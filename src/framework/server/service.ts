@@ -23,6 +23,10 @@ import { runShutdown } from './shutdown.js';
 import { StartError } from './start-error.js';
 import { type ServiceParts, wireTransports } from './wire-transports.js';
 
+// Connections that wait to be accepted: as many as the kernel allows. Beyond Node's 511, the kernel drops what comes, and who
+// has done nothing else tries again after a second, then two, then four.
+const backlog = 65_535;
+
 /** The owner of a process, as its service sees it. */
 export interface ServiceOwner {
   /** The start failed: ends the process. */
@@ -117,7 +121,7 @@ export class Service {
     // Fastify would open a second server for the name localhost, which nobody looks after.
     const { address } = await lookup(host, { order: 'ipv4first' });
     this.#assertOpen();
-    await app.listen(port, address);
+    await app.listen({ port, host: address, backlog });
     this.#assertOpen();
     this.lifecycle.advance('ready');
     if (options.server.value.returnIdleMemory) this.#memory.start();

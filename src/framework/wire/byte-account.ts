@@ -16,6 +16,13 @@ export const noAccount: ByteAccount = {
   tryCharge: () => true,
 };
 
+/** Counts bytes, or fewer where negative, in any case. Returns whether there was room for them. */
+export function takeBytes(account: ByteAccount, bytes: number): boolean {
+  const hasRoom = bytes > 0 && account.tryCharge(bytes);
+  if (!hasRoom) account.charge(bytes);
+  return hasRoom || bytes <= 0;
+}
+
 /** The part of an account that one place counts: what waits there now. */
 export class CountedBytes {
   readonly #account: ByteAccount;

@@ -1,6 +1,6 @@
 import type { ByteAccount } from './byte-account.js';
 import { beginWork, inNextTurn } from './fair-turns.js';
-import type { Waiting } from './turn-queue.js';
+import type { Waiting } from './peer-queue.js';
 
 /** What the bytes come from: a socket. */
 interface Source {

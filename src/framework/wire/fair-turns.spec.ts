@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { delay, lateness, rest, turn, untilDone, work, Worker } from '../../../test/support/turn-worker.js';
 import { noAccount } from './byte-account.js';
 import { inNextTurn } from './fair-turns.js';
-import type { Waiting } from './turn-queue.js';
+import type { Waiting } from './peer-queue.js';
 import { WorkMeter } from './work-meter.js';
 
 describe('a connection with much to do', () => {

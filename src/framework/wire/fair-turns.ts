@@ -1,6 +1,8 @@
 import type { ByteAccount } from './byte-account.js';
+import type { PeerWaiting, Waiting } from './peer-queue.js';
 import { readClock } from './read-clock.js';
 import {
+  arrive,
   begin,
   type Charged,
   current,
@@ -18,7 +20,6 @@ import {
   turn,
   turnMs,
   wait,
-  type Waiting,
 } from './turn-queue.js';
 import { WorkMeter } from './work-meter.js';
 
@@ -27,19 +28,25 @@ export function isHeavyPeer({ peerWork }: ByteAccount, nowMs: number = readClock
   return peerWork?.isHeavy(nowMs) === true;
 }
 
-class NextTurn implements Waiting {
+class NextTurn implements PeerWaiting {
   readonly #member: Waiting;
-  readonly #peer: WorkMeter | undefined;
+  readonly peerWork: WorkMeter | undefined;
 
-  constructor(member: Waiting, peer: WorkMeter | undefined) {
+  constructor(member: Waiting, peerWork: WorkMeter | undefined) {
     this.#member = member;
-    this.#peer = peer;
+    this.peerWork = peerWork;
   }
 
   onTurn(): void {
-    switchTo(this.#peer, readClock());
+    switchTo(this.peerWork, readClock());
     this.#member.onTurn();
   }
+}
+
+/** A connection has been accepted, and what follows is the work of its peer: see `beginWork()`. */
+export function beginConnection(account: ByteAccount): void {
+  beginWork(account);
+  arrive();
 }
 
 /** The time from here to `endWork()`, or to the next turn of a connection, is charged to the peer and to none of its connections. */
@@ -99,7 +106,7 @@ export function chargeWork(account: ByteAccount, ms: number): void {
  * loop's time go on at once, each for 1.5 ms; then come connections that take less than a tenth themselves, then the others.
  * All connections of these two ranks together go on for 4 ms of a turn, or 1.5 ms while there are some of an earlier rank.
  */
-export class TurnShare implements Waiting, Charged {
+export class TurnShare implements PeerWaiting, Charged {
   readonly #member: Waiting;
   readonly #own = new WorkMeter();
   /** @internal */

@@ -1,8 +1,9 @@
 /** What both engines share that knows neither version of HTTP: who counts waiting bytes, and whose turn it is. */
-export { type ByteAccount, CountedBytes, noAccount } from './byte-account.js';
+export { type ByteAccount, CountedBytes, noAccount, takeBytes } from './byte-account.js';
 export { decompressionTurns } from './decompression-turns.js';
 export { Discard } from './discard.js';
 export {
+  beginConnection,
   beginWork,
   chargeWork,
   endWork,
@@ -14,5 +15,5 @@ export {
 } from './fair-turns.js';
 export { readClock } from './read-clock.js';
 export { atTurnEnd, type TurnEnd } from './turn-end.js';
-export type { Waiting } from './turn-queue.js';
-export { WorkMeter } from './work-meter.js';
+export type { Waiting } from './peer-queue.js';
+export { WorkMeter, WorkScale } from './work-meter.js';

@@ -3,7 +3,7 @@ import { ofHeavyPeer, rest, turn, work, Worker } from '../../../test/support/tur
 import { noAccount } from './byte-account.js';
 import { chargeWork, heavyTurn, inNextTurn, whenDue } from './fair-turns.js';
 import { atTurnEnd } from './turn-end.js';
-import type { Waiting } from './turn-queue.js';
+import type { Waiting } from './peer-queue.js';
 import { WorkMeter } from './work-meter.js';
 
 describe('whenDue', () => {

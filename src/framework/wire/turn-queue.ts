@@ -1,12 +1,7 @@
+import { PeerQueue, type PeerWaiting } from './peer-queue.js';
 import { readClock } from './read-clock.js';
 import { afterTurnEnd, endTurnNow, type TurnEnd } from './turn-end.js';
 import type { WorkMeter } from './work-meter.js';
-
-/** A connection that has more to do than it may do now. */
-export interface Waiting {
-  /** Goes on. Never throws. */
-  onTurn(): void;
-}
 
 /** Who goes first, while there are others. */
 export const Rank = { lightPeer: 0, lightConnection: 1, heavy: 2 } as const;
@@ -29,7 +24,7 @@ const resting = -1;
 const longestWaitMs = 25;
 
 const ranks: readonly number[] = Object.values(Rank);
-const queues: readonly Set<Waiting>[] = ranks.map(() => new Set<Waiting>());
+const queues: readonly PeerQueue[] = ranks.map(() => new PeerQueue());
 const heardAtMs: number[] = queues.map(() => Number.NEGATIVE_INFINITY);
 /** By rank, who was heard last. */
 const heard: (Heard | undefined)[] = queues.map(() => undefined);
@@ -37,7 +32,14 @@ const heardPeers: (WorkMeter | undefined)[] = queues.map(() => undefined);
 /** Number of the turn. */
 export let turn = 0;
 export let startedAtMs = 0;
+/**
+ * The last turn in which a connection was accepted. libuv accepts one in each turn of the event loop: as long as there may be
+ * more, those that take much wait, so that turns are short.
+ */
+let arrivalTurn = -1;
 let isBegun = false;
+/** The work that is under way ends with the callback of the event loop that it began in. */
+let isFenced = false;
 let waiting = 0;
 /** Immediates that are scheduled, one for each member that goes on. */
 let steps = 0;
@@ -82,12 +84,37 @@ export function begin(nowMs: number): void {
   afterTurnEnd(end);
 }
 
+/** A connection has been accepted: more may be waiting. */
+export function arrive(): void {
+  arrivalTurn = turn;
+}
+
 /** What is done from now on is `next`'s work. */
 export function switchTo(next: Charged | undefined, nowMs: number): void {
   if (stepSinceMs >= 0 && next !== stepped) endStep(nowMs);
   current?.charge(nowMs - currentSinceMs, nowMs);
   current = next;
   currentSinceMs = nowMs;
+  if (next !== undefined && !isFenced && hasHeavy(nowMs)) {
+    isFenced = true;
+    queueMicrotask(fence);
+  }
+}
+
+// Some take much: what comes next in this turn may be theirs, such as what they have had read from a disk.
+function hasHeavy(nowMs: number): boolean {
+  if (nowMs - (heardAtMs[Rank.heavy] as number) < contendedMs) return true;
+  return nowMs - (heardAtMs[Rank.lightConnection] as number) < contendedMs;
+}
+
+// Ticks that a microtask asks for come when all microtasks are done, and with them all that the callback has begun.
+function fence(): void {
+  process.nextTick(endCurrent);
+}
+
+function endCurrent(): void {
+  isFenced = false;
+  if (current !== undefined) switchTo(undefined, readClock());
 }
 
 function endTurn(): void {
@@ -117,7 +144,7 @@ export function rest(worked: number, ms: number, nowMs: number): void {
 }
 
 /** Has `member` go on in a later turn. */
-export function wait(member: Waiting, rank: number): void {
+export function wait(member: PeerWaiting, rank: number): void {
   if (!hasWaiting(rank)) waitsSinceMs[rank] = startedAtMs;
   queues[rank]?.add(member);
   waiting += 1;
@@ -139,14 +166,14 @@ function step(): void {
   const nowMs = readClock();
   if (stepSinceMs >= 0) endStep(nowMs);
   const isOver = hasStepped && nowMs - startedAtMs >= stepsMs;
-  const [next] = isOver || stepRank < 0 ? [] : (queues[stepRank] as Set<Waiting>);
+  const next = isOver || stepRank < 0 ? undefined : (queues[stepRank] as PeerQueue).take();
   if (next === undefined) {
     // Those that are scheduled see the same.
     if (steps === 0) again();
     return;
   }
   hasStepped = true;
-  forget(next);
+  waiting -= 1;
   try {
     next.onTurn();
     // What it has begun goes on in ticks and microtasks.
@@ -165,14 +192,23 @@ function beginSteps(): void {
   steppedMs = 0;
   stepRank = rankOfTurn();
   if (stepRank !== resting) waitsSinceMs[stepRank] = startedAtMs;
-  stepsMs = stepRank <= Rank.lightPeer || isContended(stepRank, startedAtMs) ? turnMs : evenTurnMs;
+  const isShort = stepRank <= Rank.lightPeer || isArriving() || isContended(stepRank, startedAtMs);
+  stepsMs = isShort ? turnMs : evenTurnMs;
 }
 
 function rankOfTurn(): number {
   const since = (rank: number): number => waitsSinceMs[rank] as number;
   const [longest] = ranks.filter(hasWaiting).toSorted((a, b) => since(a) - since(b));
-  if (longest !== undefined && startedAtMs - since(longest) >= longestWaitMs) return longest;
-  return ranks.find(isDue) ?? resting;
+  if (longest === undefined) return resting;
+  const waitedMs = startedAtMs - since(longest);
+  if (waitedMs >= longestWaitMs) return longest;
+  const next = ranks.find(isDue) ?? resting;
+  return isArriving() && next !== Rank.lightPeer ? resting : next;
+}
+
+// The steps are in a turn of their own, behind that of the sockets.
+function isArriving(): boolean {
+  return arrivalTurn >= turn - 1;
 }
 
 /** Some of that rank wait, and it does not rest. */
@@ -198,11 +234,11 @@ function endRest(): void {
 
 /** Some of that rank wait. */
 export function hasWaiting(rank: number): boolean {
-  return (queues[rank] as ReadonlySet<Waiting>).size > 0;
+  return !(queues[rank] as PeerQueue).isEmpty;
 }
 
 /** It is not to go on. */
-export function forget(member: Waiting): void {
+export function forget(member: PeerWaiting): void {
   for (const queue of queues) if (queue.delete(member)) waiting -= 1;
 }
 

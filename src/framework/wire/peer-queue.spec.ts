@@ -1,0 +1,49 @@
+import { describe, expect, it } from 'vitest';
+import { PeerQueue, type PeerWaiting } from './peer-queue.js';
+import { WorkMeter } from './work-meter.js';
+
+describe('PeerQueue', () => {
+  const [a, b] = [new WorkMeter(), new WorkMeter()];
+  const member = (name: string, peerWork: WorkMeter | undefined): PeerWaiting & { name: string } => ({
+    name,
+    peerWork,
+    onTurn: () => {},
+  });
+  const names = (queue: PeerQueue): string[] => {
+    const all: string[] = [];
+    for (let next = queue.take(); next !== undefined; next = queue.take())
+      all.push((next as PeerWaiting & { name: string }).name);
+    return all;
+  };
+
+  it('takes one of each peer in turn, in the order in which they came', () => {
+    const queue = new PeerQueue();
+    for (const name of ['a1', 'a2', 'a3', 'a4']) queue.add(member(name, a));
+    for (const name of ['b1', 'b2']) queue.add(member(name, b));
+    queue.add(member('c1', undefined));
+
+    expect(names(queue)).toEqual(['a1', 'b1', 'c1', 'a2', 'b2', 'a3', 'a4']);
+    expect(queue.isEmpty).toBe(true);
+  });
+
+  it('forgets one that does not wait any more, and a peer that has none', () => {
+    const queue = new PeerQueue();
+    const [first, second] = [member('a1', a), member('b1', b)];
+    queue.add(first);
+    queue.add(second);
+
+    expect(queue.delete(first)).toBe(true);
+    expect(queue.delete(first)).toBe(false);
+    expect(names(queue)).toEqual(['b1']);
+    expect(queue.isEmpty).toBe(true);
+  });
+
+  it('does not lose one that comes while its peer has its turn', () => {
+    const queue = new PeerQueue();
+    queue.add(member('a1', a));
+    queue.take();
+    queue.add(member('a2', a));
+
+    expect(names(queue)).toEqual(['a2']);
+  });
+});
