@@ -108,8 +108,10 @@ export class ResponseWriter {
       // One message always has room, however small the bound.
       if (this.#queue.length > 0) throw new SlowReaderError(this.#queue.length, this.#queuedBytes);
     }
+    const hasRoom = this.#stream.account.tryCharge(pending.bytes);
+    if (!hasRoom) throw new SlowReaderError(this.#queue.length, this.#queuedBytes);
     this.#queue.push(pending);
-    this.#count(pending.bytes);
+    this.#queuedBytes += pending.bytes;
   }
 
   #flush(): void {

@@ -23,15 +23,28 @@ export function settleResponse({ req }: BoundedResponse): void {
   exchange?.gate.settle(exchange.context);
 }
 
+/** What writes the response has failed in the middle of it: it is broken off, and the error is reported. */
+export function failResponse(response: BoundedResponse, error: unknown): void {
+  const exchange = exchangeOf(response.req);
+  if (exchange !== undefined) {
+    exchange.failure = toFailure(error);
+    exchange.isCut = true;
+    exchange.gate.report(exchange.context, error, exchange.failure);
+  }
+  response.cut();
+}
+
 /**
  * The response is about to be written in parts, and counts as a stream.
  *
+ * @param readAhead bytes in memory that its source has read beyond what is written
  * @returns false: there is no room for it. It has been replaced by a refusal, or broken off where its headers are out
  */
-export function openResponseStream(response: BoundedResponse): boolean {
+export function openResponseStream(response: BoundedResponse, readAhead: number): boolean {
   const exchange = exchangeOf(response.req);
   if (exchange === undefined || exchange.context.isProbe) return true;
-  const refusal = exchange.gate.stream(exchange.context);
+  const { gate, context } = exchange;
+  const refusal = gate.stream(context) ?? gate.keep(context, readAhead);
   if (refusal === undefined) return true;
   if (response.headersSent) {
     exchange.failure = toFailure(refusal);

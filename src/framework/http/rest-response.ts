@@ -3,13 +3,14 @@ import type { Socket } from 'node:net';
 import { ErrorCode, type HeaderField } from '../http2/index.js';
 import { bytesOf } from './chunk-bytes.js';
 import { addField, closeField, dateField, eachHeader, type GivenHeaders, isBodiless } from './rest-fields.js';
-import { openResponseStream, settleResponse } from './response-bounds.js';
+import { failResponse, openResponseStream, settleResponse } from './response-bounds.js';
+import { ResponseFlow, skipped, type Written } from './response-flow.js';
 import type { RestRequest } from './rest-request.js';
 import type { RestStream } from './rest-stream.js';
 import { RestResponseHeaders, headersAreSent, StreamStateError, unknownLength } from './rest-response-headers.js';
 import type { StreamSocket } from './stream-socket.js';
 
-type Done = ((error?: Error | null) => void) | null | undefined;
+type Done = Written | null | undefined;
 type Encoding = BufferEncoding | null | undefined;
 
 const nothing = Buffer.alloc(0);
@@ -30,7 +31,6 @@ export class RestResponse extends RestResponseHeaders {
   readonly req: RestRequest;
   readonly stream: RestStream;
   writableFinished = false;
-  writableNeedDrain = false;
   destroyed = false;
   closed = false;
   errored: Error | null = null;
@@ -43,7 +43,8 @@ export class RestResponse extends RestResponseHeaders {
   /** It ends with nothing written and no length said. */
   #isEmpty = false;
   #isStream = false;
-  #onDrained: ((error?: Error | null) => void)[] = [];
+  /** Of what is written in parts. */
+  #flow: ResponseFlow | undefined;
 
   constructor(stream: RestStream, request: RestRequest) {
     super(request.httpVersionMajor === 1);
@@ -61,6 +62,10 @@ export class RestResponse extends RestResponseHeaders {
 
   get finished(): boolean {
     return this.writableEnded;
+  }
+
+  get writableNeedDrain(): boolean {
+    return this.#flow?.isBehind === true;
   }
 
   get writableLength(): number {
@@ -85,7 +90,7 @@ export class RestResponse extends RestResponseHeaders {
   }
 
   flushHeaders(): void {
-    if (!this.#mayStream()) return;
+    if (!this.#mayStream(0)) return;
     if (!this.headersSent) this.writeHead(this.statusCode);
     this.#flush();
   }
@@ -124,25 +129,16 @@ export class RestResponse extends RestResponseHeaders {
     if (this.destroyed)
       return this.#fail(new StreamStateError('ERR_STREAM_DESTROYED', 'the answer was destroyed'), callback);
     const bytes = bytesOf(chunk, encoding);
-    if (!this.#mayStream()) {
-      if (callback) process.nextTick(callback);
-      return false;
-    }
+    if (!this.#mayStream(bytes.length)) return skipped(false, callback);
     if (!this.headersSent) this.writeHead(this.statusCode);
-    if (this.#isBodiless()) {
-      if (callback) process.nextTick(callback);
-      return true;
-    }
+    if (this.#isBodiless()) return skipped(true, callback);
     this.#flush();
     this.bodyBytesLeft -= bytes.length;
     // More than was said: what is over does not go out, and the end tells.
-    this.writableNeedDrain = this.#isTooLong() ? false : !this.stream.write(bytes);
-    if (this.writableNeedDrain) this.answeredAtMs = null;
-    if (callback) {
-      if (this.writableNeedDrain) this.#onDrained.push(callback);
-      else process.nextTick(callback);
-    }
-    return !this.writableNeedDrain;
+    if (this.bodyBytesLeft < 0 && this.bodyBytesLeft !== unknownLength) return skipped(true, callback);
+    const isTaken = (this.#flow ??= new ResponseFlow(this)).write(bytes, callback ?? undefined);
+    if (!isTaken) this.answeredAtMs = null;
+    return isTaken;
   }
 
   end(
@@ -213,9 +209,17 @@ export class RestResponse extends RestResponseHeaders {
 
   /** @internal The peer can take more. */
   onDrain(): void {
-    this.writableNeedDrain = false;
-    for (const done of this.#onDrained.splice(0)) done();
+    this.#flow?.onDrain();
+  }
+
+  /** @internal */
+  onReady(): void {
     this.emit('drain');
+  }
+
+  /** @internal */
+  onFailed(error: unknown): void {
+    failResponse(this, error);
   }
 
   /** @internal The stream is gone. What comes of it comes later, as from a socket. */
@@ -227,20 +231,19 @@ export class RestResponse extends RestResponseHeaders {
   tellEnd(): void {
     this.writableFinished = this.writableEnded && this.stream.isAnswered;
     if (this.writableFinished) this.emit('finish');
-    else
-      for (const done of this.#onDrained.splice(0))
-        done(new StreamStateError('ERR_STREAM_DESTROYED', 'the caller has gone'));
+    else this.#flow?.close(new StreamStateError('ERR_STREAM_DESTROYED', 'the caller has gone'));
     this.destroyed = true;
     this.closed = true;
     this.watcher?.onClosed();
     this.emit('close');
   }
 
-  // What is not ended at once is a stream, for which there may be no room: then the response says so instead.
-  #mayStream(): boolean {
+  // What is not ended at once is a stream, for which there may be no room: then the response says so instead. The source has
+  // another piece like the first read already, as a rule.
+  #mayStream(bytes: number): boolean {
     if (this.#isStream || this.writableEnded || this.#isBodiless()) return true;
     this.#isStream = true;
-    return openResponseStream(this);
+    return openResponseStream(this, bytes);
   }
 
   /** Whether the headers may turn out to be the whole answer, which is then one frame. */
@@ -269,10 +272,6 @@ export class RestResponse extends RestResponseHeaders {
       this.headersSent = false;
       throw error;
     }
-  }
-
-  #isTooLong(): boolean {
-    return this.bodyBytesLeft < 0 && this.bodyBytesLeft !== unknownLength;
   }
 
   // A body that is not as long as was said is no message (RFC 9113 section 8.1.1): better none than half of one.

@@ -74,13 +74,13 @@ export class AnswerBody {
     return this.#framing !== Framing.length || data.length <= this.#bytesLeft;
   }
 
-  /** Returns whether the bytes have been copied. */
-  send(data: Uint8Array): boolean {
+  /** Returns whether the bytes have been copied; `undefined`: there is no room for them. */
+  send(data: Uint8Array): boolean | undefined {
     if (this.#framing === Framing.length) this.#bytesLeft -= data.length;
     if (this.#queuedBytes === 0 && data.length <= pieceBytes) return this.#pass(data);
+    if (!this.#account.tryCharge(data.length)) return undefined;
     (this.#queue ??= []).push(data);
     this.#queuedBytes += data.length;
-    this.#account.charge(data.length);
     this.pump();
     return false;
   }

@@ -84,7 +84,8 @@ export interface Http1Stream {
   respondOnly(fields: Http1Fields): void;
   /**
    * Sends body bytes, which must not be changed afterwards. False: enough is waiting to be sent, go on after `onDrain`.
-   * What is written all the same is kept, however much it is. Nothing is sent in answer to HEAD, and with 204, 205 and 304.
+   * What is written all the same is kept, while the account has room; without it the connection is broken off. Nothing is
+   * sent in answer to HEAD, and with 204, 205 and 304.
    */
   write(data: Uint8Array): boolean;
   /**

@@ -223,9 +223,9 @@ export class Stream implements Http1Stream {
   #send(data: Uint8Array): boolean {
     const body = this.#body;
     if (body.isNone) return true;
-    if (body.takes(data)) return body.send(data);
-    this.#host.breakOff(this, CloseCode.failed);
-    return true;
+    const isCopied = body.takes(data) ? body.send(data) : undefined;
+    if (isCopied === undefined) this.#host.breakOff(this, CloseCode.failed);
+    return isCopied ?? true;
   }
 
   /** All of the body has been given to the writer. */

@@ -75,7 +75,8 @@ export interface Http2Stream {
   respondOnly(fields: Http2Fields): void;
   /**
    * Sends body bytes, which must not be changed afterwards. False: enough is waiting to be sent, go on after `onDrain`.
-   * What is written all the same is kept, however much it is.
+   * What is written all the same is kept, while the account has room; the stream that finds none is reset with
+   * ENHANCE_YOUR_CALM.
    */
   write(data: Uint8Array): boolean;
   /**

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { ByteAccount } from '../wire/index.js';
+import { type ByteAccount, takeBytes } from '../wire/index.js';
 import { ErrorCode } from './error-code.js';
 import type { Http2ConnectionHandler } from './connection-handler.js';
 import { checkIncrement, ReceiveWindow } from './flow-control.js';
@@ -141,11 +141,19 @@ export class Session implements StreamHost {
 
   /** Bytes have been put by for a consumer who is slower than the peer: others need not wait for that, while there is room. */
   onWaiting(stream: Stream, bytes: number): void {
-    const hasRoom = this.account.tryCharge(bytes);
-    if (!hasRoom) this.account.charge(bytes);
+    const hasRoom = takeBytes(this.account, bytes);
     stream.waitingBytes += bytes;
     this.#openWindow(this.#addWaiting(bytes));
-    if (hasRoom) return;
+    if (!hasRoom) this.#endOverBudget(stream);
+  }
+
+  onUnsent(stream: Stream, bytes: number): boolean {
+    const hasRoom = takeBytes(this.account, bytes);
+    if (!hasRoom) this.#endOverBudget(stream);
+    return hasRoom;
+  }
+
+  #endOverBudget(stream: Stream): void {
     this.counters.streamsOverBudget += 1;
     this.resetStream(stream, ErrorCode.enhanceYourCalm);
   }

@@ -28,6 +28,8 @@ export interface StreamHost extends Pick<Http2Stream, 'account' | 'maxFieldsByte
   offer(stream: Stream): void;
   /** Bytes wait for the consumer. */
   onWaiting(stream: Stream, bytes: number): void;
+  /** So many more bytes of the answer wait. False: there is no room for them, and the stream is gone. */
+  onUnsent(stream: Stream, bytes: number): boolean;
   /** The consumer has taken bytes. */
   giveBack(stream: Stream, bytes: number): void;
   /** END_STREAM has been sent. */
@@ -172,15 +174,14 @@ export class Stream implements Http2Stream {
 
   /** The outbox has sent `bytes` of `outgoing`. */
   onSent(withEndStream: boolean, bytes: number): void {
-    this.account.charge(-bytes);
+    this.#host.onUnsent(this, -bytes);
     if (this.#hasOutgoing()) {
       this.waitingSinceMs = coarseNow();
       return;
     }
     this.waitingSinceMs = 0;
-    if (this.#isEnding) {
-      this.#finish(withEndStream);
-    } else if (this.#wantsDrain) {
+    if (this.#isEnding) this.#finish(withEndStream);
+    else if (this.#wantsDrain) {
       this.#wantsDrain = false;
       try {
         this.#listener?.onDrain();
@@ -220,7 +221,7 @@ export class Stream implements Http2Stream {
     if (this.isClosed) return;
     this.isClosed = true;
     this.#closeCode = code;
-    this.account.charge(-(this.outgoing?.bytes ?? 0));
+    this.#host.onUnsent(this, -(this.outgoing?.bytes ?? 0));
     this.#host.giveBack(this, this.#incoming?.bytes ?? 0);
     this.#incoming = undefined;
     this.outgoing = undefined;
@@ -244,9 +245,8 @@ export class Stream implements Http2Stream {
   }
 
   #enqueue(data: Uint8Array): void {
-    this.outgoing ??= new ByteQueue();
-    this.outgoing.push(data, 0, data.length);
-    this.account.charge(data.length);
+    (this.outgoing ??= new ByteQueue()).push(data, 0, data.length);
+    if (!this.#host.onUnsent(this, data.length)) return;
     if (this.waitingSinceMs === 0) this.waitingSinceMs = coarseNow();
     this.#host.offer(this);
   }
