@@ -16,8 +16,8 @@ const doors = Object.entries(manifest.exports)
 const quick = { order: 1, workers: Math.max(2, availableParallelism() - 1), timeoutMs: 5_000 };
 /** The service over sockets, with time limits that are part of the behaviour, and what measures: one file after the other. */
 const overSockets = { order: 2, workers: 1, timeoutMs: 20_000 };
-/** Against real systems, which may have to be installed and started first. */
-const withPeers = { order: 3, workers: 1, timeoutMs: 60_000 };
+/** Against real systems, which may have to be installed and started first; most of the time is spent waiting for them. */
+const withPeers = { order: 3, workers: 2, timeoutMs: 60_000 };
 
 const project = (name: string, include: string, { order, workers, timeoutMs }: typeof quick) => ({
   extends: true as const,
@@ -47,7 +47,7 @@ export default defineConfig({
       project('bench', 'bench/**/*.spec.mjs', quick),
       project('architecture', 'test/*.spec.ts', quick),
       project('measured', 'test/measured/**/*.spec.ts', overSockets),
-      project('contract', 'test/contract/**/*.spec.ts', overSockets),
+      project('contract', 'test/contract/**/*.spec.ts', withPeers),
       project('e2e', 'test/e2e/**/*.e2e-spec.ts', overSockets),
       project('peers', 'test/peers/**/*.spec.ts', withPeers),
     ],
