@@ -49,7 +49,8 @@ export interface ConfigKey {
 export interface ConfigDriverEvents {
   /**
    * All data ids of the driver as they are now, in the order of precedence, the weakest first, whichever changed. What
-   * changed at the same moment comes in one call, so that it is one version.
+   * changed at the same moment comes in one call, so that it is one version. Contents equal to those
+   * read or reported last are not reported again.
    */
   onContents(contents: readonly RemoteContent[]): void;
   /** The centre cannot be reached or refuses; said when it begins and when the reason changes. No secrets in the message. */

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { eventually } from '../../../../test/support/eventually.js';
-import { FakeNacos } from '../../../../test/support/fake-nacos.js';
+import { FakeNacos, md5Of } from '../../../../test/support/fake-nacos.js';
 import type { ConfigDriverEvents, RemoteContent } from '../config.driver.js';
 import { NacosGrpcDriver } from './nacos-grpc.js';
 
@@ -116,6 +116,25 @@ describe('NacosGrpcDriver', () => {
     await eventually('the contents', () => events.contents.length === 1);
 
     expect(events.contents).toEqual([['(none)', '(none)']]);
+  });
+
+  it('reports equal contents once where the reread and the watch both query them', async () => {
+    fake.contents.set('a', 'a: 1');
+    const late = Promise.withResolvers<Record<string, unknown>>();
+    // The first query is the reread's, the second the watch's.
+    fake.answerWith = ({ type }, count) => (type === 'ConfigQueryRequest' && count === 2 ? late.promise : undefined);
+    const driver = newDriver('a');
+    const events = heard();
+    driver.watch(events);
+    await eventually('the contents', () => events.contents.length === 1);
+    await fake.came('ConfigQueryRequest', 2);
+
+    late.resolve({ content: 'a: 1', md5: md5Of('a: 1'), contentType: 'yaml', resultCode: 200 });
+    await fake.came('ConfigBatchListenRequest', 2);
+    fake.change('a', 'a: 2');
+    await eventually('the change', () => events.contents.at(-1)?.[0] === 'a: 2');
+
+    expect(events.contents).toEqual([['a: 1'], ['a: 2']]);
   });
 
   it('says once that the connection is lost, after a moment, and that it is back, with what was missed', async () => {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import {
   NacosConfigClient,
   type NacosConfigValue,
@@ -48,6 +49,8 @@ export class NacosGrpcDriver implements ConfigDriver {
   readonly #connection: NacosConnection;
   readonly #client: NacosConfigClient;
   #values: (NacosConfigValue | undefined)[];
+  /** The contents read or reported last; `undefined` where reading failed. */
+  #known: readonly RemoteContent[] | undefined;
   #lastError: Error | undefined;
   #events: ConfigDriverEvents | undefined;
   #gathering: NodeJS.Timeout | undefined;
@@ -76,7 +79,8 @@ export class NacosGrpcDriver implements ConfigDriver {
     try {
       this.#values = await this.#query(signal);
       this.#isComplete = true;
-      return this.#contents();
+      this.#known = this.#contents();
+      return this.#known;
     } catch (error) {
       // The signal knows that it is late, the connection why.
       throw signal.aborted && this.#connection.state.state !== 'connected' ? (this.#lastError ?? error) : error;
@@ -141,7 +145,11 @@ export class NacosGrpcDriver implements ConfigDriver {
     clearTimeout(this.#gathering);
     this.#gathering = undefined;
     if (!this.#isComplete) return this.#onProblem(new Error('nacos: not all data ids have been read yet'));
-    this.#events?.onContents(this.#contents());
+    const contents = this.#contents();
+    // A reread and a listener's own query may bring the same.
+    if (isDeepStrictEqual(contents, this.#known)) return;
+    this.#known = contents;
+    this.#events?.onContents(contents);
   }
 
   #onState(state: NacosState): void {
