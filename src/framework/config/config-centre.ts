@@ -26,14 +26,21 @@ export class ConfigCentre {
   readonly #init: ConfigCentreInit;
   #closers: (() => void | Promise<void>)[] = [];
   #failures = 0;
+  /** The sections without a reader that have been reported. */
+  #unclaimed: ReadonlySet<string> = new Set();
 
   constructor(init: ConfigCentreInit) {
     this.#init = init;
   }
 
-  /** Begins to watch and to tell. */
-  start(): void {
+  /**
+   * Begins to watch and to tell.
+   *
+   * @param isRead whether a section that no class is bound to has another reader
+   */
+  start(isRead: (section: string) => boolean = () => false): void {
     const { store, options, directory, probes, metrics, log } = this.#init;
+    this.#warnOfUnclaimed(isRead);
     this.#closers.push(
       configChangeChannel.subscribe(({ store: from, version: { version, source, changes, omitted, needsRestart } }) => {
         if (from !== store) return;
@@ -41,6 +48,7 @@ export class ConfigCentre {
         const more = changes.length - shown.length + omitted;
         log.info(`version ${version} from ${source}: ${shown.join(', ')}${more > 0 ? ` and ${more} more` : ''}`);
         if (needsRestart.length > 0) log.warn(`taken over by the next start only: ${needsRestart.join(', ')}`);
+        this.#warnOfUnclaimed(isRead);
       }),
       configFailureChannel.subscribe(({ store: from, failure }) => {
         if (from !== store) return;
@@ -70,6 +78,19 @@ export class ConfigCentre {
   /** Ends all of it; the values stay. May be called twice. */
   async close(): Promise<void> {
     await Promise.all(this.#closers.splice(0).map(async (close) => close()));
+  }
+
+  // Each section once for as long as it is there: every change would repeat the slips of all others.
+  #warnOfUnclaimed(isRead: (section: string) => boolean): void {
+    const { store, log } = this.#init;
+    const present = new Set<string>();
+    const lines = store.unclaimed((section) => {
+      if (isRead(section)) return true;
+      present.add(section);
+      return this.#unclaimed.has(section);
+    });
+    this.#unclaimed = present;
+    for (const line of lines) log.warn(line);
   }
 
   #line({ source, message }: ConfigFailure): string {

@@ -155,6 +155,31 @@ describe('RookeryConfigModule', () => {
     warn.mockRestore();
   });
 
+  it('warns of a misspelt section once for as long as a change has it, with a hint, as at start', async () => {
+    const store = newStore();
+    const warn = vi.spyOn(Logger.prototype, 'warn').mockReturnValue(undefined);
+    const module = await Test.createTestingModule({
+      imports: [RookeryConfigModule.forRoot(store), PagingModule],
+    }).compile();
+    await module.init();
+    const warned = (): string[] => warn.mock.calls.splice(0).map(([line]) => String(line));
+    const atStart = warned();
+
+    store.replace(remote('pagin: { maxPageSize: 2 }'));
+    const first = warned();
+    store.replace(remote('\npagin: { maxPageSize: 3 }'));
+    const still = warned();
+    store.replace(remote('paging: { maxPageSize: 3 }'));
+    store.replace(remote('pagin: { maxPageSize: 3 }'));
+    const again = warned();
+
+    expect(atStart).toEqual(['other: no class reads it (from a.yaml:2)']);
+    expect(first).toEqual(['pagin: no class reads it (did you mean "paging"?; from data-id:1)']);
+    expect(still).toEqual([]);
+    expect(again).toEqual(first);
+    await module.close();
+  });
+
   it('provides later classes by forFeature', async () => {
     const { token } = await import('./config.decorator.js').then(({ configToken }) => ({
       token: configToken(LateConfig),

@@ -111,9 +111,7 @@ export class RookeryConfigModule implements OnModuleInit, OnApplicationBootstrap
   }
 
   onApplicationBootstrap(): void {
-    const logger = new Logger('Config');
-    for (const line of this.#store.unclaimed((section) => this.#mirror.has(section))) logger.warn(line);
-    this.#centre.start();
+    this.#centre.start((section) => this.#mirror.has(section));
   }
 
   async onModuleDestroy(): Promise<void> {
