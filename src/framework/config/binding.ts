@@ -147,10 +147,13 @@ function freeze<T>(value: T): T {
 export class BoundLive<T extends object> extends LiveValue<T> {
   readonly prefix: string;
   readonly options: OptionsClass<T>;
+  /** What the process began with, and what those of its options that need a restart still have. */
+  started: T;
 
   constructor(prefix: string, options: OptionsClass<T>, value: T) {
     super(value);
     this.prefix = prefix;
     this.options = options;
+    this.started = value;
   }
 }

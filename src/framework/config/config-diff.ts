@@ -13,7 +13,7 @@ export interface Difference {
   readonly isSecret: boolean;
   /** Secret, marked `@KeptOnRollback()`, or inside of what is. */
   readonly isKept: boolean;
-  /** Marked `@NeedsRestart()`, or inside of what is. */
+  /** Marked `@NeedsRestart()`, or inside of what is, and not back at what the process runs with. */
   readonly needsRestart: boolean;
 }
 
@@ -36,6 +36,21 @@ export function differences(before: unknown, after: unknown, at: string): Differ
   const found: Difference[] = [];
   collect(before, after, at, { isSecret: false, isKept: false, needsRestart: false }, found);
   return found;
+}
+
+/**
+ * Leaves out the mark `needsRestart` where a value is back at what the process runs with.
+ *
+ * @param fromStart how the new values differ from those
+ */
+export function sinceStart(found: readonly Difference[], fromStart: readonly Difference[]): readonly Difference[] {
+  const isBack = (path: string): boolean =>
+    !fromStart.some((each) => isWithin(each.path, path) || isWithin(path, each.path));
+  return found.map((each) => (each.needsRestart && isBack(each.path) ? { ...each, needsRestart: false } : each));
+}
+
+function isWithin(path: string, outer: string): boolean {
+  return path.startsWith(outer) && ['', '.', '['].includes(path.charAt(outer.length));
 }
 
 /**

@@ -14,7 +14,7 @@ export interface ConfigVersion {
   readonly changes: readonly PrintableChange[];
   /** How many more values changed. */
   readonly omitted: number;
-  /** Paths among the changed that are taken over by the next start only. */
+  /** Paths among the changed that are taken over by the next start only; not those that are back at what the process runs with. */
   readonly needsRestart: readonly string[];
   /** Time that the subscribers took to be told, in ms: they hold up everything else meanwhile. */
   readonly tellMs: number;
@@ -28,6 +28,8 @@ export interface ChangeOrigin {
   readonly centre?: string;
   /** A failure is not told: what is missing to make it right may be on its way. */
   readonly isProvisional?: boolean;
+  /** Before the service has started: it begins with these values, also with those that need a restart. */
+  readonly isStart?: boolean;
 }
 
 /** Why a source's last change was not applied. */
@@ -60,7 +62,7 @@ export class ConfigHistory {
 
   add(
     version: number,
-    { source, centre = source }: ChangeOrigin,
+    { source, centre = source, isStart = false }: ChangeOrigin,
     found: readonly Difference[],
     tellMs: number,
   ): ConfigVersion {
@@ -71,7 +73,7 @@ export class ConfigHistory {
       centre,
       changes: found.slice(0, maxChanges).map(printable),
       omitted: Math.max(0, found.length - maxChanges),
-      needsRestart: found.filter(({ needsRestart }) => needsRestart).map(({ path }) => path),
+      needsRestart: found.filter(({ needsRestart }) => needsRestart && !isStart).map(({ path }) => path),
       tellMs,
     };
     this.#versions = [...this.#versions.slice(1 - maxVersions), entry];

@@ -1,7 +1,7 @@
 import { configPrefixes, type Live, type OptionsClass } from '../core/index.js';
 import { BoundLive, readSection } from './binding.js';
 import { askSubscribers, type Candidate, type Change, type ConfigCheckpoint } from './candidate.js';
-import { differences, withReferences } from './config-diff.js';
+import { differences, sinceStart, withReferences } from './config-diff.js';
 import { type ChangeOrigin, type ConfigFailure, ConfigHistory, type ConfigVersion } from './config-history.js';
 import { configChangeChannel, configFailureChannel } from './config.channels.js';
 import { ConfigError, type ConfigProblem } from './config.errors.js';
@@ -257,7 +257,7 @@ export class ConfigStore {
       const differing = differences(live.value, reading.value, live.prefix);
       if (differing.length === 0) continue;
       changes.push({ live, value: reading.value, paths: differing.map(({ path }) => path) });
-      found.push(...differing);
+      found.push(...sinceStart(differing, differences(live.started, reading.value, live.prefix)));
     }
     if (problems.length > 0) throw new ConfigError(problems);
     return { layers, merged, changes, found: withReferences(found, this.#merged.origins, merged.origins) };
@@ -268,6 +268,7 @@ export class ConfigStore {
     this.#merged = merged;
     if (found.length === 0) return;
     this.#version += 1;
+    if (origin.isStart === true) for (const { live, value } of changes) live.started = value;
     const tellers = changes.map(({ live, value, paths }) => live.swap(value, paths));
     const begin = performance.now();
     for (const tell of tellers) tell();

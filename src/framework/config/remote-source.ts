@@ -121,7 +121,8 @@ export class RemoteSource {
     const { snapshot, contents } = this.#start;
     if (this.#serving !== 'centre' || snapshot === undefined) return false;
     if (isDeepStrictEqual(snapshot.contents, contents)) return false;
-    this.#store.apply(snapshot.layers, { source: `${this.#driver.name} snapshot`, centre: this.#driver.name });
+    const { name } = this.#driver;
+    this.#store.apply(snapshot.layers, { source: `${name} snapshot`, centre: name, isStart: true });
     this.#refused = contents;
     this.#good = snapshot;
     this.#serving = 'snapshot';

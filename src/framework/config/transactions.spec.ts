@@ -19,6 +19,7 @@ class UserOptions {
 class AOptions {
   @IsInt() @Max(1_000_000) readonly n: number = 0;
   @NeedsRestart() @IsInt() readonly port: number = 1;
+  @NeedsRestart() @IsArray() readonly hosts: string[] = [];
   @Secret() @IsString() readonly pin: string = 'hunter2';
   @IsArray() @ValidateNested({ each: true }) @Type(() => UserOptions) readonly users: UserOptions[] = [];
 }
@@ -235,6 +236,22 @@ describe('ConfigStore.history', () => {
       { path: 'a.users[0].password', before: 'missing', after: '***' },
     ]);
     expect(JSON.stringify(store.history)).not.toContain('hunter');
+  });
+
+  it('has nothing wait for the next start that is back at what the process runs with', () => {
+    const { store } = bound();
+    const waiting = (yaml: string, isStart = false): readonly string[] | undefined => {
+      store.apply([remote('one', yaml)], { source: 'one', isStart });
+      return store.history.at(-1)?.needsRestart;
+    };
+
+    expect(waiting('a: { port: 2, hosts: [x, y] }')).toEqual(['a.port', 'a.hosts[0]', 'a.hosts[1]']);
+    expect(waiting('a: { port: 3, hosts: [x] }')).toEqual(['a.port']);
+    expect(waiting('a: { port: 1, hosts: [y] }')).toEqual(['a.hosts[0]']);
+    expect(waiting('a: { n: 1 }')).toEqual([]);
+    expect(waiting('a: { n: 1, port: 2 }', true)).toEqual([]);
+    expect(waiting('a: { n: 1 }')).toEqual(['a.port']);
+    expect(waiting('a: { n: 1, port: 2 }')).toEqual([]);
   });
 
   it('keeps at most 100 differences of a version and counts the rest', () => {
