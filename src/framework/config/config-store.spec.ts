@@ -201,11 +201,42 @@ describe('ConfigStore.bind', () => {
       'server.port: "abc" (expected: integer number; from PORT)',
       'server.host: 7 (expected: string; from a.yaml:2)',
       'server.mode: "slow" (expected: one of fast, safe; from a.yaml:3)',
-      'server.origins: a list (expected: each value string; from a.yaml:7)',
+      'server.origins[1]: 1 (expected: string; from a.yaml:7)',
       'server.peers[1].name: missing (expected: string; from a.yaml:6)',
       'server.peers[1].weight: "x" (expected: integer number; from a.yaml:6)',
       'limits.ratio: NaN (expected: number conforming to the specified constraints; from a.yaml:9)',
     ]);
+  });
+
+  it('names the wrong items of a list, ten of them, and what is wrong with the list itself', () => {
+    class ListOptions {
+      @IsArray()
+      @ArrayMaxSize(2)
+      @Min(2, { each: true })
+      @IsInt({ each: true })
+      readonly sizes: readonly number[] = [];
+
+      @Secret()
+      @IsString({ each: true })
+      readonly pins: readonly string[] = [];
+    }
+    const complaintsOf = (yaml: string, environment: Environment = {}): readonly string[] =>
+      complaints(() => store(yaml, environment).bind('list', ListOptions));
+
+    expect(complaintsOf('list:\n  sizes: [2, 1, x]\n  pins: [a, 4711]')).toEqual([
+      'list.sizes[1]: 1 (expected: not less than 2; from a.yaml:2)',
+      'list.sizes[2]: "x" (expected: integer number; from a.yaml:2)',
+      'list.sizes: a list (expected: contain no more than 2 elements; from a.yaml:2)',
+      'list.pins[1]: *** (expected: string; from a.yaml:3)',
+    ]);
+    expect(complaintsOf('', { ROOKERY_LIST__SIZES: '2,1' })).toEqual([
+      'list.sizes[1]: 1 (expected: not less than 2; from ROOKERY_LIST__SIZES)',
+    ]);
+    expect(complaintsOf(`list: { pins: [${'1,'.repeat(13)}] }`).slice(9)).toEqual([
+      'list.pins[9]: *** (expected: string; from a.yaml:1)',
+      'list.pins: 3 more wrong items (the first: list.pins[0]; from a.yaml:1)',
+    ]);
+    expect(complaintsOf('list: { sizes: 7 }')).toEqual(['list.sizes: 7 (expected: array; from a.yaml:1)']);
   });
 
   it('names the bound that a value breaks', () => {

@@ -3,6 +3,7 @@ import { isSecretOption, type OptionsClass } from '../core/index.js';
 import type { ConfigProblem } from './config.errors.js';
 import { didYouMean } from './did-you-mean.js';
 import { joinPath, type Origin, originOf } from './layer.js';
+import { type BrokenRule, wrongItems } from './wrong-items.js';
 
 type Origins = ReadonlyMap<string, Origin>;
 
@@ -10,6 +11,8 @@ type Origins = ReadonlyMap<string, Origin>;
 const secretName =
   /secret|password|passwd|passphrase|credential|pwd$|(?:^|user|db|auth)pass$|(?<!max)tokens?$|authorization$|apikey|(?:access|private|signing|encryption)keys?$/;
 const longestShown = 64;
+// Of one list: a list whose items are of another kind is one mistake.
+const mostItems = 10;
 // Where the text is longer, what is looked for in vain is looked for this far.
 const longestMasked = 1024;
 // The password in a URL may have signs in it that belong encoded; a port is none.
@@ -45,27 +48,50 @@ export function movedKey(path: string, to: string, origins: Origins): ConfigProb
 export function problemsOf(errors: readonly ValidationError[], at: string, origins: Origins): ConfigProblem[] {
   return errors.flatMap((error) => {
     const path = /^\d+$/.test(error.property) ? `${at}[${error.property}]` : joinPath(at, error.property);
-    const own = error.constraints === undefined ? [] : [ruleProblem(error, path, origins)];
+    const own = error.constraints === undefined ? [] : ruleProblems(error, path, origins);
     return [...own, ...problemsOf(error.children ?? [], path, origins)];
   });
 }
 
-function ruleProblem(error: ValidationError, path: string, origins: Origins): ConfigProblem {
+function ruleProblems(error: ValidationError, path: string, origins: Origins): ConfigProblem[] {
+  const { property } = error;
+  const value: unknown = error.value;
+  const { items, rest } = wrongItems(error);
   const options = error.target?.constructor as OptionsClass | undefined;
-  const isSecret = isSecretProperty(options, error.property) || originOf(origins, path)?.isSecret === true;
-  const rules = Object.entries(error.constraints ?? {});
+  const isSecret = isSecretProperty(options, property) || originOf(origins, path)?.isSecret === true;
+  const problems = items
+    .slice(0, mostItems)
+    .map(({ index, ...item }) => ruleProblem({ path: `${path}[${index}]`, property, isSecret, ...item }, origins));
+  if (items.length > mostItems) {
+    const more = `${items.length - mostItems} more wrong items`;
+    problems.push(problem(path, more, `the first: ${path}[${items[0]?.index}]`, origins));
+  }
+  return rest.length === 0
+    ? problems
+    : [...problems, ruleProblem({ path, property, isSecret, value, rules: rest }, origins)];
+}
+
+interface Broken {
+  readonly path: string;
+  readonly property: string;
+  readonly isSecret: boolean;
+  readonly value: unknown;
+  readonly rules: readonly BrokenRule[];
+}
+
+function ruleProblem({ path, property, isSecret, value, rules }: Broken, origins: Origins): ConfigProblem {
   // Where the type is wrong already, ranges and lengths only repeat it.
   const typeRules = rules.filter(([rule]) => /^is[A-Z]/.test(rule) && rule !== 'isDefined');
   const chosen = typeRules.length > 0 ? typeRules : rules;
-  let expectation = chosen.map(([rule, message]) => expectationOf(rule, message, error.property)).join(', ');
+  let expectation = chosen.map(([rule, message]) => expectationOf(rule, message, property)).join(', ');
   const isRemote = originOf(origins, path)?.isRemote === true;
-  const masked = unquoted(expectation, error.value, shortestQuoted);
+  const masked = unquoted(expectation, value, shortestQuoted);
   // A rule of one's own may quote the value.
-  if (isSecret) expectation = unquoted(expectation, error.value, 1);
-  const hidden = isSecret && isPresent(error.value) ? '***' : kindOf(error.value);
+  if (isSecret) expectation = unquoted(expectation, value, 1);
+  const hidden = isSecret && isPresent(value) ? '***' : kindOf(value);
   const quiet = problem(path, hidden, `expected: ${isSecret ? expectation : masked}`, origins);
   if (isSecret || isRemote) return quiet;
-  return { ...problem(path, shown(error.value), `expected: ${expectation}`, origins), masked: quiet.message };
+  return { ...problem(path, shown(value), `expected: ${expectation}`, origins), masked: quiet.message };
 }
 
 function unquoted(text: string, value: unknown, shortest: number): string {
@@ -95,8 +121,8 @@ function expectationOf(rule: string, message: string, property: string): string 
 /** A value as a message may have it: short, and without the passwords that texts of known kinds have in them. */
 export function shown(value: unknown): string {
   if (!isPresent(value)) return 'missing';
-  if (Array.isArray(value)) return 'a list';
-  if (!isScalar(value)) return 'a mapping';
+  if (Array.isArray(value)) return value.length === 0 ? '[]' : 'a list';
+  if (!isScalar(value)) return isEmptyMapping(value) ? '{}' : 'a mapping';
   if (typeof value !== 'string') return String(value);
   const text = withoutPasswords(value.slice(0, longestMasked));
   return JSON.stringify(text.length > longestShown ? `${text.slice(0, longestShown)}…` : text);
@@ -110,6 +136,10 @@ function withoutPasswords(text: string): string {
 /** Whether a text has a password in it that stays out of messages. */
 export function holdsPassword(value: unknown): boolean {
   return typeof value === 'string' && withoutPasswords(value) !== value;
+}
+
+function isEmptyMapping(value: unknown): boolean {
+  return Object.prototype.toString.call(value) === '[object Object]' && Object.keys(value as object).length === 0;
 }
 
 function isScalar(value: unknown): value is string | number | boolean {

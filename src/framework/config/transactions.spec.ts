@@ -228,7 +228,7 @@ describe('ConfigStore.history', () => {
     expect(last?.changes).toEqual([
       { path: 'free.url', before: 'missing', after: '"redis://u:***@h"' },
       { path: 'free.token', before: 'missing', after: '***' },
-      { path: 'free.list', before: 'missing', after: 'a list' },
+      { path: 'free.list', before: 'missing', after: '[]' },
       { path: 'a.n', before: '24', after: '25' },
       { path: 'a.port', before: '1', after: '2' },
       { path: 'a.pin', before: '***', after: '***' },

@@ -58,6 +58,32 @@ describe('rookery config print', () => {
   });
 });
 
+describe('rookery config print of lists', () => {
+  it('writes each item with its place, secrets masked, and what is empty as such', async () => {
+    const file = join(directory, 'application.yaml');
+    await writeFile(
+      file,
+      'http:\n  cors:\n    origins:\n      - https://a.example\n      - https://b.example\n' +
+        'mine: { rows: [[1], { token: hunter2 }, []], none: [], map: {} }\n',
+    );
+
+    const { out } = await run(['config', 'print']);
+
+    const shown = out.filter((line) => /^(?:http[.]cors[.](?:origins|headers)|mine|features)\b/.test(line));
+    expect(shown).toEqual([
+      'features = {}  # default',
+      'http.cors.headers = []  # default',
+      `http.cors.origins[0] = "https://a.example"  # ${file}:4`,
+      `http.cors.origins[1] = "https://b.example"  # ${file}:5`,
+      `mine.map = {}  # ${file}:6`,
+      `mine.none = []  # ${file}:6`,
+      `mine.rows[0][0] = 1  # ${file}:6`,
+      `mine.rows[1].token = ***  # ${file}:6`,
+      `mine.rows[2] = []  # ${file}:6`,
+    ]);
+  });
+});
+
 describe('rookery config print with Nacos', () => {
   let fake: FakeNacos;
 
@@ -130,6 +156,20 @@ describe('rookery config check', () => {
         `${file}:4: config.pollMs: 1 (expected: not less than 100; from ${file}:4)`,
       ],
     });
+  });
+
+  it('names each wrong item of a list, with its line and what is expected of it', async () => {
+    const file = join(directory, 'application.yaml');
+    const rule = 'expected: `*` or scheme://host[:port] in lower case, without a path';
+    await writeFile(
+      file,
+      'http:\n  cors:\n    origins:\n      - https://a.example\n      - https://b.example\n      - b.example/\n      - 5\n',
+    );
+
+    expect((await run(['config', 'check'])).err).toEqual([
+      `${file}:6: http.cors.origins[2]: "b.example/" (${rule}; from ${file}:6)`,
+      `${file}:7: http.cors.origins[3]: 5 (${rule}; from ${file}:7)`,
+    ]);
   });
 
   it('tells the line where a file cannot be read at all', async () => {
