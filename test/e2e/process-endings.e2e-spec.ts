@@ -111,6 +111,7 @@ describe('after a crash', { timeout: 120_000 }, () => {
     clearInterval(again);
 
     expect(code).toBe(1);
+    expect(process.child.lines.at(-1)).toMatchObject({ msg: 'ended by a second signal', signal: 'SIGINT' });
   });
 
   it('a driver that hangs, a thread that hangs and a timer that goes on do not keep the process', async () => {
@@ -152,6 +153,22 @@ describe('after a crash', { timeout: 120_000 }, () => {
 });
 
 describe('a stop ends with 2, in bounded time, when', { timeout: 120_000 }, () => {
+  it.each(['SIGTERM', 'SIGINT', 'SIGQUIT'] as const)('a second signal comes: %s, which is logged', async (second) => {
+    const process = await start({ ROOKERY_SERVER__GRACE_MS: '600000' });
+    const { answer } = await process.hold();
+    process.child.kill('SIGTERM');
+    await process.line('draining');
+    const again = setInterval(() => process.child.kill(second), 50);
+    const { code } = await process.ended();
+    clearInterval(again);
+    const cut = await answer.catch(() => 'cut off');
+
+    expect([code, cut]).toEqual([2, 'cut off']);
+    expect(process.child.lines.filter(({ msg }) => msg === 'ended by a second signal')).toMatchObject([
+      { level: 'warn', signal: second, inFlight: 1 },
+    ]);
+  });
+
   it('a hook of the application hangs', async () => {
     const process = await start({ ENDING_STOP: 'hangs' });
     const { code, afterMs } = await process.end('SIGTERM');

@@ -43,14 +43,15 @@ class ProcessOwner implements ServiceOwner, StartWatch {
   #isReloadAsked = false;
   #stoppingSinceMs: number | undefined;
   #hasCrashed = false;
+  #isCutShort = false;
 
   constructor() {
     // A reader that is gone: what the application prints is lost, and the service goes on.
     for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
-    process.on('SIGTERM', () => this.#stop());
-    process.on('SIGINT', () => this.#stop());
-    process.on('SIGQUIT', () => this.#stop(0));
-    process.on('SIGHUP', () => this.#hangUp());
+    process.on('SIGTERM', (signal) => this.#stop(signal));
+    process.on('SIGINT', (signal) => this.#stop(signal));
+    process.on('SIGQUIT', (signal) => this.#stop(signal, 0));
+    process.on('SIGHUP', (signal) => this.#hangUp(signal));
     process.on('SIGUSR2', () => this.#service?.reportDiagnostics());
     process.on('uncaughtException', (error, origin) => this.#crash(error, origin));
   }
@@ -84,9 +85,9 @@ class ProcessOwner implements ServiceOwner, StartWatch {
     return endNow(1);
   }
 
-  #stop(drainDelayMs?: number): void {
+  #stop(signal: NodeJS.Signals, drainDelayMs?: number): void {
     if (this.#stoppingSinceMs !== undefined) {
-      if (performance.now() - this.#stoppingSinceMs > sameSignalMs) void endWithoutLog(this.#hasCrashed ? 1 : 2);
+      if (performance.now() - this.#stoppingSinceMs > sameSignalMs) this.#cutShort(signal);
       return;
     }
     this.#stoppingSinceMs = performance.now();
@@ -103,6 +104,15 @@ class ProcessOwner implements ServiceOwner, StartWatch {
     );
   }
 
+  // The exit writes what the log holds, for a bounded time.
+  #cutShort(signal: NodeJS.Signals): void {
+    if (this.#isCutShort) return;
+    this.#isCutShort = true;
+    const service = this.#service;
+    service?.note('ended by a second signal', { signal, inFlight: service.lifecycle.inFlight });
+    void endWithoutLog(this.#hasCrashed ? 1 : 2);
+  }
+
   async #endAfterCrash(service: Service, graceMs: number): Promise<void> {
     try {
       await service.drainAfterCrash(graceMs);
@@ -116,8 +126,8 @@ class ProcessOwner implements ServiceOwner, StartWatch {
   }
 
   // From a terminal it means that the terminal is gone, from anywhere else that the configuration is to be read again.
-  #hangUp(): void {
-    if (this.#hadTerminal && !hasTerminal()) this.#stop();
+  #hangUp(signal: NodeJS.Signals): void {
+    if (this.#hadTerminal && !hasTerminal()) this.#stop(signal);
     else if (this.#isStarted) void this.#service?.reload();
     else this.#isReloadAsked = true;
   }

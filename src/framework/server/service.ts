@@ -232,8 +232,8 @@ export class Service {
   }
 
   /** @internal */
-  note(message: string): void {
-    this.#plain.warn(message);
+  note(message: string, fields: Readonly<Record<string, unknown>> = {}): void {
+    this.#plain.warn(fields, message);
   }
 
   get #plain(): PlainLogger {
