@@ -47,6 +47,22 @@ describe('OnePort with clients that speak nothing', () => {
     expect(client.heard).toMatch(/^HTTP\/1.1 400 /);
   });
 
+  it('closes what begins a TLS handshake where there is no certificate, and logs the first of many in a minute', async () => {
+    await using port = await TestPort.open();
+    const clients = await Promise.all([1, 2, 3].map(() => RawClient.connect(port.number)));
+
+    for (const client of clients) {
+      await client.write(Buffer.from('160301020001000001fc0303', 'hex'));
+      await client.closed;
+    }
+
+    expect(clients.map(({ heard }) => heard)).toEqual(['', '', '']);
+    expect(port.logs).toEqual([
+      { message: 'TLS refused: the port expects cleartext', fields: { peer: '127.0.0.1', connections: 1 } },
+    ]);
+    expect(port.port.stats()).toMatchObject({ accepted: 3, refused: 3 });
+  });
+
   it('closes without an answer what names another protocol in the place of HTTP', async () => {
     await using port = await TestPort.open();
     const client = await RawClient.connect(port.number);

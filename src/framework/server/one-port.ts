@@ -6,7 +6,6 @@ import { type LimitOptions, shareLimitsOf } from '../pipeline/index.js';
 import { beginConnection, endWork, whenDue } from '../wire/index.js';
 import { untilNoneArrives } from './accept-waiting.js';
 import { Arrivals } from './arrivals.js';
-import { CleartextRefusals } from './cleartext-refusals.js';
 import { type Connection, type ConnectionStats, ConnectionTable } from './connections.js';
 import type { GrpcStreams, GrpcWebStreams, HttpStreams } from './faces.js';
 import { Http1Connections } from './http1-connections.js';
@@ -14,6 +13,7 @@ import { Http2Connections } from './http2-connections.js';
 import { namesOtherProtocol, type Protocol, sniff, type SniffFailure } from './preface.js';
 import { awaitProxyHeader } from './proxy-protocol/await-header.js';
 import { portMetrics } from './port-metrics.js';
+import { SchemeRefusals } from './scheme-refusals.js';
 import type { ServerOptions } from './server.options.js';
 import { shareMetrics } from './share-metrics.js';
 import { TlsConnections } from './tls-connections.js';
@@ -64,7 +64,7 @@ export class OnePort {
   readonly #table: ConnectionTable;
   readonly #http1: Http1Connections;
   readonly #http2: Http2Connections;
-  readonly #cleartext: CleartextRefusals;
+  readonly #schemes: SchemeRefusals;
   readonly #arrivals: Arrivals;
   #tls: TlsConnections | undefined;
   #unsubscribe: (() => void)[] = [];
@@ -78,7 +78,7 @@ export class OnePort {
     this.#table = new ConnectionTable(this.#shares);
     this.#http1 = new Http1Connections(init);
     this.#http2 = new Http2Connections(init);
-    this.#cleartext = new CleartextRefusals(init.log);
+    this.#schemes = new SchemeRefusals(init.log);
     this.#arrivals = new Arrivals(init.options.value, init.log);
   }
 
@@ -114,7 +114,7 @@ export class OnePort {
   /** What the port counts, for operators. */
   metrics(): readonly Metric[] {
     return [
-      ...portMetrics(this.stats(), this.#http1.counters, this.#http2.counters, this.#cleartext.total),
+      ...portMetrics(this.stats(), this.#http1.counters, this.#http2.counters, this.#schemes.cleartextTotal),
       ...this.#arrivals.metrics(),
       ...shareMetrics(this.#shares),
     ];
@@ -198,11 +198,12 @@ export class OnePort {
     if (outcome === 'closed') socket.destroy();
     else if (outcome === 'silent') this.#table.refuse(connection);
     else if (outcome === 'tls') {
-      if (this.#tls === undefined || isSecure) this.#table.refuse(connection);
-      else this.#tls.accept(connection);
+      if (this.#tls !== undefined && !isSecure) return this.#tls.accept(connection);
+      if (!isSecure) this.#schemes.noteTls(connection);
+      this.#table.refuse(connection);
     } else if (outcome === 'http1' && this.#arrivals.isUnwantedHeader(connection, seen)) this.#table.refuse(connection);
     else if (!isSecure && this.#tls !== undefined && !this.#init.options.value.tls.allowCleartext) {
-      this.#cleartext.answer(connection, outcome, seen);
+      this.#schemes.answerCleartext(connection, outcome, seen);
       this.#table.refuse(connection);
     } else if (outcome === 'http1' && ((isSecure && socket.alpnProtocol === 'h2') || namesOtherProtocol(seen)))
       this.#table.refuse(connection);
