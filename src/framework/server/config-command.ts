@@ -32,7 +32,7 @@ const usage = `usage: rookery config print|check [--directory config] [--env <na
   check   tells what is wrong, with file and line, and ends with 1 if anything is
   publish writes the file into Nacos, if it can be read as what the data id says it is
 
-  --app   a built module, such as dist/app.module.js: the classes that its code asks for by @Config() count too`;
+  --app   a built module, such as dist/service/app.module.js: the classes that its code asks for by @Config() count too`;
 
 /**
  * `rookery config print` and `rookery config check`: what a start would find, without one. `rookery config publish`: a file
