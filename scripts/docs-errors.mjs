@@ -14,25 +14,16 @@ import { classesIn, declarationsBelow, declarationsOf, load, table } from './doc
 
 const HEAD = ['reason', 'gRPC', 'HTTP', 'meaning', 'what to do'];
 
-// Where the docstring stops at the meaning, the status says what a caller can do.
+// Where the docstring stops at the meaning, and the status alone says what a client can do. Other statuses have causes that
+// want different things of the client, such as RESOURCE_EXHAUSTED: to send less, or the same later.
 /** @type {Record<string, string>} */
 const ADVICE = {
   CANCELLED: 'Nothing: the caller gave up.',
   INVALID_ARGUMENT: 'Correct the request; sending it again as it is will fail again.',
-  DEADLINE_EXCEEDED: 'Allow more time, or ask for less.',
   NOT_FOUND: 'Check the name or path.',
-  ALREADY_EXISTS: 'Use another key, or change the one that exists.',
   PERMISSION_DENIED: 'Ask for the right to do this; another token of the same kind will not help.',
-  RESOURCE_EXHAUSTED: 'Send less, or later; heed `Retry-After` / `RetryInfo`.',
-  FAILED_PRECONDITION: 'Bring about the state that the message names first.',
-  ABORTED: 'Read the present state and try again.',
   OUT_OF_RANGE: 'Ask within the bounds.',
-  UNIMPLEMENTED: 'Use another method; see the API description.',
-  INTERNAL: 'Report the request id; the log of the service has the cause.',
   UNAVAILABLE: 'Try again later, with growing intervals.',
-  DATA_LOSS: 'Report the request id.',
-  UNAUTHENTICATED: 'Send a valid token.',
-  UNKNOWN: 'Report the request id.',
 };
 
 /**
@@ -76,11 +67,11 @@ function rowOf({ name, text }, exported, file) {
 
 /**
  * @param {string} text
- * @returns {[string, string]} its first sentence, and the others
+ * @returns {[string, string?]} its first sentence, and the others
  */
 function meaningAndAdvice(text) {
   const end = /[.!?](?= [A-Z`@])/.exec(text);
-  return end === null ? [text, ''] : [text.slice(0, end.index + 1), text.slice(end.index + 2)];
+  return end === null ? [text] : [text.slice(0, end.index + 1), text.slice(end.index + 2)];
 }
 
 /**
@@ -92,6 +83,7 @@ export async function errorsPage(build) {
   const { httpStatusOf, statusName } = /** @type {typeof import('../src/framework/core/index.js')} */ (
     /** @type {unknown} */ (await load(`${build}/framework/core/index`))
   );
+  const problems = problemsOf(rows);
   /** @param {string} folder */
   const tableOf = (folder) =>
     table(
@@ -99,13 +91,15 @@ export async function errorsPage(build) {
       rows
         .filter(({ file }) => file.startsWith(folder))
         .map((row) => {
-          const [meaning, advice] = meaningAndAdvice(row.text);
           const status = statusName(row.status);
+          const [meaning, advice = ADVICE[status]] = meaningAndAdvice(row.text);
+          if (advice === undefined)
+            problems.push(`${row.className} (${row.file}) says what is wrong, and not what to do`);
           const httpStatus = row.httpStatus || httpStatusOf(row.status);
-          return [`\`${row.reason}\``, status, String(httpStatus), meaning, advice || (ADVICE[status] ?? '')];
+          return [`\`${row.reason}\``, status, String(httpStatus), meaning, advice ?? ''];
         }),
     );
-  return { page: pageOf(tableOf('framework'), tableOf('service')), problems: problemsOf(rows) };
+  return { page: pageOf(tableOf('framework'), tableOf('service')), problems };
 }
 
 /** @param {ErrorRow[]} rows */

@@ -59,7 +59,10 @@ export class TokenNotYetValidError extends UnauthenticatedError {
   }
 }
 
-/** The signature does not fit the token or the key. The token was changed on its way, or another key signed it. */
+/**
+ * The signature does not fit the token or the key. The token was changed on its way, or another key signed it: get a new
+ * token from the issuer; sending this one again will fail again.
+ */
 export class TokenSignatureInvalidError extends UnauthenticatedError {
   static override readonly reason = 'TOKEN_SIGNATURE_INVALID';
 
@@ -96,7 +99,7 @@ export class TokenAudienceMismatchError extends UnauthenticatedError {
   }
 }
 
-/** The token's `iss` is not the issuer this service trusts. */
+/** The token's `iss` is not the issuer this service trusts. Get a token from that issuer. */
 export class TokenIssuerMismatchError extends UnauthenticatedError {
   static override readonly reason = 'TOKEN_ISSUER_MISMATCH';
   override readonly isGenuine = true;
@@ -106,7 +109,10 @@ export class TokenIssuerMismatchError extends UnauthenticatedError {
   }
 }
 
-/** A claim that is needed is missing, or a claim has the wrong type; `metadata.claim` names it. */
+/**
+ * A claim that is needed is missing, or a claim has the wrong type; `metadata.claim` names it. Get a token that has it; the
+ * issuer decides what is in a token.
+ */
 export class TokenClaimInvalidError extends UnauthenticatedError {
   static override readonly reason = 'TOKEN_CLAIM_INVALID';
   override readonly isGenuine = true;

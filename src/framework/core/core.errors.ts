@@ -2,7 +2,10 @@ import { RookeryError, type RookeryErrorOptions } from './errors.js';
 import type { Fault } from './fault.js';
 import { Status } from './status.js';
 
-/** An undeclared failure. The caller learns the request id and nothing else; the log has the cause. */
+/**
+ * An undeclared failure. The service is at fault: report the request id, which is all that the client learns; the log has
+ * the cause. A retry helps seldom.
+ */
 export class InternalError extends RookeryError {
   static override readonly reason = 'INTERNAL';
   static override readonly status = Status.Internal;

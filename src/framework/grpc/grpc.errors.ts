@@ -22,7 +22,10 @@ export class MalformedMessageError extends RookeryError {
   }
 }
 
-/** The message flag says compressed, but the call names no compression. The client is at fault. */
+/**
+ * The message flag says compressed, but the call names no compression. The client is at fault: name it in `grpc-encoding`;
+ * sending it again as it is will fail again.
+ */
 export class UnexpectedCompressionError extends RookeryError {
   static override readonly reason = 'UNEXPECTED_COMPRESSION';
   static override readonly status = Status.Internal;
@@ -39,7 +42,10 @@ export class UnknownRpcError extends RookeryError {
   static override readonly status = Status.Unimplemented;
 }
 
-/** The method takes one request message and got none, or more than one. */
+/**
+ * The method takes one request message and got none, or more than one. Send exactly one; sending it again as it is will
+ * fail again.
+ */
 export class MessageCountError extends RookeryError {
   static override readonly reason = 'MESSAGE_COUNT';
   static override readonly status = Status.Unimplemented;
@@ -49,7 +55,10 @@ export class MessageCountError extends RookeryError {
   }
 }
 
-/** The request messages are compressed in a way that is not known here; `grpc-accept-encoding` names those that are. */
+/**
+ * The request messages are compressed in a way that is not known here; `grpc-accept-encoding` names those that are.
+ * Compress by one of them, or not at all.
+ */
 export class UnsupportedEncodingError extends RookeryError {
   static override readonly reason = 'UNSUPPORTED_ENCODING';
   static override readonly status = Status.Unimplemented;
@@ -59,7 +68,10 @@ export class UnsupportedEncodingError extends RookeryError {
   }
 }
 
-/** The content type names a message format other than protobuf. */
+/**
+ * The content type names a message format other than protobuf. Send `application/grpc` or `application/grpc+proto`; sending
+ * it again as it is will fail again.
+ */
 export class UnsupportedCodecError extends RookeryError {
   static override readonly reason = 'UNSUPPORTED_CODEC';
   static override readonly status = Status.Unimplemented;
@@ -71,7 +83,7 @@ export class UnsupportedCodecError extends RookeryError {
   }
 }
 
-/** A gRPC request has another HTTP method than POST. */
+/** A gRPC request has another HTTP method than POST. Send it by POST; sending it again as it is will fail again. */
 export class NotPostError extends RookeryError {
   static override readonly reason = 'GRPC_NOT_POST';
   static override readonly status = Status.Unimplemented;

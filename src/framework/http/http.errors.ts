@@ -15,7 +15,7 @@ export class RouteNotFoundError extends RookeryError {
   }
 }
 
-/** The path exists, but not with this method; `allow` names those it has. */
+/** The path exists, but not with this method; `allow` names those it has. Use one of them. */
 export class MethodNotAllowedError extends RookeryError {
   static override readonly reason = 'METHOD_NOT_ALLOWED';
   static override readonly status = Status.Unimplemented;
@@ -98,7 +98,9 @@ export class ExpectationFailedError extends RookeryError {
   }
 }
 
-/** The request is CONNECT: it asks for a tunnel, and this is no proxy. */
+/**
+ * The request is CONNECT: it asks for a tunnel, and this is no proxy. Connect through a proxy, or send the request itself.
+ */
 export class TunnelNotOfferedError extends RookeryError {
   static override readonly reason = 'TUNNEL_NOT_OFFERED';
   static override readonly status = Status.Unimplemented;
@@ -119,7 +121,10 @@ export class HttpVersionNotSupportedError extends RookeryError {
   }
 }
 
-/** The request has a `transfer-encoding` other than `chunked`. */
+/**
+ * The request has a `transfer-encoding` other than `chunked`. Send the body in chunks or with `content-length`; compression
+ * belongs in `content-encoding`.
+ */
 export class TransferCodingNotSupportedError extends RookeryError {
   static override readonly reason = 'TRANSFER_CODING_NOT_SUPPORTED';
   static override readonly status = Status.Unimplemented;
@@ -129,7 +134,10 @@ export class TransferCodingNotSupportedError extends RookeryError {
   }
 }
 
-/** The headers have more bytes than `server.limits.maxHeaderBytes`, or more fields than `maxHeaderFields`. */
+/**
+ * The headers have more bytes than `server.limits.maxHeaderBytes`, or more fields than `maxHeaderFields`. Send fewer or
+ * shorter fields, cookies and tokens first; sending them again as they are will fail again.
+ */
 export class HeadersTooLargeError extends RookeryError {
   static override readonly reason = 'HEADERS_TOO_LARGE';
   static override readonly status = Status.ResourceExhausted;
@@ -155,7 +163,10 @@ export class TooManyQueryParametersError extends RookeryError {
   }
 }
 
-/** Headers or body did not arrive within `server.limits.headersTimeoutMs` or `bodyTimeoutMs`. */
+/**
+ * Headers or body did not arrive within `server.limits.headersTimeoutMs` or `bodyTimeoutMs`. Send the request again,
+ * without pauses; where the connection is slow, send less.
+ */
 export class RequestTimeoutError extends RookeryError {
   static override readonly reason = 'REQUEST_TIMEOUT';
   static override readonly status = Status.DeadlineExceeded;

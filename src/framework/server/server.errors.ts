@@ -1,6 +1,9 @@
 import { RookeryError, type RookeryErrorOptions, Status } from '../core/index.js';
 
-/** A file under `server.tls` cannot be read, is not PEM, or certificate and key do not belong together. */
+/**
+ * A file under `server.tls` cannot be read, is not PEM, or certificate and key do not belong together. No client gets it:
+ * the start fails, or the former files stay. The operator corrects the files.
+ */
 export class TlsFilesError extends RookeryError {
   static override readonly reason = 'SERVER_TLS_FILES';
   static override readonly status = Status.FailedPrecondition;

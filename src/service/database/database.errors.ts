@@ -11,7 +11,10 @@ export class DatabaseUnavailableError extends RookeryError {
   }
 }
 
-/** A statement took longer than `database.statementTimeoutMs`, or waited longer than `database.lockTimeoutMs` for others. */
+/**
+ * A statement took longer than `database.statementTimeoutMs`, or waited longer than `database.lockTimeoutMs` for others.
+ * The service is at fault, or under load: try again later, a change only where it may be made twice.
+ */
 export class DatabaseTimeoutError extends RookeryError {
   static override readonly reason = 'DATABASE_TIMEOUT';
   static override readonly status = Status.DeadlineExceeded;

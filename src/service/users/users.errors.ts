@@ -10,7 +10,7 @@ export class UserNotFoundError extends RookeryError {
   }
 }
 
-/** Another user has that email, perhaps in other letter case. */
+/** Another user has that email, perhaps in other letter case. Choose another email, or change the user that has it. */
 export class UserEmailTakenError extends RookeryError {
   static override readonly reason = 'USER_EMAIL_TAKEN';
   static override readonly status = Status.AlreadyExists;
