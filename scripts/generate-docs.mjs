@@ -1,9 +1,10 @@
-// Writes docs/errors.md and docs/options.md from the built code. `--check` writes nothing and ends with 1 when a page
-// differs from what the code says, when two errors share a reason, or when something has no docstring.
+// Writes docs/errors.md, docs/metrics.md and docs/options.md from the built code. `--check` writes nothing and ends with 1
+// when a page differs from what the code says, when two errors share a reason, or when something has no docstring.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { errorsPage } from './docs-errors.mjs';
+import { metricsPage } from './docs-metrics.mjs';
 import { optionsPage } from './docs-options.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -15,7 +16,11 @@ if (!existsSync(join(build, 'framework'))) {
   process.exit(1);
 }
 
-const pages = { 'docs/errors.md': await errorsPage(build), 'docs/options.md': await optionsPage(build) };
+const pages = {
+  'docs/errors.md': await errorsPage(build),
+  'docs/metrics.md': await metricsPage(build),
+  'docs/options.md': await optionsPage(build),
+};
 const problems = Object.values(pages).flatMap((page) => page.problems);
 for (const [path, { page }] of Object.entries(pages)) {
   const file = join(root, path);

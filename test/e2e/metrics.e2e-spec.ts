@@ -1,4 +1,8 @@
+import { readFile } from 'node:fs/promises';
+import { Module } from '@nestjs/common';
+import { startTestService } from 'rookery/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.js';
 import { methodOf } from '../support/grpc-caller.js';
 import { http } from '../support/http-caller.js';
 import { Http2Caller } from '../support/http2-caller.js';
@@ -90,5 +94,49 @@ describe('GET /metrics', () => {
     expect(growth('rookery_http1_requests_refused_total{reason="version"}')).toBe(1);
     expect(growth('rookery_http1_requests_refused_total{reason="malformed"}')).toBe(0);
     expect(growth('rookery_http1_requests_total')).toBe(1);
+  });
+});
+
+describe('docs/metrics.md', () => {
+  /** Name, type and labels of each metric that `/metrics` has. */
+  async function exposed(url: string): Promise<string[]> {
+    const { text } = await http(url, { path: '/metrics' });
+    const labelsOf = (name: string): string[] => {
+      const samples = text.matchAll(new RegExp(`^${name}(?:_bucket|_sum|_count)?\\{(.*)\\} `, 'gm'));
+      const names = [...samples].flatMap(([, labels = '']) =>
+        [...labels.matchAll(/(\w+)="/g)].map(([, label]) => label),
+      );
+      return [...new Set(names.filter((label) => label !== undefined && label !== 'le'))] as string[];
+    };
+    const types = text.matchAll(/^# TYPE (\w+) (\w+)$/gm);
+    return [...types].map(([, name = '', type = '']) => [name, type, ...labelsOf(name)].join(' ')).toSorted();
+  }
+
+  async function documented(): Promise<string[]> {
+    const page = await readFile(new URL('../../docs/metrics.md', import.meta.url), 'utf8');
+    const rows = page.matchAll(/^\| `(rookery_\w+)` \| (\w+) \| (.*?) \| .+ \|$/gm);
+    return [...rows]
+      .map(([, name, type, labels = '']) =>
+        [name, type, ...[...labels.matchAll(/`(\w+)`:/g)].map(([, label]) => label)].join(' '),
+      )
+      .toSorted();
+  }
+
+  it('has every metric of a running service, with its type and labels, and no other', async () => {
+    @Module({})
+    class EmptyModule {}
+    const set = { 'nacos.address': '127.0.0.1:1', 'nacos.required': false, 'nacos.startTimeoutMs': 100 };
+    const service = await startTestService(EmptyModule, { set: { ...set, 'nacos.snapshot.enabled': false } });
+    await http(service.url, { path: '/nothing' });
+    let found: string[] = [];
+    await eventually('the request is counted', async () => {
+      found = await exposed(service.url);
+      return found.includes('rookery_requests_total counter face status');
+    });
+    await service.close();
+
+    expect(found.length).toBeGreaterThan(40);
+    expect(await documented()).toEqual(found);
+    expect(await documented()).toEqual(expect.arrayContaining(await exposed(app.url)));
   });
 });

@@ -25,7 +25,7 @@ export function portMetrics(
     ),
     counter(
       'rookery_connections_cleartext_refused_total',
-      'Those of them that spoke cleartext where TLS is asked for.',
+      'Refused connections that spoke cleartext where TLS is asked for.',
       cleartextRefused,
     ),
     gauge('rookery_http2_streams', 'HTTP/2 streams open now.', [{ value: streams }]),
