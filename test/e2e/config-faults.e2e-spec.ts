@@ -202,6 +202,7 @@ describe('1000 changes in a few seconds', () => {
     timeout: 60_000,
   }, async () => {
     const live = app.test.service.app.get<Live<GreetingConfig>>(configToken(GreetingConfig), { strict: false });
+    const versionBefore = app.test.service.config.version;
     const seen: number[] = [];
     const leave = live.subscribe(({ text }) => seen.push(Number(text)));
     const handles = activeHandles();
@@ -229,8 +230,9 @@ describe('1000 changes in a few seconds', () => {
     expect(seen.at(-1)).toBe(1000);
     expect(answers.bad).toBe(0);
     expect(answers.good).toBeGreaterThan(100);
-    const { history, failures } = app.test.service.config;
-    expect([history.length, failures]).toEqual([20, []]);
+    const { history, failures, version } = app.test.service.config;
+    expect(version - versionBefore).toBe(seen.length);
+    expect([history.length, failures]).toEqual([Math.min(20, version), []]);
     // The last answers may be on their way out.
     await vi.waitFor(() => expect(activeHandles()).toBeLessThanOrEqual(handles), waiting);
   });
