@@ -91,10 +91,15 @@ describe('DecompressionTurns', () => {
 
     // A light one waits, and there is room for either.
     await end(heavy[0] as string);
-    expect(begun.at(-1)).toBe(light[4 - most]);
+    await expect.poll(() => begun.at(-1), { interval: 5 }).toBe(light[4 - most]);
 
-    for (let done = 1; done < heavy.length + light.length; done += 1) await end(begun[done] as string);
-    expect([begun.length, turns.running]).toEqual([11, 0]);
+    for (let done = 1; done < heavy.length + light.length; done += 1) {
+      // On a busy machine a heavy one may have to wait for its turn.
+      await expect.poll(() => begun.length, { interval: 5 }).toBeGreaterThan(done);
+      await end(begun[done] as string);
+    }
+    await expect.poll(() => turns.running, { interval: 5 }).toBe(0);
+    expect(begun).toHaveLength(11);
   });
 
   it('has a peer that takes much go on beside light ones that are always there', async () => {

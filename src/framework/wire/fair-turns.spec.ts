@@ -1,5 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { delay, lateness, rest, turn, untilDone, work, Worker } from '../../../test/support/turn-worker.js';
+import {
+  delay,
+  lateness,
+  ofHeavyPeer,
+  rest,
+  turn,
+  untilDone,
+  work,
+  Worker,
+} from '../../../test/support/turn-worker.js';
 import { noAccount } from './byte-account.js';
 import { inNextTurn } from './fair-turns.js';
 import type { Waiting } from './peer-queue.js';
@@ -275,5 +284,23 @@ describe('connections of three ranks that all have much to do', () => {
     for (const { share } of [heavy, middle, ...light]) share.close();
     expect(heavy.done).toBeGreaterThan(5);
     expect(middle.done).toBeGreaterThan(5);
+  });
+});
+
+describe('a peer with a single connection', () => {
+  it('waits for one step of another with hundreds, not for all of them', async () => {
+    await rest();
+    const [many, one] = [ofHeavyPeer(), ofHeavyPeer()];
+    let before = 0;
+    const order: string[] = [];
+    for (let count = 0; count < 300; count += 1)
+      inNextTurn({ onTurn: () => void (order.push('many'), work(0.3)) }, many);
+    for (let count = 0; count < 2; count += 1) await turn();
+    before = order.length;
+
+    inNextTurn({ onTurn: () => order.push('one') }, one);
+    while (order.length < 301) await turn();
+
+    expect(order.indexOf('one') - before).toBeLessThan(3);
   });
 });

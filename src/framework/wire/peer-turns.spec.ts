@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ofHeavyPeer, rest, turn, work, Worker } from '../../../test/support/turn-worker.js';
 import { noAccount } from './byte-account.js';
-import { chargeWork, heavyTurn, inNextTurn, whenDue } from './fair-turns.js';
+import { beginConnection, beginWork, chargeWork, endWork, heavyTurn, inNextTurn, whenDue } from './fair-turns.js';
 import { atTurnEnd } from './turn-end.js';
 import type { Waiting } from './peer-queue.js';
 import { WorkMeter } from './work-meter.js';
@@ -90,5 +90,57 @@ describe('chargeWork', () => {
     // Timers may come a millisecond early.
     expect(Math.min(...tookMs)).toBeGreaterThan(18);
     expect(Math.min(...tookMs)).toBeLessThan(100);
+  });
+});
+
+describe('beginConnection', () => {
+  /** How long one of a peer that takes much waits, where `each` is done in each turn of the event loop. */
+  async function waitMs(each: () => void): Promise<number> {
+    await rest();
+    const sinceMs = performance.now();
+    let calledAtMs = 0;
+    inNextTurn({ onTurn: () => (calledAtMs = performance.now()) }, ofHeavyPeer());
+    while (calledAtMs === 0) {
+      each();
+      await turn();
+    }
+    return calledAtMs - sinceMs;
+  }
+
+  it('has those that take much wait while there are more, but no longer than some 25 ms', async () => {
+    const arrive = (): void => {
+      beginConnection(noAccount);
+      endWork();
+    };
+
+    expect(await waitMs(() => {})).toBeLessThan(20);
+    expect(await waitMs(arrive)).toBeGreaterThan(24);
+  });
+});
+
+describe('beginWork', () => {
+  it('charges what its callback begins, in microtasks too, and not what follows, where some take much', async () => {
+    await rest();
+    const [own, other] = [new WorkMeter(), ofHeavyPeer()];
+    const heavy = new Worker(0.1, other.peerWork);
+    const both = (then: () => void): Promise<void> =>
+      new Promise((resolve) => {
+        setImmediate(() => {
+          heavy.bring(1);
+          beginWork({ ...noAccount, peerWork: own });
+          then();
+        });
+        setImmediate(() => {
+          work(30);
+          // When that turn is over.
+          setImmediate(resolve);
+        });
+      });
+
+    await both(() => {});
+    expect(own.isHeavy(performance.now())).toBe(false);
+
+    await both(() => void Promise.resolve().then(() => Promise.resolve().then(() => work(30))));
+    expect(own.isHeavy(performance.now())).toBe(true);
   });
 });
