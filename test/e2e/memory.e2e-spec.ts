@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.js';
 import { run } from '../support/peers.js';
 import { tokens } from '../support/tokens.js';
+import { inUse } from '../support/service-figures.js';
 import { TrialProcess } from '../support/trial-process.js';
 
 const program = fileURLToPath(new URL('../support/flood.mjs', import.meta.url));
@@ -73,6 +74,9 @@ async function flood({ bytes = '', ...rest }: Flood, count: number): Promise<Rec
 /** Bytes in use when no request is. */
 async function level(): Promise<number> {
   let usedBytes = 0;
+  // Of clients that have gone, thousands may not have been accepted yet. Who asks stands behind them.
+  const url = `http://127.0.0.1:${trial.port}`;
+  await eventually('all connections are gone', async () => (await inUse(url, 'connections')) === 1);
   await eventually('nothing is in flight', async () => {
     const report = await trial.report();
     usedBytes = report.usedBytes;

@@ -39,13 +39,13 @@ afterAll(async () => {
   await files.remove();
 });
 
-/** Two peers, each with three connections of 240 requests that read nothing but a byte of each window. */
+/** Two peers, each with ten connections of 240 requests that read nothing but a byte of each window. */
 async function flood(of: string, fields: Readonly<Record<string, string>>, body?: Uint8Array): Promise<RawClient[]> {
   attackers = ['127.0.0.2', '127.0.0.3'].map((address) => new Attacker(address, service.port));
   const options = body === undefined ? { method: 'GET', windowBytes: 1 } : { body, windowBytes: 1 };
   const clients: RawClient[] = [];
   for (const attacker of attackers)
-    for (let count = 0; count < 3; count += 1) clients.push(await attacker.streams(240, of, fields, options));
+    for (let count = 0; count < 10; count += 1) clients.push(await attacker.streams(240, of, fields, options));
   return clients;
 }
 
@@ -82,10 +82,9 @@ describe('responses that are not read', () => {
     const clients = await flood(download, { ...headers, 'content-type': 'application/grpc', te: 'trailers' }, message);
     const resets = (): number[] =>
       clients.flatMap((client) => client.of(FrameType.rstStream)).map(({ payload }) => readUint32(payload, 0));
-    await eventually('some are ended', () => resets().length > 0);
+    await eventually('some are ended', () => resets().includes(ErrorCode.enhanceYourCalm));
     const most = await mostInUse();
 
     expect(most).toBeLessThan(bound);
-    expect(new Set(resets())).toEqual(new Set([ErrorCode.enhanceYourCalm]));
   }, 60_000);
 });

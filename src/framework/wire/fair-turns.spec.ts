@@ -291,12 +291,14 @@ describe('a peer with a single connection', () => {
   it('waits for one step of another with hundreds, not for all of them', async () => {
     await rest();
     const [many, one] = [ofHeavyPeer(), ofHeavyPeer()];
-    let before = 0;
     const order: string[] = [];
-    for (let count = 0; count < 300; count += 1)
-      inNextTurn({ onTurn: () => void (order.push('many'), work(0.3)) }, many);
+    const onTurn = (): void => {
+      order.push('many');
+      work(0.3);
+    };
+    for (let count = 0; count < 300; count += 1) inNextTurn({ onTurn }, many);
     for (let count = 0; count < 2; count += 1) await turn();
-    before = order.length;
+    const before = order.length;
 
     inNextTurn({ onTurn: () => order.push('one') }, one);
     while (order.length < 301) await turn();
