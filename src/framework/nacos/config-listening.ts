@@ -229,6 +229,9 @@ export class ConfigListening<V extends Value> {
     this.#failedComparisons = 0;
     // Another connection, or the interval: they are asked for again.
     if (round !== this.#round) return;
+    const gone = due.filter(({ key }) => !this.#isClosed && !this.#entries.has(nameOf(key)));
+    // As in #remove(), which could not know whether the server had heard of them.
+    if (gone.length > 0) this.#listen(gone, false).catch(() => {});
     due.forEach((entry, index) => {
       if (this.#has(entry) && entry.md5 === held[index]) this.#unheard.delete(entry);
     });

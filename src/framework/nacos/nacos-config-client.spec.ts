@@ -284,6 +284,22 @@ describe('listening', () => {
     expect(told).toEqual([]);
   });
 
+  it('takes back a listening that was under way when the last listener went', async () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    fake.answerWith = async ({ type }) => {
+      if (type === 'ConfigBatchListenRequest') await promise;
+      return undefined;
+    };
+    const { stop } = listen(client(), 'a');
+    await fake.came('ConfigBatchListenRequest', 1);
+
+    stop();
+    resolve();
+    await fake.came('ConfigBatchListenRequest', 2);
+
+    expect(fake.taken.at(-1)?.body['listen']).toBe(false);
+  });
+
   it('ends a thousand changes with the last', async () => {
     const { told } = listen(client(), 'a');
     await settled('a', undefined);
