@@ -74,7 +74,8 @@ const halfBody: Attack = async ({ port }) => {
   connection.write(
     'POST /trial/orders HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 90\r\n\r\n{',
   );
-  await new Promise((resolve) => void setImmediate(resolve));
+  // Who goes before its turn has come has asked for nothing.
+  await new Promise((resolve) => void setTimeout(resolve, 100));
   connection.destroy();
 };
 
