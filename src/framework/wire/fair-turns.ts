@@ -7,6 +7,7 @@ import {
   type Charged,
   current,
   currentSinceMs,
+  endWithCallback,
   evenTurnMs,
   forget,
   forgetHeard,
@@ -50,10 +51,11 @@ export function beginConnection(account: ByteAccount): void {
 }
 
 /** The time from here to `endWork()`, or to the next turn of a connection, is charged to the peer and to none of its connections. */
-export function beginWork({ peerWork }: ByteAccount): void {
+export function beginWork(account: ByteAccount): void {
   const nowMs = readClock();
   begin(nowMs);
-  switchTo(peerWork, nowMs);
+  switchTo(account.peerWork, nowMs);
+  if (!isHeavyPeer(account, nowMs)) endWithCallback(nowMs);
 }
 
 /** The time from here to the next turn of a connection is charged to no peer. */
@@ -132,7 +134,10 @@ export class TurnShare implements PeerWaiting, Charged {
     const nowMs = readClock();
     begin(nowMs);
     if (this.#turn !== turn) this.#enterTurn(nowMs);
-    if (current !== this) switchTo(this, nowMs);
+    if (current !== this) {
+      switchTo(this, nowMs);
+      if (this.#rank === Rank.lightPeer) endWithCallback(nowMs);
+    }
     if (this.#isGranted) {
       this.#isGranted = false;
       return true;

@@ -38,7 +38,7 @@ export let startedAtMs = 0;
  */
 let arrivalTurn = -1;
 let isBegun = false;
-/** The work that is under way ends with the callback of the event loop that it began in. */
+/** `endWithCallback()` has been called. */
 let isFenced = false;
 let waiting = 0;
 /** Immediates that are scheduled, one for each member that goes on. */
@@ -95,13 +95,18 @@ export function switchTo(next: Charged | undefined, nowMs: number): void {
   current?.charge(nowMs - currentSinceMs, nowMs);
   current = next;
   currentSinceMs = nowMs;
-  if (next !== undefined && !isFenced && hasHeavy(nowMs)) {
-    isFenced = true;
-    queueMicrotask(fence);
-  }
 }
 
-// Some take much: what comes next in this turn may be theirs, such as what they have had read from a disk.
+/**
+ * The work under way is that of one who takes little: it ends with the callback of the event loop, where some take much. What
+ * comes next in this turn may be theirs, such as what they have had read from a disk.
+ */
+export function endWithCallback(nowMs: number): void {
+  if (isFenced || !hasHeavy(nowMs)) return;
+  isFenced = true;
+  queueMicrotask(fence);
+}
+
 function hasHeavy(nowMs: number): boolean {
   if (nowMs - (heardAtMs[Rank.heavy] as number) < contendedMs) return true;
   return nowMs - (heardAtMs[Rank.lightConnection] as number) < contendedMs;
