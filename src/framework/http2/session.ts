@@ -22,6 +22,8 @@ import { UnreadRequests } from './unread-requests.js';
 
 // The most an encoder keeps, whatever the peer allows: a table entry of ours costs a few hundred bytes of heap.
 const encoderTableBytes = 4096;
+/** Of a response, for which there is always room: it may say that there is none. */
+const alwaysBytes = 4096;
 
 /** State of one connection that streams and frames work on: RFC 9113 section 5. */
 export class Session implements StreamHost {
@@ -148,7 +150,7 @@ export class Session implements StreamHost {
   }
 
   onUnsent(stream: Stream, bytes: number): boolean {
-    const hasRoom = takeBytes(this.account, bytes);
+    const hasRoom = takeBytes(this.account, bytes) || (stream.outgoing?.bytes ?? 0) <= alwaysBytes;
     if (!hasRoom) this.#endOverBudget(stream);
     return hasRoom;
   }
