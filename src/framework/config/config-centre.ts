@@ -117,7 +117,7 @@ export class ConfigCentre {
       ...(remote === undefined ? [] : centreMetrics(remote)),
       {
         name: 'rookery_config_version',
-        help: 'Number of the configuration in force: 1 at start, one more with every change.',
+        help: 'Number of the effective configuration: 1 at start, one more with every change.',
         type: 'gauge',
         samples: [{ value: version }],
       },
@@ -129,7 +129,7 @@ export class ConfigCentre {
       },
       {
         name: 'rookery_config_stale_sources',
-        help: 'Sources that say something else than what is in force, because it could not be applied.',
+        help: 'Sources that differ from the effective configuration, because what they say could not be applied.',
         type: 'gauge',
         samples: [{ value: failures.length }],
       },
@@ -152,7 +152,7 @@ function centreMetrics({ name, isReachable, serving, snapshotFailures }: RemoteS
     },
     {
       name: 'rookery_config_snapshot_serves',
-      help: 'Whether the values in force come from the snapshot on disk, because the centre had none to begin with.',
+      help: 'Whether the effective values come from the snapshot on disk, because the centre had none to begin with.',
       type: 'gauge',
       samples: [{ labels, value: serving === 'snapshot' ? 1 : 0 }],
     },
