@@ -72,10 +72,11 @@ const rest =
 const halfBody: Attack = async ({ port }) => {
   const connection = await RawConnection.open(port);
   connection.write(
-    'POST /trial/orders HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 90\r\n\r\n{',
+    'POST /trial/orders HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 90\r\nexpect: 100-continue\r\n\r\n',
   );
-  // Who goes before its turn has come has asked for nothing.
-  await new Promise((resolve) => void setTimeout(resolve, 100));
+  // The request has begun: who goes before that has asked for nothing.
+  await connection.sees('100 Continue');
+  connection.write('{');
   connection.destroy();
 };
 
