@@ -39,7 +39,7 @@ export function decodeBody(
   done: Done,
 ): void {
   const coding = request.headers['content-encoding']?.toLowerCase();
-  // Where there is no route, nobody reads the body.
+  // Without a route the body is not read.
   if (coding === undefined || coding === 'identity' || request.is404) {
     done(null, payload);
     return;
@@ -53,7 +53,7 @@ export function decodeBody(
   const keep = (piece: Buffer): Error | undefined => exchange?.gate.keep(exchange.context, piece.length);
   readBody(request, payload, maxBytes, keep, (error, coded) => {
     if (coded === undefined) {
-      // As for a body without a coding: more may be on its way that nobody will read.
+      // As for a body without a coding: more may be on its way that will not be read.
       void reply.header('connection', 'close');
       done(error);
     } else if (coded.length === 0) done(null, Readable.from([]));
@@ -81,7 +81,7 @@ async function decodeInTurn(
     done(refusalOf(error, maxBytes));
     return;
   }
-  describe(request.headers, decoded.length);
+  correctFields(request.headers, decoded.length);
   done(null, Readable.from([decoded], { objectMode: false }));
 }
 
@@ -92,8 +92,8 @@ function refusalOf(cause: unknown, maxBytes: number): Error {
   return new MalformedBodyError('the body is not coded as content-encoding says', { cause });
 }
 
-// Who reads the body finds what the header fields say of it.
-function describe(headers: IncomingHttpHeaders, length: number): void {
+// The header fields say of the decoded body what they said of the coded one.
+function correctFields(headers: IncomingHttpHeaders, length: number): void {
   delete headers['content-encoding'];
   headers['content-length'] = String(length);
 }

@@ -28,7 +28,7 @@ export interface StreamHost extends Pick<Http2Stream, 'account' | 'maxFieldsByte
   offer(stream: Stream): void;
   /** Bytes wait for the consumer. */
   onWaiting(stream: Stream, bytes: number): void;
-  /** So many more bytes of the answer wait. False: there is no room for them, and the stream is gone. */
+  /** So many more bytes of the answer wait, or fewer where negative. False: there is no room for them, and the stream is gone. */
   onUnsent(stream: Stream, bytes: number): boolean;
   /** The consumer has taken bytes. */
   giveBack(stream: Stream, bytes: number): void;
