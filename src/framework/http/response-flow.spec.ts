@@ -79,6 +79,16 @@ describe('a response in parts', () => {
     expect([told, written]).toEqual([[], [gone]]);
   });
 
+  it('tells of pieces that were sent before its turn came, where it ends first', () => {
+    const { flow } = response({ isHeavy: true });
+    const written: unknown[] = [];
+    flow.write(piece, (error) => written.push(error));
+
+    flow.close();
+
+    expect(written).toEqual([undefined]);
+  });
+
   it('hands on what its source throws in a later turn', async () => {
     const failure = new Error('source');
     const { flow, told, owner } = response({ isHeavy: true });

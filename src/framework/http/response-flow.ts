@@ -71,8 +71,8 @@ export class ResponseFlow implements Waiting {
     }
   }
 
-  /** Nothing more is sent. */
-  close(error: Error): void {
+  /** All has been sent, or with `error` nothing more is. */
+  close(error?: Error): void {
     for (const written of this.#written.splice(0)) written(error);
   }
 

@@ -229,9 +229,10 @@ export class RestResponse extends RestResponseHeaders {
 
   /** @internal */
   tellEnd(): void {
-    this.writableFinished = this.writableEnded && this.stream.isAnswered;
-    if (this.writableFinished) this.emit('finish');
-    else this.#flow?.close(new StreamStateError('ERR_STREAM_DESTROYED', 'the caller has gone'));
+    const isOut = this.writableEnded && this.stream.isAnswered;
+    this.writableFinished = isOut;
+    this.#flow?.close(isOut ? undefined : new StreamStateError('ERR_STREAM_DESTROYED', 'the client has gone'));
+    if (isOut) this.emit('finish');
     this.destroyed = true;
     this.closed = true;
     this.watcher?.onClosed();
