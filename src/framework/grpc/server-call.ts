@@ -1,19 +1,17 @@
 import type { Message } from '@bufbuild/protobuf';
 import { ErrorCode, type HeaderField, listBytes } from '../http2/index.js';
 import {
-  CancelledError,
   type DeadlineWatcher,
   DrainingError,
   enterContext,
   type FireReason,
   type RequestContext,
-  Status,
 } from '../core/index.js';
 import { recycleFrame } from './codec/frame-slab.js';
 import type { Outcome } from '../pipeline/index.js';
 import { answerBlock, answerHeaders } from './answer-headers.js';
 import type { CallEnvironment } from './call-environment.js';
-import { blamedOnClient, outcomeOf, succeeded } from './call-outcome.js';
+import { blamedOnClient, outcomeOf, outcomeOfClose, succeeded } from './call-outcome.js';
 import type { Encoding } from './compression.js';
 import { type CallFailure, failureOf } from './handler-failure.js';
 import { deaf, IncomingCall } from './incoming-call.js';
@@ -109,7 +107,7 @@ export class ServerCall extends IncomingCall implements StreamListener, ResultSi
     return this.method.takesStream || this.method.givesStream;
   }
 
-  onClose(): void {
+  onClose(code: number): void {
     if (this.#isEnded) {
       if (this.#unsettled !== undefined) this.#leave(this.#unsettled);
       this.#releaseResult();
@@ -120,7 +118,7 @@ export class ServerCall extends IncomingCall implements StreamListener, ResultSi
     this.context.deadline.cancel();
     this.#releaseResult();
     this.stopRequests();
-    this.#leave({ status: Status.Cancelled, httpStatus: 499, reason: CancelledError.reason, fault: 'client' });
+    this.#leave(outcomeOfClose(code));
   }
 
   override sendMetadata(metadata: Metadata): void {

@@ -3,7 +3,8 @@ import { noAccount, WorkMeter } from '../wire/index.js';
 import { type FlowOwner, ResponseFlow } from './response-flow.js';
 import type { RestStream } from './rest-stream.js';
 
-const piece = Buffer.from('a');
+const piece = Buffer.alloc(65_536);
+const line = Buffer.alloc(300);
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** A response of a peer that takes much or little, whose client takes what is written or does not. */
@@ -50,6 +51,18 @@ describe('a response in parts', () => {
     await expect.poll(() => told).toEqual(['ready']);
 
     expect(flow.isBehind).toBe(false);
+  });
+
+  it('goes on at once with single lines, until they are as much as a piece of a file', () => {
+    const { flow } = response({ isHeavy: true });
+    let lines = 0;
+    // The time of a turn may be over before that, on a busy machine.
+    for (let attempt = 0; attempt < 5 && lines < 200; attempt += 1) {
+      const another = attempt === 0 ? flow : response({ isHeavy: true }).flow;
+      for (lines = 1; another.write(line, undefined); lines += 1);
+    }
+
+    expect(lines).toBe(Math.ceil(piece.length / line.length));
   });
 
   it('waits for client and turn, where both are to be waited for', async () => {

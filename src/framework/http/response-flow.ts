@@ -1,5 +1,8 @@
-import { beginWork, inNextTurn, isHeavyPeer, type Waiting } from '../wire/index.js';
+import { beginWork, inNextTurn, isTurnOver, type Waiting } from '../wire/index.js';
 import type { RestStream } from './rest-stream.js';
+
+// A piece of a file. Others may be single lines: a turn for each would make a write of the socket for each.
+const turnBytes = 65_536;
 
 /** Told when a piece is on its way, or that it will never be. */
 export type Written = (error?: Error | null) => void;
@@ -29,6 +32,8 @@ export class ResponseFlow implements Waiting {
   /** The client is behind. */
   #isBlocked = false;
   #isWaiting = false;
+  /** Written since the last turn. */
+  #bytes = 0;
   #written: Written[] = [];
 
   constructor(owner: FlowOwner) {
@@ -45,6 +50,7 @@ export class ResponseFlow implements Waiting {
   write(bytes: Uint8Array, written: Written | undefined): boolean {
     beginWork(this.#stream.account);
     this.#isBlocked = !this.#stream.write(bytes);
+    this.#bytes += bytes.length;
     if (!this.#isBlocked) this.#awaitTurn();
     if (written !== undefined) {
       if (this.isBehind) this.#written.push(written);
@@ -78,8 +84,9 @@ export class ResponseFlow implements Waiting {
 
   #awaitTurn(): void {
     const { account } = this.#stream;
-    if (this.#isWaiting || !isHeavyPeer(account)) return;
+    if (this.#isWaiting || !isTurnOver(account, this.#bytes >= turnBytes)) return;
     this.#isWaiting = true;
+    this.#bytes = 0;
     inNextTurn(this, account);
   }
 

@@ -8,6 +8,7 @@ import { meetShutdown } from './exchange-end.js';
 import { RequestTimeoutError, TunnelNotOfferedError } from './http.errors.js';
 import { dateField } from './rest-fields.js';
 import { RestRequest } from './rest-request.js';
+import { endWithoutRoom } from './response-bounds.js';
 import { RestResponse } from './rest-response.js';
 import type { RestConnection, RestHead, RestStream } from './rest-stream.js';
 import { answerRaw } from './raw-failure.js';
@@ -196,8 +197,9 @@ class RequestWork extends WheelEntry implements Http2StreamListener, Waiting {
     return meetShutdown(this.#request);
   }
 
-  onClose(): void {
+  onClose(code: number): void {
     limits.remove(this);
+    if (code === ErrorCode.enhanceYourCalm) endWithoutRoom(this.#response);
     this.#request.onClose(this.#request.stream.isAnswered);
     this.#response.onClose();
   }

@@ -239,8 +239,7 @@ export class RestResponse extends RestResponseHeaders {
     this.emit('close');
   }
 
-  // What is not ended at once is a stream, for which there may be no room: then the response says so instead. The source has
-  // another piece like the first read already, as a rule.
+  // What is not ended at once is a stream, for which there may be no room: then the response says so instead.
   #mayStream(bytes: number): boolean {
     if (this.#isStream || this.writableEnded || this.#isBodiless()) return true;
     this.#isStream = true;

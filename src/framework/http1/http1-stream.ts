@@ -20,7 +20,8 @@ export interface Http1StreamListener {
   onDrain(): void;
   /**
    * The stream is gone, whoever ended it; called exactly once. `code` as on HTTP/2 (RFC 9113 section 7): 0 when the answer
-   * is out, 8 when the caller has gone, what `reset` was given, 2 when this side failed.
+   * is out, 8 when the caller has gone, what `reset` was given, 2 when this side
+   * failed, 11 when there was no room for what the client has not read.
    */
   onClose(code: number): void;
   /**

@@ -6,7 +6,7 @@ import type { Http1Field, Http1Fields, Http1Peer, Http1Stream, Http1StreamListen
 import type { Writer } from './writer.js';
 
 /** Why a stream is gone, for `onClose`. */
-export const CloseCode = { ended: 0, malformed: 1, failed: 2, gone: 8 } as const;
+export const CloseCode = { ended: 0, malformed: 1, failed: 2, gone: 8, noRoom: 11 } as const;
 
 /** What a stream needs of its connection. */
 export interface StreamHost {
@@ -223,8 +223,9 @@ export class Stream implements Http1Stream {
   #send(data: Uint8Array): boolean {
     const body = this.#body;
     if (body.isNone) return true;
-    const isCopied = body.takes(data) ? body.send(data) : undefined;
-    if (isCopied === undefined) this.#host.breakOff(this, CloseCode.failed);
+    const takes = body.takes(data);
+    const isCopied = takes ? body.send(data) : undefined;
+    if (isCopied === undefined) this.#host.breakOff(this, takes ? CloseCode.noRoom : CloseCode.failed);
     return isCopied ?? true;
   }
 

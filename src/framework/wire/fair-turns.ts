@@ -96,6 +96,19 @@ export function heavyTurn(account: ByteAccount): Promise<void> | undefined {
   });
 }
 
+/**
+ * Whether work that goes on piece by piece has to wait for a turn of its own: the peer takes much, and the turn of the event
+ * loop is over, or the work has had its part of it.
+ *
+ * @param hasHadPart as the work itself measures it
+ */
+export function isTurnOver(account: ByteAccount, hasHadPart: boolean): boolean {
+  const nowMs = readClock();
+  begin(nowMs);
+  if (!isHeavyPeer(account, nowMs)) return false;
+  return hasHadPart || nowMs - startedAtMs >= (isContended(Rank.lightConnection, nowMs) ? turnMs : evenTurnMs);
+}
+
 /** Charges a peer for `ms` of work that was not the event loop's: it has kept others from a processor. */
 export function chargeWork(account: ByteAccount, ms: number): void {
   const nowMs = readClock();

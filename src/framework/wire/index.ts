@@ -10,6 +10,7 @@ export {
   heavyTurn,
   inNextTurn,
   isHeavyPeer,
+  isTurnOver,
   TurnShare,
   whenDue,
 } from './fair-turns.js';
