@@ -1,6 +1,6 @@
 import type { Message } from '@bufbuild/protobuf';
 import type { RequestContext, RookeryError } from '../core/index.js';
-import { readClock } from '../wire/index.js';
+import { readClock, stepClock } from '../wire/index.js';
 import type { CallEnvironment } from './call-environment.js';
 import { type DecodeLimits, unlimited } from './codec/work-budget.js';
 import { type Encoding, responseEncoding } from './compression.js';
@@ -72,7 +72,7 @@ export abstract class IncomingCall extends CallHandle implements RequestFormat {
   /** The request is whole. Returns why it cannot be worked on, if it cannot. */
   protected begin(message: Message): RookeryError | undefined {
     this.request = message;
-    this.context.receivedAtMs = readClock();
+    this.context.receivedAtMs = stepClock();
     return this.environment.gate.begin(this.context);
   }
 

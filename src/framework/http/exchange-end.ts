@@ -55,27 +55,31 @@ export function meetShutdown(request: object): boolean {
   return exchange.isEnded;
 }
 
-/** The response is out, or broken off. */
-export function endExchange(exchange: Exchange, reply: FastifyReply): void {
+/**
+ * The response is out, or broken off.
+ *
+ * @param endedAtMs now, where the clock has been read already
+ */
+export function endExchange(exchange: Exchange, reply: FastifyReply, endedAtMs?: number): void {
   const { context, gate, failure } = exchange;
   const { req, answeredAtMs } = reply.raw as object as Partial<Timed>;
   if (req?.receivedAtMs !== undefined) context.receivedAtMs = req.receivedAtMs;
   context.answeredAtMs = answeredAtMs;
   if (exchange.isCut && failure !== undefined) {
-    gate.leave(context, failure);
+    gate.leave(context, failure, endedAtMs);
     return;
   }
   // On HTTP/2 a stream that the caller reset counts as finished, too; but nobody has ended it.
   if (!reply.raw.writableEnded || !reply.raw.writableFinished) {
     context.deadline.cancel();
     const { reason = 'CANCELLED', fault = 'client' } = failure ?? {};
-    gate.leave(context, { status: statusOfHttp(499), httpStatus: 499, reason, fault });
+    gate.leave(context, { status: statusOfHttp(499), httpStatus: 499, reason, fault }, endedAtMs);
     return;
   }
   const httpStatus = reply.raw.statusCode;
   const status = failure?.status ?? statusOfHttp(httpStatus);
   const fault = failure === undefined ? faultOf(status, undefined, context.deadline) : failure.fault;
-  gate.leave(context, { status, httpStatus, reason: failure?.reason, fault });
+  gate.leave(context, { status, httpStatus, reason: failure?.reason, fault }, endedAtMs);
 }
 
 function cut(exchange: Exchange, reply: FastifyReply, reason: FireReason): void {

@@ -2,7 +2,7 @@ import { METHODS } from 'node:http';
 import { type Live, type RookeryError, TimerWheel, WheelEntry } from '../core/index.js';
 import { ErrorCode, type HeaderField, type Http2StreamListener } from '../http2/index.js';
 import { type LimitOptions, type RequestGate, toFailure } from '../pipeline/index.js';
-import { inNextTurn, type Waiting } from '../wire/index.js';
+import { inNextTurn, readClock, type Waiting } from '../wire/index.js';
 import { errorEnvelope, problem } from './envelope.js';
 import { meetShutdown } from './exchange-end.js';
 import { RequestTimeoutError, TunnelNotOfferedError } from './http.errors.js';
@@ -168,7 +168,7 @@ class RequestWork extends WheelEntry implements Http2StreamListener, Waiting {
   }
 
   limitBody(limitMs: number): void {
-    const nowMs = performance.now();
+    const nowMs = readClock();
     limits.add(this, nowMs + limitMs, nowMs);
   }
 
@@ -226,7 +226,7 @@ class RequestWork extends WheelEntry implements Http2StreamListener, Waiting {
   }
 
   override onDue(): void {
-    const lateMs = performance.now() - this.dueTick;
+    const lateMs = readClock() - this.dueTick;
     if (this.#broken !== undefined) this.#answer(this.#broken);
     // The event loop was blocked: what has arrived meanwhile is read first, and the client gets that time.
     else if (lateMs > blockedMs && !this.#isExtended) {

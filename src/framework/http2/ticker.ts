@@ -1,3 +1,5 @@
+import { readClock } from '../wire/index.js';
+
 /** Something with time limits. */
 export interface Ticking {
   /** @param nowMs  of `coarseNow()`. Never throws. */
@@ -11,7 +13,7 @@ const members = new Set<Ticking>();
 let timer: NodeJS.Timeout | undefined;
 /** While the event loop was blocked or the process stopped: limits are about what peers do, and no peer was heard. */
 let blockedMs = 0;
-let now = performance.now();
+let now = readClock();
 let tickedAtMs = now;
 
 /** Ms of `steadyNow()`, at most a tick ago while there are members. */
@@ -21,7 +23,7 @@ export function coarseNow(): number {
 
 /** Ms in which the process has heard its peers: `performance.now()` without the time in which the event loop was blocked. */
 function steadyNow(): number {
-  return performance.now() - blockedMs;
+  return readClock() - blockedMs;
 }
 
 function tick(): void {

@@ -14,7 +14,7 @@ import {
   type RookeryError,
   Shares,
 } from '../core/index.js';
-import { readClock } from '../wire/index.js';
+import { readClock, stepClock } from '../wire/index.js';
 import type { Failure } from './failure.js';
 import { upstreamOf } from './foreign-error.js';
 import type { LimitOptions } from './pipeline.options.js';
@@ -79,7 +79,7 @@ export class RequestGate {
   /** Opens the context of a request. Pair it with exactly one `leave()`; whether it is served is `admit()`'s to say. */
   enter(arrival: Arrival): RequestContext {
     const limits = this.#limits.value;
-    const startedAtMs = readClock();
+    const startedAtMs = stepClock();
     const { face, operation, peer, account, header, timeoutMs, isStream, isProbe } = arrival;
     const ownMs = isStream ? limits.streamTimeoutMs : limits.requestTimeoutMs;
     const deadline =
@@ -138,8 +138,12 @@ export class RequestGate {
     return context instanceof OpenRequest && context.isOpen ? this.#bounds.keep(context, bytes) : undefined;
   }
 
-  /** Closes the context. A second call changes nothing: answer, abort and error may all report the end. */
-  leave(context: RequestContext, outcome: Outcome): void {
+  /**
+   * Closes the context. A second call changes nothing: answer, abort and error may all report the end.
+   *
+   * @param endedAtMs now, where the clock has been read already
+   */
+  leave(context: RequestContext, outcome: Outcome, endedAtMs?: number): void {
     if (!(context instanceof OpenRequest) || !context.isOpen) return;
     context.isOpen = false;
     context.deadline.close();
@@ -149,7 +153,7 @@ export class RequestGate {
     if (context.isCounted) this.#lifecycle.end();
     if (!requestEndChannel.hasSubscribers) return;
     const { status, httpStatus, reason, fault } = outcome;
-    const nowMs = readClock();
+    const nowMs = endedAtMs ?? readClock();
     const durationMs = nowMs - context.startedAtMs;
     const { isStream, receivedAtMs, answeredAtMs = nowMs } = context;
     const serviceMs = isStream || answeredAtMs === null ? undefined : answeredAtMs - receivedAtMs;

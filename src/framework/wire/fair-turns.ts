@@ -1,6 +1,6 @@
 import type { ByteAccount } from './byte-account.js';
-import type { PeerWaiting, Waiting } from './peer-queue.js';
-import { readClock } from './read-clock.js';
+import type { PeerWaiting, Place, Waiting } from './peer-queue.js';
+import { beginStep, readClock } from './read-clock.js';
 import {
   arrive,
   begin,
@@ -24,6 +24,9 @@ import {
 } from './turn-queue.js';
 import { WorkMeter } from './work-meter.js';
 
+/** What a connection has worked is charged to it when it is that much: most never come that far. */
+const chargedMs = 0.5;
+
 /** Whether the peer of an account takes more than a tenth of the event loop's time. */
 export function isHeavyPeer({ peerWork }: ByteAccount, nowMs: number = readClock()): boolean {
   return peerWork?.isHeavy(nowMs) === true;
@@ -32,6 +35,7 @@ export function isHeavyPeer({ peerWork }: ByteAccount, nowMs: number = readClock
 class NextTurn implements PeerWaiting {
   readonly #member: Waiting;
   readonly peerWork: WorkMeter | undefined;
+  place: Place | undefined = undefined;
 
   constructor(member: Waiting, peerWork: WorkMeter | undefined) {
     this.#member = member;
@@ -126,6 +130,8 @@ export class TurnShare implements PeerWaiting, Charged {
   readonly #own = new WorkMeter();
   /** @internal */
   readonly peerWork: WorkMeter | undefined;
+  /** @internal */
+  place: Place | undefined = undefined;
   #turn = -1;
   #rank: number = Rank.lightPeer;
   /** There are others that take less. */
@@ -135,6 +141,9 @@ export class TurnShare implements PeerWaiting, Charged {
   #limitMs = turnMs;
   #isWaiting = false;
   #isGranted = false;
+  /** Worked, and not charged to `#own` yet. */
+  #unchargedMs = 0;
+  #isCharged = false;
 
   constructor(member: Waiting, { peerWork }: ByteAccount) {
     this.#member = member;
@@ -153,11 +162,15 @@ export class TurnShare implements PeerWaiting, Charged {
     }
     if (this.#isGranted) {
       this.#isGranted = false;
+      beginStep(nowMs);
       return true;
     }
     // Those that go first have not to wait for what others did in this turn.
     const sinceMs = this.#rank === Rank.lightPeer ? currentSinceMs : startedAtMs;
-    if (!this.#isBehind && nowMs - sinceMs < this.#limitMs) return true;
+    if (!this.#isBehind && nowMs - sinceMs < this.#limitMs) {
+      beginStep(nowMs);
+      return true;
+    }
     this.#isWaiting = true;
     wait(this, this.#rank);
     return false;
@@ -189,14 +202,17 @@ export class TurnShare implements PeerWaiting, Charged {
 
   /** @internal It has worked for so long. */
   charge(ms: number, nowMs: number): void {
-    this.#own.charge(ms, nowMs);
     this.peerWork?.charge(ms, nowMs);
+    this.#unchargedMs += ms;
+    if (this.#unchargedMs < chargedMs) return;
+    this.#own.charge(this.#unchargedMs, nowMs);
+    this.#unchargedMs = 0;
+    this.#isCharged = true;
   }
 
   #enterTurn(nowMs: number): void {
     this.#turn = turn;
-    const isHeavy = this.#own.isHeavy(nowMs);
-    if (isHeavy) this.#rank = Rank.heavy;
+    if (this.#isCharged && this.#own.isHeavy(nowMs)) this.#rank = Rank.heavy;
     else this.#rank = this.peerWork?.isHeavy(nowMs) === true ? Rank.lightConnection : Rank.lightPeer;
     hear(this, this.#rank, nowMs);
     // Within a turn that has begun for it, it goes on until that is over.

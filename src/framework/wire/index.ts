@@ -14,7 +14,7 @@ export {
   TurnShare,
   whenDue,
 } from './fair-turns.js';
-export { readClock } from './read-clock.js';
+export { readClock, stepClock } from './read-clock.js';
 export { atTurnEnd, type TurnEnd } from './turn-end.js';
 export type { Waiting } from './peer-queue.js';
 export { WorkMeter, WorkScale } from './work-meter.js';

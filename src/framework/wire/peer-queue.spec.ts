@@ -7,6 +7,7 @@ describe('PeerQueue', () => {
   const member = (name: string, peerWork: WorkMeter | undefined): PeerWaiting & { name: string } => ({
     name,
     peerWork,
+    place: undefined,
     onTurn: () => {},
   });
   const names = (queue: PeerQueue): string[] => {
@@ -45,5 +46,36 @@ describe('PeerQueue', () => {
     queue.add(member('a2', a));
 
     expect(names(queue)).toEqual(['a2']);
+  });
+
+  it('passes over the places that members have left, at the front, in the middle and at the end', () => {
+    const queue = new PeerQueue();
+    const members = ['a1', 'a2', 'a3', 'a4', 'b1', 'b2'].map((name) => member(name, name.startsWith('a') ? a : b));
+    for (const one of members) queue.add(one);
+    for (const at of [0, 2, 3, 4]) queue.delete(members[at] as PeerWaiting);
+    queue.add(member('a5', a));
+
+    expect(names(queue)).toEqual(['a2', 'b2', 'a5']);
+    expect(queue.isEmpty).toBe(true);
+  });
+
+  it('takes again one that has left and waits again', () => {
+    const queue = new PeerQueue();
+    const [first, second] = [member('a1', a), member('a2', a)];
+    queue.add(first);
+    queue.delete(first);
+    queue.add(second);
+    queue.add(first);
+
+    expect(names(queue)).toEqual(['a2', 'a1']);
+  });
+
+  it('does not take out of another queue', () => {
+    const [queue, other] = [new PeerQueue(), new PeerQueue()];
+    const one = member('a1', a);
+    queue.add(one);
+
+    expect(other.delete(one)).toBe(false);
+    expect(names(queue)).toEqual(['a1']);
   });
 });

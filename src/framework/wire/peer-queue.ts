@@ -6,44 +6,132 @@ export interface Waiting {
   onTurn(): void;
 }
 
-/** The same, and whose it is. */
+/** The same, and whose it is. It waits in one queue at a time. */
 export interface PeerWaiting extends Waiting {
   readonly peerWork: WorkMeter | undefined;
+  /** Where it waits; of the queue. */
+  place: Place | undefined;
 }
 
-/** Those that wait, one of each peer in turn: how many connections another peer has is no matter. */
+/** One place in a queue, which is empty when its member has left. */
+export class Place {
+  next: Place | undefined = undefined;
+  member: PeerWaiting | undefined;
+  readonly queue: PeerQueue;
+
+  constructor(member: PeerWaiting, queue: PeerQueue) {
+    this.member = member;
+    this.queue = queue;
+  }
+}
+
+/** The places of one peer. */
+class PeerPlaces {
+  readonly peerWork: WorkMeter | undefined;
+  first: Place | undefined = undefined;
+  last: Place | undefined = undefined;
+  /** The peer behind this one. */
+  next: PeerPlaces | undefined = undefined;
+
+  constructor(peerWork: WorkMeter | undefined) {
+    this.peerWork = peerWork;
+  }
+}
+
+/**
+ * Those that wait, one of each peer in turn: how many connections another peer has is no matter. Adding, leaving and taking
+ * cost the same however many there are; every request of a busy service can pass through here.
+ */
 export class PeerQueue {
-  readonly #members = new Map<WorkMeter | undefined, Set<PeerWaiting>>();
+  readonly #peers = new Map<WorkMeter | undefined, PeerPlaces>();
+  #first: PeerPlaces | undefined = undefined;
+  #last: PeerPlaces | undefined = undefined;
+  #size = 0;
 
   get isEmpty(): boolean {
-    return this.#members.size === 0;
+    return this.#size === 0;
   }
 
   add(member: PeerWaiting): void {
-    const { peerWork } = member;
-    const own = this.#members.get(peerWork);
-    if (own === undefined) this.#members.set(peerWork, new Set([member]));
-    else own.add(member);
+    const place = new Place(member, this);
+    member.place = place;
+    this.#size += 1;
+    const peer = this.#placesOf(member.peerWork);
+    if (peer.last === undefined) peer.first = place;
+    else peer.last.next = place;
+    peer.last = place;
   }
 
   /** Returns whether it was there. */
   delete(member: PeerWaiting): boolean {
-    const own = this.#members.get(member.peerWork);
-    if (own === undefined || !own.delete(member)) return false;
-    if (own.size === 0) this.#members.delete(member.peerWork);
+    const { place } = member;
+    if (place?.queue !== this) return false;
+    place.member = undefined;
+    member.place = undefined;
+    this.#size -= 1;
+    if (this.#size === 0) this.#clear();
     return true;
   }
 
   /** The next, which waits no longer. */
   take(): PeerWaiting | undefined {
-    for (const [peerWork, own] of this.#members) {
-      const [next] = own;
-      // Behind all others.
-      this.#members.delete(peerWork);
-      own.delete(next as PeerWaiting);
-      if (own.size > 0) this.#members.set(peerWork, own);
+    for (let peer = this.#first; peer !== undefined; peer = this.#first) {
+      const next = takeOf(peer);
+      if (peer.first === undefined) this.#dropFirst(peer);
+      else if (peer !== this.#last) this.#sendBack(peer);
+      if (next === undefined) continue;
+      next.place = undefined;
+      this.#size -= 1;
       return next;
     }
     return undefined;
   }
+
+  #placesOf(peerWork: WorkMeter | undefined): PeerPlaces {
+    // Of one peer as a rule.
+    if (this.#last !== undefined && this.#last.peerWork === peerWork) return this.#last;
+    let peer = this.#peers.get(peerWork);
+    if (peer === undefined) {
+      peer = new PeerPlaces(peerWork);
+      this.#peers.set(peerWork, peer);
+      this.#append(peer);
+    }
+    return peer;
+  }
+
+  // Of places that are all empty.
+  #clear(): void {
+    this.#peers.clear();
+    this.#first = undefined;
+    this.#last = undefined;
+  }
+
+  #append(peer: PeerPlaces): void {
+    if (this.#last === undefined) this.#first = peer;
+    else this.#last.next = peer;
+    this.#last = peer;
+  }
+
+  #dropFirst(peer: PeerPlaces): void {
+    this.#peers.delete(peer.peerWork);
+    this.#first = peer.next;
+    if (this.#first === undefined) this.#last = undefined;
+  }
+
+  #sendBack(peer: PeerPlaces): void {
+    this.#first = peer.next;
+    peer.next = undefined;
+    this.#append(peer);
+  }
+}
+
+/** The first that has not left. */
+function takeOf(peer: PeerPlaces): PeerWaiting | undefined {
+  let next: PeerWaiting | undefined;
+  while (next === undefined && peer.first !== undefined) {
+    next = peer.first.member;
+    peer.first = peer.first.next;
+  }
+  if (peer.first === undefined) peer.last = undefined;
+  return next;
 }

@@ -5,3 +5,25 @@ import { performance } from 'node:perf_hooks';
 export function readClock(): number {
   return performance.now();
 }
+
+// An object, whose numbers are changed in place; a variable of a module gets a new one each time.
+const step = { beganAtMs: performance.now(), isUnderWay: false };
+
+/** A step of a connection begins: what it does counts from `nowMs`. */
+export function beginStep(nowMs: number): void {
+  step.beganAtMs = nowMs;
+  step.isUnderWay = true;
+}
+
+/** The work is another's now. */
+export function endStep(): void {
+  step.isUnderWay = false;
+}
+
+/**
+ * When the step under way began, which is when the bytes were read that it works on; now, where none is. For what a request
+ * is counted from: it costs nothing, and the time in which the process reads a request is the process's own.
+ */
+export function stepClock(): number {
+  return step.isUnderWay ? step.beganAtMs : readClock();
+}

@@ -1,5 +1,5 @@
 import { PeerQueue, type PeerWaiting } from './peer-queue.js';
-import { readClock } from './read-clock.js';
+import { endStep as endReading, readClock } from './read-clock.js';
 import { afterTurnEnd, endTurnNow, type TurnEnd } from './turn-end.js';
 import type { WorkMeter } from './work-meter.js';
 
@@ -93,6 +93,7 @@ export function arrive(): void {
 export function switchTo(next: Charged | undefined, nowMs: number): void {
   if (stepSinceMs >= 0 && next !== stepped) endStep(nowMs);
   current?.charge(nowMs - currentSinceMs, nowMs);
+  endReading();
   current = next;
   currentSinceMs = nowMs;
 }
@@ -129,6 +130,7 @@ function endTurn(): void {
     switchTo(undefined, nowMs);
     if (hasHeavySteps) rest(stepRank, steppedMs, nowMs);
   }
+  endReading();
   isBegun = false;
   turn += 1;
 }

@@ -151,8 +151,9 @@ export class DirectWork implements Exchange, DeadlineWatcher, BodyTaker, Respons
   }
 
   onClosed(): void {
-    this.#reply[this.#route.keys.endTime] = readClock();
-    endExchange(this, this.#reply);
+    const nowMs = readClock();
+    this.#reply[this.#route.keys.endTime] = nowMs;
+    endExchange(this, this.#reply, nowMs);
   }
 
   // What a filter throws, and what is wrong with the body, is Fastify's to answer.
