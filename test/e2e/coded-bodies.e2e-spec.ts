@@ -72,6 +72,9 @@ describe('a body with a content coding', () => {
     ['that is none', 'gzip', bytes, 400, 'MALFORMED_BODY'],
     ['of another', 'br', gzipSync(bytes), 400, 'MALFORMED_BODY'],
     ['that ends too early', 'gzip', gzipSync(bytes).subarray(0, -9), 400, 'MALFORMED_BODY'],
+    ['with more behind it', 'br', Buffer.concat([brotliCompressSync(bytes), bytes]), 400, 'MALFORMED_BODY'],
+    ['with more behind it', 'deflate', Buffer.concat([deflateSync(bytes), bytes]), 400, 'MALFORMED_BODY'],
+    ['with a zero behind it', 'gzip', Buffer.concat([gzipSync(bytes), Buffer.alloc(1)]), 400, 'MALFORMED_BODY'],
     ['around what is not JSON', 'deflate', deflateSync('{'), 400, 'MALFORMED_BODY'],
     ['around too much', 'br', brotliCompressSync(Buffer.alloc(mebibyte + 1, 0x20)), 413, 'REQUEST_TOO_LARGE'],
     ['around too many elements', 'gzip', gzipSync(`[${'0,'.repeat(200_000)}0]`), 413, 'TOO_MANY_ELEMENTS'],
@@ -90,6 +93,19 @@ describe('a body with a content coding', () => {
 
     expect(status).toBe(413);
     expect(JSON.parse(text)).toMatchObject({ reason: 'REQUEST_TOO_LARGE' });
+  });
+
+  it.each(['compress', 'gzip'])('is no matter where there is no body: %s', async (coding) => {
+    const headers = { 'content-encoding': coding };
+    const get = { ':method': 'GET', ':path': '/trial/context' };
+
+    const answers = [
+      await http(url, { path: '/trial/context', headers }),
+      await caller.request({ ...get, ...headers }),
+      await caller.request(get),
+    ];
+
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
   });
 
   it('is no matter where there is no route', async () => {

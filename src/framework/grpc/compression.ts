@@ -1,7 +1,8 @@
 import { promisify } from 'node:util';
-import { deflate, gunzip, gzip, inflate } from 'node:zlib';
+import { deflate, gzip } from 'node:zlib';
 import { listOf, type RequestContext } from '../core/index.js';
 import { RequestTooLargeError } from '../pipeline/index.js';
+import { DecodedTooLargeError, decode } from '../wire/index.js';
 import { MalformedMessageError } from './grpc.errors.js';
 import type { GrpcOptions } from './grpc.options.js';
 
@@ -11,16 +12,11 @@ export type Encoding = 'gzip' | 'deflate';
 /** Value of `grpc-accept-encoding`. */
 export const acceptedEncodings = 'identity,gzip,deflate';
 
-type Coder = (data: Uint8Array, options?: { maxOutputLength?: number }) => Promise<Buffer>;
+type Compressor = (data: Uint8Array) => Promise<Buffer>;
 
-const compressors: Readonly<Record<Encoding, Coder>> = {
-  gzip: promisify(gzip) as Coder,
-  deflate: promisify(deflate) as Coder,
-};
-const decompressors: Readonly<Record<Encoding, Coder>> = {
-  gzip: promisify(gunzip) as Coder,
-  // "deflate" is the zlib format of RFC 1950 here as in HTTP.
-  deflate: promisify(inflate) as Coder,
+const compressors: Readonly<Record<Encoding, Compressor>> = {
+  gzip: promisify(gzip) as Compressor,
+  deflate: promisify(deflate) as Compressor,
 };
 
 export function isEncoding(name: string): name is Encoding {
@@ -52,10 +48,9 @@ export function compress(encoding: Encoding, data: Uint8Array): Promise<Uint8Arr
  */
 export async function decompress(encoding: Encoding, data: Uint8Array, maxBytes: number): Promise<Uint8Array> {
   try {
-    return await decompressors[encoding](data, { maxOutputLength: maxBytes });
+    return await decode(encoding, data, maxBytes);
   } catch (cause) {
-    if ((cause as { code?: unknown }).code === 'ERR_BUFFER_TOO_LARGE')
-      throw new RequestTooLargeError(maxBytes, ' after decompression');
+    if (cause instanceof DecodedTooLargeError) throw new RequestTooLargeError(maxBytes, ' after decompression');
     throw new MalformedMessageError(`not ${encoding}`, { cause });
   }
 }

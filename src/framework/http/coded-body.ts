@@ -1,26 +1,20 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { Readable } from 'node:stream';
-import { promisify } from 'node:util';
-import { brotliDecompress, gunzip, inflate } from 'node:zlib';
 import type { FastifyReply, FastifyRequest, RequestPayload } from 'fastify';
-import { CancelledError } from '../core/index.js';
+import { CancelledError, noDeadline } from '../core/index.js';
 import { RequestTooLargeError } from '../pipeline/index.js';
-import { decompressionTurns, noAccount } from '../wire/index.js';
+import { type Coding, DecodedTooLargeError, decode, decompressionTurns, noAccount } from '../wire/index.js';
 import { readBody } from './body-reader.js';
 import { exchangeOf } from './exchange.js';
 import { MalformedBodyError, UnsupportedContentEncodingError } from './http.errors.js';
 import { RestRequest } from './rest-request.js';
 
-type Decoder = (bytes: Uint8Array, options: { maxOutputLength: number }) => Promise<Buffer>;
-
-const gzip = promisify(gunzip) as Decoder;
-
-/** By content coding, RFC 9110 section 8.4.1. Not zstd: nine bytes of it take 128 MiB of address space. */
-const decoders: ReadonlyMap<string, Decoder> = new Map([
-  ['br', promisify(brotliDecompress) as Decoder],
-  ['gzip', gzip],
-  ['x-gzip', gzip],
-  ['deflate', promisify(inflate) as Decoder],
+/** By the token of RFC 9110 section 8.4.1. Not zstd: nine bytes of it take 128 MiB of address space. */
+const codings: ReadonlyMap<string, Coding> = new Map([
+  ['br', 'br'],
+  ['gzip', 'gzip'],
+  ['x-gzip', 'gzip'],
+  ['deflate', 'deflate'],
 ]);
 
 type Done = (error: Error | null, payload?: RequestPayload) => void;
@@ -38,15 +32,15 @@ export function decodeBody(
   maxBytes: number,
   done: Done,
 ): void {
-  const coding = request.headers['content-encoding']?.toLowerCase();
-  // Without a route the body is not read.
-  if (coding === undefined || coding === 'identity' || request.is404) {
+  const token = request.headers['content-encoding']?.toLowerCase();
+  // Without a route the body is not read, and without a body there is nothing to decode.
+  if (token === undefined || token === 'identity' || request.is404 || isWithoutBody(request)) {
     done(null, payload);
     return;
   }
-  const decoder = decoders.get(coding);
-  if (decoder === undefined) {
-    done(new UnsupportedContentEncodingError(coding));
+  const coding = codings.get(token);
+  if (coding === undefined) {
+    done(new UnsupportedContentEncodingError(token));
     return;
   }
   const exchange = exchangeOf(request.raw);
@@ -57,39 +51,51 @@ export function decodeBody(
       void reply.header('connection', 'close');
       done(error);
     } else if (coded.length === 0) done(null, Readable.from([]));
-    else void decodeInTurn(request, coded, decoder, maxBytes, done);
+    else void decodeInTurn(request, coded, coding, maxBytes, done);
   });
 }
 
-// Never rejects.
+// Never rejects. `done` is called at the latest when the time of the request is over, whose turn it may never have been.
 async function decodeInTurn(
   request: FastifyRequest,
   coded: Buffer,
-  decoder: Decoder,
+  coding: Coding,
   maxBytes: number,
   done: Done,
 ): Promise<void> {
-  const context = exchangeOf(request.raw)?.context;
-  const decode = async (): Promise<Buffer> => {
-    if (context?.isOpen === false) throw new CancelledError();
-    return await decoder(coded, { maxOutputLength: maxBytes });
+  const deadline = exchangeOf(request.raw)?.context.deadline ?? noDeadline;
+  let isOver = false;
+  const release = deadline.onFire((reason) => {
+    isOver = true;
+    done(reason);
+  });
+  const decodeUnlessOver = async (): Promise<Buffer> => {
+    if (isOver) throw new CancelledError();
+    return await decode(coding, coded, maxBytes);
   };
-  let decoded: Buffer;
+  let decoded: Buffer | undefined;
+  let failure: unknown;
   try {
-    decoded = await decompressionTurns.run(ownerOf(request, maxBytes), decode, (bytes) => bytes as Buffer);
+    decoded = await decompressionTurns.run(ownerOf(request, maxBytes), decodeUnlessOver, (bytes) => bytes as Buffer);
   } catch (error) {
-    done(refusalOf(error, maxBytes));
-    return;
+    failure = error;
   }
-  correctFields(request.headers, decoded.length);
-  done(null, Readable.from([decoded], { objectMode: false }));
+  if (isOver) return;
+  release();
+  if (decoded === undefined) done(refusalOf(failure, maxBytes));
+  else {
+    correctFields(request.headers, decoded.length);
+    done(null, Readable.from([decoded], { objectMode: false }));
+  }
 }
 
 function refusalOf(cause: unknown, maxBytes: number): Error {
-  if (cause instanceof CancelledError) return cause;
-  if ((cause as { code?: unknown }).code === 'ERR_BUFFER_TOO_LARGE')
-    return new RequestTooLargeError(maxBytes, ' after decompression');
+  if (cause instanceof DecodedTooLargeError) return new RequestTooLargeError(maxBytes, ' after decompression');
   return new MalformedBodyError('the body is not coded as content-encoding says', { cause });
+}
+
+function isWithoutBody({ raw }: FastifyRequest): boolean {
+  return raw instanceof RestRequest && !raw.hasBody;
 }
 
 // The header fields say of the decoded body what they said of the coded one.

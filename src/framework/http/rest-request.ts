@@ -84,6 +84,11 @@ export class RestRequest extends Readable {
     this.bodyWatch = undefined;
   }
 
+  /** Whether the head announced one, which may be empty. */
+  get hasBody(): boolean {
+    return !this.#head.endStream;
+  }
+
   /** Whether something is held up because the body has not come. */
   get isBodyAwaited(): boolean {
     return !this.complete && !this.aborted && (this.#taker !== undefined || (this.#isRead && !this.destroyed));

@@ -1,5 +1,6 @@
 /** What both engines share that knows neither version of HTTP: who counts waiting bytes, and whose turn it is. */
 export { type ByteAccount, CountedBytes, noAccount, takeBytes } from './byte-account.js';
+export { type Coding, DecodedTooLargeError, decode } from './coding.js';
 export { decompressionTurns } from './decompression-turns.js';
 export { Discard } from './discard.js';
 export {
