@@ -1,10 +1,9 @@
 import type { Socket } from 'node:net';
-import { type ByteAccount, Discard, noAccount } from '../wire/index.js';
+import { type ByteAccount, Discard, noAccount, steadyNow } from '../wire/index.js';
 import { Http1Counters } from './http1.counters.js';
 import type { Http1ConnectionOptions } from './http1.options.js';
 import type { Http1Handler } from './http1-handler.js';
 import { Session } from './session.js';
-import { steadyNow } from './ticker.js';
 
 /**
  * The server's end of an HTTP/1.1 connection: RFC 9112.

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
+import { coarseNow } from '../wire/index.js';
 import { http1ConnectionOptions } from './http1.options.js';
 import { TimeLimits } from './time-limits.js';
-import { coarseNow } from './ticker.js';
 
 /** What a connection is told in which second, when ticks come every second. */
 function afterSeconds(seconds: number, isHeldUntil: number, isInHead: boolean): unknown[] {

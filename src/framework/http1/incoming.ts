@@ -1,12 +1,11 @@
 import { ChunkReader } from './chunk-reader.js';
-import { CountedBytes, TurnShare, type Waiting } from '../wire/index.js';
+import { coarseNow, CountedBytes, TurnShare, type Waiting } from '../wire/index.js';
 import { HeadReader, notYet } from './head-reader.js';
 import type { Http1ConnectionOptions } from './http1.options.js';
 import type { IncomingHost } from './incoming-host.js';
 import { refusal } from './refusal.js';
 import { type Http1RequestHead, fieldsIn, headSoFar, inChunks, RequestHead, requestHead } from './request-head.js';
 import type { Stream } from './stream.js';
-import { coarseNow } from './ticker.js';
 
 const littleBytes = 4096;
 

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { ByteAccount } from '../wire/index.js';
+import { type ByteAccount, coarseNow, steadyNow } from '../wire/index.js';
 import type { Http1Counters } from './http1.counters.js';
 import type { Http1Handler } from './http1-handler.js';
 import { type Http1ConnectionOptions, keepAliveLinesOf } from './http1.options.js';
@@ -9,7 +9,6 @@ import type { Http1Peer } from './http1-stream.js';
 import { type Http1Refusal, refusal } from './refusal.js';
 import type { Http1RequestHead, RequestHead } from './request-head.js';
 import { CloseCode, Stream, type StreamHost } from './stream.js';
-import { coarseNow, steadyNow } from './ticker.js';
 import { TimeLimits, type TimedConnection } from './time-limits.js';
 import { Writer, type WriterHost } from './writer.js';
 

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { eventually } from '../../../test/support/eventually.js';
@@ -147,6 +148,38 @@ describe('a connection in time', () => {
     expect(closes).toEqual([8]);
     expect(server.counters.stalled).toBe(1);
     client.destroy();
+  });
+
+  it('is not cut while its peer reads, however slowly, also where as much waits at every look', async () => {
+    const bytes = 64_000_000;
+    await using server = await serve(
+      (stream) => {
+        stream.respond(fields(200));
+        stream.end(undefined, Buffer.alloc(bytes));
+      },
+      { sendStallTimeoutMs: 500 },
+    );
+    const { socket } = await RawConnection.open(server.port);
+    let isRead = 0;
+    socket.on('data', () => {
+      // Some 2 MB every 100 ms for 2.5 s: five times the limit.
+      if (socket.bytesRead - isRead > 2_000_000) socket.pause();
+    });
+    const reading = setInterval(() => {
+      isRead = socket.bytesRead;
+      socket.resume();
+    }, 100);
+
+    socket.write(get('/'));
+    await delay(2500);
+
+    clearInterval(reading);
+    expect(server.counters.stalled).toBe(0);
+    expect(socket.bytesRead).toBeLessThan(bytes);
+    isRead = Number.POSITIVE_INFINITY;
+    socket.resume();
+    while (socket.bytesRead < bytes) await once(socket, 'data');
+    socket.destroy();
   });
 
   it('reads on for a while after a refusal, and then closes', async () => {

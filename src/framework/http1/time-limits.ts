@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
+import { coarseNow, StallWatch, startTicking, stopTicking, type Ticking } from '../wire/index.js';
 import type { Http1ConnectionOptions } from './http1.options.js';
 import type { Incoming } from './incoming.js';
-import { coarseNow, startTicking, stopTicking, type Ticking } from './ticker.js';
 
 /** What happens to a connection in time. */
 export interface TimedConnection {
@@ -36,8 +36,7 @@ export class TimeLimits implements Ticking {
   /** When the connection ended for us; 0: not yet. */
   endedAtMs = 0;
   #tickedAtMs: number;
-  #backlogBytes = 0;
-  #backlogSinceMs = 0;
+  readonly #stall: StallWatch;
   #lingerSinceMs = 0;
   #lingerBytes = 0;
 
@@ -46,6 +45,7 @@ export class TimeLimits implements Ticking {
     this.#connection = connection;
     this.#incoming = incoming;
     this.#socket = socket;
+    this.#stall = new StallWatch(socket);
     startTicking(this);
     this.#tickedAtMs = coarseNow();
     this.idleSinceMs = this.#tickedAtMs;
@@ -66,12 +66,8 @@ export class TimeLimits implements Ticking {
 
   #isStalled(nowMs: number): boolean {
     const { sendStallTimeoutMs } = this.#options;
-    const bytes = this.#socket.writableLength;
-    if (bytes !== this.#backlogBytes || bytes === 0) {
-      this.#backlogBytes = bytes;
-      this.#backlogSinceMs = nowMs;
-    }
-    return bytes > 0 && sendStallTimeoutMs > 0 && nowMs - this.#backlogSinceMs >= sendStallTimeoutMs;
+    const stalledMs = this.#stall.look(nowMs);
+    return sendStallTimeoutMs > 0 && stalledMs >= sendStallTimeoutMs;
   }
 
   #checkRequest(nowMs: number, passedMs: number): void {

@@ -1,6 +1,13 @@
 import type { Socket } from 'node:net';
-import { atTurnEnd, type ByteAccount, CountedBytes, type TurnEnd } from '../wire/index.js';
-import { giveWriteBuffer, takeWriteBuffer, writeBufferBytes } from './write-buffers.js';
+import {
+  atTurnEnd,
+  type ByteAccount,
+  CountedBytes,
+  giveWriteBuffer,
+  takeWriteBuffer,
+  type TurnEnd,
+  writeBufferBytes,
+} from '../wire/index.js';
 
 /** From here on bytes are passed to the socket as they are; below, copying is cheaper than one more buffer in the write. */
 const noCopyBytes = 32_768;

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Http2ConnectionHandler } from './connection-handler.js';
 import { ErrorCode } from './error-code.js';
-import { type ByteAccount, Discard, noAccount, TurnShare, type Waiting } from '../wire/index.js';
+import { type ByteAccount, coarseNow, Discard, noAccount, TurnShare, type Waiting } from '../wire/index.js';
 import { Flag, largestStreamId } from './frame.js';
 import { type ConnectionFrames, FrameHandler } from './frame-handler.js';
 import { FrameReader } from './frame-reader.js';
@@ -9,7 +9,6 @@ import { Http2Counters } from './http2.counters.js';
 import { Http2ConnectionError } from './http2.errors.js';
 import { type Http2ConnectionOptions } from './http2.options.js';
 import { Session } from './session.js';
-import { coarseNow } from './ticker.js';
 import { UnreadBytes } from './unread-bytes.js';
 import { drainPing, type TimedConnection, TimeLimits } from './time-limits.js';
 

@@ -1,3 +1,4 @@
+import { coarseNow } from '../wire/index.js';
 import { ErrorCode } from './error-code.js';
 import { Flag, FrameType, readUint31, readUint32 } from './frame.js';
 import type { FrameSink } from './frame-reader.js';
@@ -5,7 +6,6 @@ import { HeaderHandler } from './header-handler.js';
 import { Http2ConnectionError } from './http2.errors.js';
 import { unknownLength } from './request-head.js';
 import type { Session } from './session.js';
-import { coarseNow } from './ticker.js';
 
 /** What a connection does with frames that are its own concern. */
 export interface ConnectionFrames {

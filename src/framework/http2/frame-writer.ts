@@ -1,7 +1,15 @@
 import type { Socket } from 'node:net';
-import { atTurnEnd, type ByteAccount, CountedBytes, noAccount, type TurnEnd } from '../wire/index.js';
+import {
+  atTurnEnd,
+  type ByteAccount,
+  CountedBytes,
+  giveWriteBuffer,
+  noAccount,
+  takeWriteBuffer,
+  type TurnEnd,
+  writeBufferBytes,
+} from '../wire/index.js';
 import { Flag, frameHeaderBytes, FrameType, writeUint32 } from './frame.js';
-import { giveWriteBuffer, takeWriteBuffer, writeBufferBytes } from './write-buffers.js';
 
 /**
  * From here on a payload is passed to the socket as it is. Below, copying is cheaper than one more buffer in the write:

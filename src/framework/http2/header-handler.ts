@@ -1,3 +1,4 @@
+import { coarseNow } from '../wire/index.js';
 import { ErrorCode } from './error-code.js';
 import { Flag } from './frame.js';
 import { type HeaderField, HpackError, precompute } from './hpack/index.js';
@@ -5,7 +6,6 @@ import { Http2ConnectionError } from './http2.errors.js';
 import { FieldCollector, type Http2RequestHead } from './request-head.js';
 import type { Session } from './session.js';
 import { Stream } from './stream.js';
-import { coarseNow } from './ticker.js';
 
 // Decoding is never interrupted: one serves all connections.
 const collector = new FieldCollector();

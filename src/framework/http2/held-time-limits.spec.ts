@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
+import { coarseNow } from '../wire/index.js';
 import { http2ConnectionOptions } from './http2.options.js';
 import { TimeLimits } from './time-limits.js';
-import { coarseNow } from './ticker.js';
 
 /** A connection that has not been heard of: what it is cut for, if it is, when ticks come every second. */
 function afterSeconds(seconds: number, isHeldUntil: number, parts: { insideHeaders?: boolean; settings?: boolean }) {

@@ -1,3 +1,4 @@
+import { coarseNow } from '../wire/index.js';
 import { ErrorCode } from './error-code.js';
 import { checkIncrement } from './flow-control.js';
 import { defaultWindowBytes, Flag } from './frame.js';
@@ -5,7 +6,6 @@ import { type FrameWriter, noCopyBytes } from './frame-writer.js';
 import type { Limits } from './limits.js';
 import type { PeerSettings } from './settings.js';
 import type { Stream } from './stream.js';
-import { coarseNow } from './ticker.js';
 
 /**
  * More than that goes to the socket part by part: what is given to it in one piece is not seen to move until all of it

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { type ByteAccount, takeBytes } from '../wire/index.js';
+import { type ByteAccount, coarseNow, takeBytes } from '../wire/index.js';
 import { ErrorCode } from './error-code.js';
 import type { Http2ConnectionHandler } from './connection-handler.js';
 import { checkIncrement, ReceiveWindow } from './flow-control.js';
@@ -17,7 +17,6 @@ import { Outbox } from './outbox.js';
 import { ResetMemory } from './reset-memory.js';
 import { encodeSettings, PeerSettings, Setting } from './settings.js';
 import { Stream, type StreamHost } from './stream.js';
-import { coarseNow } from './ticker.js';
 import { UnreadRequests } from './unread-requests.js';
 
 // The most an encoder keeps, whatever the peer allows: a table entry of ours costs a few hundred bytes of heap.

@@ -1,4 +1,4 @@
-import type { ByteAccount } from '../wire/index.js';
+import { type ByteAccount, coarseNow } from '../wire/index.js';
 import { ByteQueue } from './byte-queue.js';
 import { ErrorCode } from './error-code.js';
 import { ReceiveWindow } from './flow-control.js';
@@ -7,7 +7,6 @@ import type { Http2Headers } from './http2-headers.js';
 import type { Http2Fields, Http2Peer, Http2Stream, Http2StreamListener } from './http2-stream.js';
 import type { HeaderField } from './hpack/index.js';
 import { checkOutgoing, checkOutgoingWith, Opening } from './outgoing-fields.js';
-import { coarseNow } from './ticker.js';
 
 /** What a stream needs of its connection. */
 export interface StreamHost extends Pick<Http2Stream, 'account' | 'maxFieldsBytes'> {

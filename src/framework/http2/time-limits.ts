@@ -1,10 +1,10 @@
+import { coarseNow, type SentBytes, StallWatch, startTicking, stopTicking, type Ticking } from '../wire/index.js';
 import { ErrorCode } from './error-code.js';
 import { Flag } from './frame.js';
 import type { FrameReader } from './frame-reader.js';
 import type { HeaderHandler } from './header-handler.js';
 import type { Http2ConnectionError } from './http2.errors.js';
 import type { Session } from './session.js';
-import { coarseNow, startTicking, stopTicking, type Ticking } from './ticker.js';
 
 /** What happens to a connection in time. */
 export interface TimedConnection {
@@ -17,14 +17,6 @@ export interface TimedConnection {
   fail(error: Http2ConnectionError): void;
   /** At once. */
   drop(): void;
-}
-
-/** Output that the socket has not taken, to see whether it takes any. */
-export interface Backlog {
-  /** That wait. */
-  readonly writableLength: number;
-  /** That were ever given to it. */
-  readonly bytesWritten: number;
 }
 
 // PING frames of ours: eight bytes that tell what they were for.
@@ -46,7 +38,7 @@ export class TimeLimits implements Ticking {
   readonly #headers: HeaderHandler;
   readonly #reader: FrameReader;
   readonly #connection: TimedConnection;
-  readonly #socket: Backlog;
+  readonly #stall: StallWatch;
   #startedAtMs: number;
   readonly #agesAtMs: number;
   receivedAtMs: number;
@@ -62,22 +54,19 @@ export class TimeLimits implements Ticking {
   #isAged = false;
   #insideHeadersSinceMs = 0;
   #pingedAtMs = 0;
-  #backlogBytes = 0;
-  #passedOnBytes = 0;
-  #backlogSinceMs = 0;
 
   constructor(
     session: Session,
     headers: HeaderHandler,
     reader: FrameReader,
     connection: TimedConnection,
-    socket: Backlog,
+    socket: SentBytes,
   ) {
     this.#session = session;
     this.#headers = headers;
     this.#reader = reader;
     this.#connection = connection;
-    this.#socket = socket;
+    this.#stall = new StallWatch(socket);
     startTicking(this);
     this.#startedAtMs = coarseNow();
     this.receivedAtMs = this.#startedAtMs;
@@ -122,11 +111,11 @@ export class TimeLimits implements Ticking {
 
   /** The peer has its time from when all is out. */
   #checkEnd(nowMs: number): void {
-    this.#noteBacklog(nowMs);
     const { maxAgeGraceMs, sendStallTimeoutMs: stallMs } = this.#session.options;
-    const isStalled = stallMs > 0 && nowMs - this.#backlogSinceMs >= stallMs;
+    const stalledMs = this.#stall.look(nowMs);
+    const isStalled = stallMs > 0 && stalledMs >= stallMs;
     const isOverAge = this.#isAged && nowMs - this.goawayAtMs >= maxAgeGraceMs;
-    if (this.isOrderly && this.#backlogBytes > 0 && !isStalled && !isOverAge) this.endedAtMs = nowMs;
+    if (this.isOrderly && this.#stall.waitingBytes > 0 && !isStalled && !isOverAge) this.endedAtMs = nowMs;
     else if (nowMs - this.endedAtMs >= lingerMs) this.#connection.drop();
   }
 
@@ -145,14 +134,14 @@ export class TimeLimits implements Ticking {
     }
     // Whatever has come shows that the peer lives.
     if (this.receivedAtMs >= this.#pingedAtMs) this.#pingedAtMs = 0;
-    this.#noteBacklog(nowMs);
+    const stalledMs = this.#stall.look(nowMs);
     // PING waits behind it, and its answer may not even be read.
-    if (this.#pingedAtMs > 0 && this.#backlogBytes > 0) this.#pingedAtMs = nowMs;
+    if (this.#pingedAtMs > 0 && this.#stall.waitingBytes > 0) this.#pingedAtMs = nowMs;
     if (this.#pingedAtMs > 0 && isOver(this.#pingedAtMs, options.keepaliveTimeoutMs)) {
       return limits.cut('keepaliveTimeout', ErrorCode.noError);
     }
-    if (this.#backlogBytes > 0 && isOver(this.#backlogSinceMs, options.sendStallTimeoutMs))
-      return limits.cut('sendStall');
+    const { sendStallTimeoutMs: stallMs } = options;
+    if (stallMs > 0 && stalledMs >= stallMs) return limits.cut('sendStall');
     return undefined;
   }
 
@@ -161,17 +150,6 @@ export class TimeLimits implements Ticking {
     if (this.#headers.openId !== 0) this.#insideHeadersSinceMs = this.#headers.openSinceMs;
     else if (!this.#reader.isInsideHeaders) this.#insideHeadersSinceMs = 0;
     else if (this.#insideHeadersSinceMs === 0) this.#insideHeadersSinceMs = nowMs;
-  }
-
-  // As many bytes may wait as at the last tick, and be others.
-  #noteBacklog(nowMs: number): void {
-    this.#backlogBytes = this.#socket.writableLength;
-    if (this.#backlogBytes > 0) {
-      const passedOn = this.#socket.bytesWritten - this.#backlogBytes;
-      if (passedOn === this.#passedOnBytes) return;
-      this.#passedOnBytes = passedOn;
-    }
-    this.#backlogSinceMs = nowMs;
   }
 
   #checkStreams(nowMs: number): void {

@@ -1,4 +1,4 @@
-import { readClock } from '../wire/index.js';
+import { readClock } from './read-clock.js';
 
 /** Something with time limits. */
 export interface Ticking {
