@@ -142,18 +142,9 @@ export class HttpAdapter extends FastifyAdapter {
   }
 
   override setNotFoundHandler(): FastifyInstance {
-    return this.getInstance<FastifyInstance>().setNotFoundHandler((request, reply) => {
-      const path = pathOf(request);
-      const methods = this.#routes.methodsOf(path);
-      if (request.method === 'OPTIONS' && methods.length > 0) {
-        void reply
-          .code(204)
-          .header('allow', ['OPTIONS', ...methods].join(', '))
-          .send();
-        return;
-      }
-      replyFailure(request, reply, this.#refusal(request));
-    });
+    // The head alone decides that: the body is not read. Fastify takes every hook here; its types know two of them.
+    const hooks: object = { preParsing: this.#answerNotFound };
+    return this.getInstance<FastifyInstance>().setNotFoundHandler(hooks, this.#answerNotFound);
   }
 
   override registerParserMiddleware(): void {
@@ -168,6 +159,18 @@ export class HttpAdapter extends FastifyAdapter {
   refusal(method: string, url: string, contentType: string | undefined): RookeryError {
     return this.#routes.refusal(method, url.split('?', 1)[0] as string, contentType);
   }
+
+  readonly #answerNotFound = (request: FastifyRequest, reply: FastifyReply): void => {
+    const methods = this.#routes.methodsOf(pathOf(request));
+    if (request.method === 'OPTIONS' && methods.length > 0) {
+      void reply
+        .code(204)
+        .header('allow', ['OPTIONS', ...methods].join(', '))
+        .send();
+      return;
+    }
+    replyFailure(request, reply, this.#refusal(request));
+  };
 
   #refusal({ method, url, headers }: FastifyRequest): RookeryError {
     return this.refusal(method, url, headers['content-type']);

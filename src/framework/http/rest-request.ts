@@ -58,6 +58,8 @@ export class RestRequest extends Readable {
   readonly refusal: RookeryError | undefined;
   /** Of a request that has a body. */
   bodyWatch: BodyWatch | undefined;
+  /** Called once, before the body is read for the first time; never where it is not read. */
+  onWanted: (() => void) | undefined;
   readonly #head: RestHead;
   readonly #connection: RestConnection;
   #headers: IncomingHttpHeaders | undefined;
@@ -82,6 +84,7 @@ export class RestRequest extends Readable {
     this.#connection = connection;
     this.refusal = refusal;
     this.bodyWatch = undefined;
+    this.onWanted = undefined;
   }
 
   /** Whether the head announced one, which may be empty. */
@@ -186,7 +189,7 @@ export class RestRequest extends Readable {
     }
     this.#limitBytes = limitBytes;
     this.#taker = taker;
-    this.stream.resume();
+    this.#want();
   }
 
   /** Tells who collects the body that it will not come. Returns whether there is somebody. */
@@ -200,7 +203,16 @@ export class RestRequest extends Readable {
   override _read(): void {
     this.#isRead = true;
     if (this.complete) this.push(null);
-    else this.stream.resume();
+    else this.#want();
+  }
+
+  #want(): void {
+    const { onWanted } = this;
+    if (onWanted !== undefined) {
+      this.onWanted = undefined;
+      onWanted();
+    }
+    this.stream.resume();
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
