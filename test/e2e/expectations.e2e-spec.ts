@@ -74,14 +74,4 @@ describe('a request that expects 100 Continue', () => {
     const statuses = connection.received.toString().match(/^HTTP\/1\.1 \d+/gm);
     expect(statuses).toEqual(['HTTP/1.1 100', 'HTTP/1.1 201']);
   });
-
-  it('is told so with a content coding as well', async () => {
-    const connection = await RawConnection.open(service.port);
-    connection.write(head('POST', '/trial/orders', { ...json, 'content-encoding': 'identity' }));
-    await connection.sees('HTTP/1.1 100 Continue\r\n\r\n');
-
-    connection.write(body);
-    await connection.sees('"code":201');
-    connection.destroy();
-  });
 });

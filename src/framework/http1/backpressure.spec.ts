@@ -274,14 +274,11 @@ describe('a request whose body is not read', () => {
     expect(answers[0]?.headers['connection']).toBe('keep-alive');
   });
 
-  it.each([
-    ['a known length', postHead(1_000_000)],
-    ['chunks', `POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\nf4240\r\n`],
-  ])('is answered, and the connection closed, if much is left, with %s', async (_what, head) => {
+  it('is answered, and the connection closed, if much is left', async () => {
     await using server = await serve((stream) => stream.respondOnly(fields(404)));
     const client = await RawConnection.open(server.port);
 
-    client.write(head);
+    client.write(postHead(1_000_000));
     client.write(Buffer.alloc(1_000_000));
 
     expect(readAnswers(await client.closed).answers).toMatchObject([{ status: 404 }]);

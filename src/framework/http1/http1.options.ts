@@ -10,7 +10,10 @@ export interface Http1ConnectionOptions {
   readonly maxTrailerBytes: number;
   /** Chunk extensions of a body, all together, 0 to 1 048 576 bytes. */
   readonly maxChunkExtensionBytes: number;
-  /** Body bytes that are read and thrown away after the answer to keep the connection; with more to come it is closed. */
+  /**
+   * Body bytes that are read and thrown away after the answer to keep the connection. With more to come, as far as that is known
+   * when the answer begins, the answer says `connection: close`; otherwise all of it is read, within `bodyTimeoutMs`.
+   */
   readonly maxUnreadBytes: number;
   /** Output that waits for the peer before `write` returns false; as long as so much waits, no further request is begun. */
   readonly writeHighWaterBytes: number;

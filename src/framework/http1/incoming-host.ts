@@ -15,8 +15,6 @@ export interface IncomingHost {
   onRefusal(refusal: Http1Refusal, head: Partial<Http1RequestHead>): void;
   /** The rest of a request that has been answered is there, and thrown away. */
   onUnreadEnd(): void;
-  /** There is more of it than is worth reading. */
-  onTooMuchUnread(): void;
   /** Nothing more is to be read, or something again. */
   holdSocket(isHeld: boolean): void;
 }

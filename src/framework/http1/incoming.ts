@@ -26,7 +26,6 @@ export class Incoming implements Waiting {
   #stream: Stream | undefined;
   /** Of a body with a known length, still to come. */
   #bytesLeft = 0;
-  #unreadBytes = 0;
   /** What has come and has not been taken, from `#at` on. */
   #rest: Buffer | undefined;
   #at = 0;
@@ -109,11 +108,10 @@ export class Incoming implements Waiting {
     this.#untaken.set(this.#more.length === 0 ? ofRest : this.#more.reduce((sum, { length }) => sum + length, ofRest));
   }
 
-  /** The request has been answered; what is still to come of it is thrown away. */
+  /** The request has been answered; what is still to come of it is thrown away, all of it: the answer has said that the connection stays. */
   onAnswered(): void {
     this.#stream = undefined;
-    if (this.isTooMuch) this.#host.onTooMuchUnread();
-    else this.read();
+    this.read();
   }
 
   /** Nothing is read any more; what has come and what comes is thrown away. */
@@ -192,7 +190,6 @@ export class Incoming implements Waiting {
     } else {
       this.sinceMs = coarseNow();
       this.#stream = stream;
-      this.#unreadBytes = 0;
       this.#bytesLeft = head.bodyBytes;
       this.#state = head.bodyBytes === inChunks ? State.chunks : State.body;
       if (head.bodyBytes === inChunks) this.#chunks = new ChunkReader(this.#options.maxChunkExtensionBytes);
@@ -248,12 +245,7 @@ export class Incoming implements Waiting {
 
   #deliver(bytes: Buffer, start: number, end: number): void {
     this.isBodyBegun = true;
-    if (this.#stream !== undefined) {
-      this.#stream.onData(bytes, start, end);
-      return;
-    }
-    this.#unreadBytes += end - start;
-    if (this.#unreadBytes > this.#options.maxUnreadBytes) this.#host.onTooMuchUnread();
+    this.#stream?.onData(bytes, start, end);
   }
 
   #endRequest(): void {

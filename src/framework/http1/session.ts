@@ -137,11 +137,6 @@ export class Session implements IncomingHost, StreamHost, TimedConnection, Write
     }
   }
 
-  onTooMuchUnread(): void {
-    this.counters.unreadBodies += 1;
-    this.finish();
-  }
-
   onUnreadEnd(): void {
     this.times.idleSinceMs = steadyNow();
   }
@@ -151,8 +146,8 @@ export class Session implements IncomingHost, StreamHost, TimedConnection, Write
     else this.#socket.resume();
   }
 
-  beginAnswer(stream: Stream, isClosing: boolean): string {
-    if (isClosing || this.#isCutShort(stream)) this.#isClosing = true;
+  beginAnswer(stream: Stream, isClosing: boolean, isAll: boolean): string {
+    if (isClosing || this.#isCutShort(stream, isAll)) this.#isClosing = true;
     // What has come already is not cut: that answer is the last one.
     else if (this.isLeaving && !(stream.isRequestEnded && this.incoming.hasMore)) this.#isClosing = true;
     return this.#isClosing ? lastLines : this.#keepAliveLines;
@@ -223,8 +218,10 @@ export class Session implements IncomingHost, StreamHost, TimedConnection, Write
 
   onLate(): void {
     const what = this.incoming.isInHead ? 'headers' : 'body';
-    if (this.#stream === undefined && what === 'body') this.onTooMuchUnread();
-    else this.onRefusal(refusal('timeout', `${what}: too late`), this.incoming.headSoFar());
+    if (this.#stream === undefined && what === 'body') {
+      this.counters.unreadBodies += 1;
+      this.finish();
+    } else this.onRefusal(refusal('timeout', `${what}: too late`), this.incoming.headSoFar());
   }
 
   onIdle(): void {
@@ -278,11 +275,11 @@ export class Session implements IncomingHost, StreamHost, TimedConnection, Write
   }
 
   /** The rest of the request will not be read, or nobody can say where it ends. */
-  #isCutShort(stream: Stream): boolean {
+  #isCutShort(stream: Stream, isAll: boolean): boolean {
     if (stream.isRequestEnded) return false;
     // Whoever waits for 100 and gets an answer may send the body or not: RFC 9110 section 10.1.1.
     if (this.#isContinueDue && !stream.isContinued && !this.incoming.isBodyBegun && !this.incoming.hasMore) return true;
-    return stream.isPaused && this.incoming.isTooMuch;
+    return (isAll || stream.isPaused) && this.incoming.isTooMuch;
   }
 
   #throw(error: unknown): void {

@@ -19,9 +19,10 @@ export interface StreamHost {
    * The head of the answer is about to go out.
    *
    * @param isClosing  the connection is to close after it
+   * @param isAll      nothing of it comes later
    * @returns the last lines of the head, with the empty one
    */
-  beginAnswer(stream: Stream, isClosing: boolean): string;
+  beginAnswer(stream: Stream, isClosing: boolean, isAll: boolean): string;
   /** Bytes of the request are wanted. */
   onWanted(): void;
   /** The whole answer has been given to the writer. */
@@ -215,7 +216,7 @@ export class Stream implements Http1Stream {
   #begin(head: AnswerHead, isAll: boolean): void {
     const lengthLine = this.#body.begin(head, this.#isHead, this.#minorVersion, isAll);
     this.hasResponded = true;
-    const lastLines = this.#host.beginAnswer(this, head.isClosing || this.#body.endsConnection);
+    const lastLines = this.#host.beginAnswer(this, head.isClosing || this.#body.endsConnection, isAll);
     this.#host.writer.text(head.text + lengthLine + lastLines);
   }
 
