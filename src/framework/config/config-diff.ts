@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { isKeptOnRollback, needsRestart, type OptionsClass } from '../core/index.js';
+import { isKeptOnRollback, isSecretOption, needsRestart, type OptionsClass } from '../core/index.js';
 import { isTree, joinPath, type Origin, originOf } from './layer.js';
 import { holdsPassword, isSecretProperty, shown } from './problem.js';
 
@@ -97,7 +97,7 @@ function collectKeys(before: unknown, after: unknown, path: string, marks: Marks
   const right = isPlain(after) ? after : {};
   const options = classOf(after) ?? classOf(before);
   for (const key of new Set([...Object.keys(left), ...Object.keys(right)])) {
-    const isSecret = marks.isSecret || isSecretProperty(options, key);
+    const isSecret = marks.isSecret || isSecretValue(options, key, left[key], right[key]);
     const inner = {
       isSecret,
       isKept: isSecret || marks.isKept || (options !== undefined && isKeptOnRollback(options, key)),
@@ -105,6 +105,13 @@ function collectKeys(before: unknown, after: unknown, path: string, marks: Marks
     };
     collect(left[key], right[key], joinPath(path, key), inner, found);
   }
+}
+
+// A flag that is only named like a secret is none, such as whether CORS allows credentials.
+function isSecretValue(options: OptionsClass | undefined, key: string, before: unknown, after: unknown): boolean {
+  if (!isSecretProperty(options, key)) return false;
+  const isFlag = [before, after].every((value) => value === undefined || typeof value === 'boolean');
+  return !isFlag || (options !== undefined && isSecretOption(options, key));
 }
 
 // An empty mapping or list that comes or goes has no values in it that could tell.
