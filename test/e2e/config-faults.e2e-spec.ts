@@ -182,7 +182,7 @@ describe('a file from which things vanish', () => {
     expect(await greetings()).toEqual(['Welcome to the rookery.', 'Welcome to the rookery.']);
   });
 
-  it('keeps the value in force where what vanished is still referred to', async () => {
+  it('keeps the effective value where what vanished is still referred to', async () => {
     await app.write(good('"${shared.name}"', 'shared: { name: Ann }'));
     expect(await greetings()).toEqual(['Ann', 'Ann']);
 

@@ -235,7 +235,7 @@ describe.skipIf(isSkipped('nacos')).each(servers)('a service that follows Nacos 
     const leave = configFailureChannel.subscribe(({ store: from }) => {
       if (from === store) refused += 1;
     });
-    await eventually('the first is in force', () => whole.value.first.sequence === 1);
+    await eventually('the first is effective', () => whole.value.first.sequence === 1);
 
     let isPublishing = true;
     const publishing = (async () => {
@@ -250,7 +250,7 @@ describe.skipIf(isSkipped('nacos')).each(servers)('a service that follows Nacos 
       await (reads < leastReads && !isPublishing ? turn() : delay(2));
     }
     await publishing;
-    await eventually('the last is in force', () => whole.value.first.sequence === changes);
+    await eventually('the last is effective', () => whole.value.first.sequence === changes);
     read();
     leave();
     say(
@@ -287,7 +287,7 @@ describe.skipIf(isSkipped('nacos')).each(servers)('a service that follows Nacos 
       const tookMs = performance.now() - startedAt;
       // Of those that were under way together the server says which is the last.
       await publisher.publish(dataId, content(count));
-      await eventually('the last is in force', () => live.value.number === count);
+      await eventually('the last is effective', () => live.value.number === count);
       return tookMs;
     };
     await run(100);
@@ -339,7 +339,7 @@ describe.skipIf(isSkipped('nacos')).each(servers)('a service that follows Nacos 
     }
     await Promise.all(published);
     await publisher.publish(dataId, numbered(11));
-    await eventually('the last is in force', () => live.value.number === 11);
+    await eventually('the last is effective', () => live.value.number === 11);
     process.off('warning', warn);
 
     expect(told).toEqual(told.toSorted((a, b) => a - b));

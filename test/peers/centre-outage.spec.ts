@@ -164,7 +164,7 @@ describe.skipIf(isSkipped('nacos'))('a service whose Nacos is killed', () => {
       say(
         `Nacos killed for ${downFor} s under load: ${answered()} requests answered (${answered() - answeredBefore} since), ` +
           `${reports.flatMap(({ failures }) => failures).length} failed; server found again ${foundAfter} s after it was ready, ` +
-          `final change seen ${seenAfter} s after its publication; next server in force after ${movedAfter} s`,
+          `final change seen ${seenAfter} s after its publication; next server effective after ${movedAfter} s`,
       );
       expect(reports.flatMap(({ failures }) => failures)).toEqual([]);
       expect(answered() - answeredBefore).toBeGreaterThan(100);

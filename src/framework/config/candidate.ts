@@ -10,7 +10,7 @@ export interface Change {
   readonly paths: readonly string[];
 }
 
-/** A set of layers that was read and found good, not yet in force. */
+/** A set of layers that was read and found good, not yet effective. */
 export interface Candidate {
   readonly layers: readonly ConfigLayer[];
   readonly merged: MergedConfig;

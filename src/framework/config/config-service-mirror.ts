@@ -4,8 +4,8 @@ import { type ConfigTree, isTree } from './layer.js';
 import { readScalar } from './text-value.js';
 
 /**
- * Shows the values in force in `@nestjs/config`'s `ConfigService`. What `ConfigModule.forFeature(registerAs(…))` put there
- * counts as defaults: the values in force go over it, into the very object that is injected by its `KEY`.
+ * Shows the effective values in `@nestjs/config`'s `ConfigService`. What `ConfigModule.forFeature(registerAs(…))` put there
+ * counts as defaults: the effective values go over it, into the very object that is injected by its `KEY`.
  */
 export class ConfigServiceMirror {
   readonly #service: ConfigService;

@@ -62,7 +62,7 @@ export class ConfigStore {
     this.#history.add(1, { source: 'start' }, [], 0);
   }
 
-  /** Number of the configuration in force: 1 at start, one more with every change. */
+  /** Number of the effective configuration: 1 at start, one more with every change. */
   get version(): number {
     return this.#version;
   }
@@ -72,7 +72,7 @@ export class ConfigStore {
     return this.#history.versions;
   }
 
-  /** The sources whose last change was not applied, and why: the values in force are older than what they say. */
+  /** The sources whose last change was not applied, and why: the effective values are older than what they say. */
   get failures(): readonly ConfigFailure[] {
     return this.#history.failures;
   }
@@ -131,7 +131,7 @@ export class ConfigStore {
     return valueAt(this.#merged.tree, path) === undefined ? undefined : originOf(this.#merged.origins, path)?.source;
   }
 
-  /** All values in force with their places, the defaults of the bound classes included, secrets masked. */
+  /** All effective values with their places, the defaults of the bound classes included, secrets masked. */
   effective(): EffectiveValue[] {
     return effectiveValues([...this.#bound.values()], this.#merged, this.env);
   }
@@ -167,7 +167,7 @@ export class ConfigStore {
    * listeners told. Nobody sees half of it. A source whose change fails is among the `failures` until one succeeds; a layer
    * that `restore()` has put back stays out, and its source among them, until it says something else.
    *
-   * @returns the number of the version now in force; unchanged when the layers say nothing new
+   * @returns the number of the version that is effective now; unchanged when the layers say nothing new
    * @throws ConfigError nothing was changed: something is wrong, or a subscriber refused
    * @throws Error called by a subscriber while it is asked or told
    */
@@ -202,14 +202,14 @@ export class ConfigStore {
     return version;
   }
 
-  /** A source cannot be read: the values in force stay, and whoever looks at `failures` or the channel learns of it. */
+  /** A source cannot be read: the effective values stay, and whoever looks at `failures` or the channel learns of it. */
   fail(source: string, error: unknown): void {
     const { failure, isNews } = this.#history.fail(source, error);
     // A source that tries again and again says it once.
     if (isNews) configFailureChannel.publish({ store: this, failure });
   }
 
-  /** The source can be read again and says nothing that is not in force: it is not among the `failures` any more. */
+  /** The source can be read again and says nothing that is not effective: it is not among the `failures` any more. */
   recover(source: string): void {
     this.#history.succeed(source);
   }

@@ -1,7 +1,7 @@
 import { type TypedChannel, typedChannel } from '../core/index.js';
 import type { ConfigFailure, ConfigVersion } from './config-history.js';
 
-/** Published when a new version is in force and its subscribers have been told. */
+/** Published when a new version is effective and its subscribers have been told. */
 export interface ConfigChanged {
   /** The `ConfigStore` it happened in: a process may have several. */
   readonly store: object;

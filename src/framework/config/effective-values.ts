@@ -3,7 +3,7 @@ import type { BoundLive } from './binding.js';
 import { differences, printable, withReferences } from './config-diff.js';
 import { type MergedConfig, originOf, valueAt } from './layer.js';
 
-/** One value in force, as it may be printed. */
+/** One effective value, as it may be printed. */
 export interface EffectiveValue {
   readonly path: string;
   /** `***` for a secret. */
@@ -12,7 +12,7 @@ export interface EffectiveValue {
   readonly source: string;
 }
 
-/** All values in force by path: those of the bound classes, and what no class is bound to as its source has it. */
+/** All effective values by path: those of the bound classes, and what no class is bound to as its source has it. */
 export function effectiveValues(
   bound: readonly BoundLive<object>[],
   merged: MergedConfig,

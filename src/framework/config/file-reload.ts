@@ -10,7 +10,7 @@ const source = 'files';
  * Reads the files of the configuration now and applies them as one change, whether or not they are watched. When anything is
  * wrong, the values stay, and the store reports it as it does for the watch.
  *
- * @returns the number of the version now in force; unchanged when the files say nothing new
+ * @returns the number of the version that is effective now; unchanged when the files say nothing new
  * @throws ConfigError nothing was changed
  */
 export async function reloadConfigFiles(store: ConfigStore, directory: string): Promise<number> {

@@ -235,7 +235,7 @@ describe('FileWatch', () => {
     expect(seen).toEqual([[2, 1]]);
   });
 
-  it('keeps the values in force when an edit is wrong, says so once, and goes on with the next', async () => {
+  it('keeps the effective values when an edit is wrong, says so once, and goes on with the next', async () => {
     await writeFile(file(), 's: { n: 1 }');
     const { store, live } = await started({ pollMs: 100 });
     const messages: string[] = [];

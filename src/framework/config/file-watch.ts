@@ -29,7 +29,7 @@ const shortestMs = 10;
  * renaming over, Kubernetes' swap of its `..data` link, also behind symbolic links.
  *
  * Nothing half-written is applied: files are read when they have been left alone for `settleMs`, twice with the same
- * result. Files that are never left alone are read after `maxSettleMs`, as they are at that moment. What is wrong is told to the store (`failures`), and the values in force stay.
+ * result. Files that are never left alone are read after `maxSettleMs`, as they are at that moment. What is wrong is told to the store (`failures`), and the effective values stay.
  */
 export class FileWatch {
   readonly #store: ConfigStore;
@@ -59,7 +59,7 @@ export class FileWatch {
     this.#plan(0);
   }
 
-  /** Looks no more. What is in force stays. May be called twice. */
+  /** Looks no more. What is effective stays. May be called twice. */
   async close(): Promise<void> {
     this.#isClosed = true;
     clearTimeout(this.#timer);

@@ -5,7 +5,7 @@ import type { ConfigLayer } from './layer.js';
 export class HeldBack {
   #layers: ReadonlyMap<string, ConfigLayer> = new Map();
 
-  /** `before` were in force, `after` are: what is of `before` alone stays out, what is back is held no longer. */
+  /** `before` were effective, `after` are: what is of `before` alone stays out, what is back is held no longer. */
   note(before: readonly ConfigLayer[], after: readonly ConfigLayer[]): void {
     const back = new Set(after);
     const held = [...this.#layers.values()].filter((layer) => !back.has(layer));
@@ -19,7 +19,7 @@ export class HeldBack {
     return fresh.filter(({ name, tree }) => !isDeepStrictEqual(this.#layers.get(name)?.tree, tree));
   }
 
-  /** `layers` are in force: what their sources said before is forgotten. */
+  /** `layers` are effective: what their sources said before is forgotten. */
   forget(layers: readonly ConfigLayer[]): void {
     if (this.#layers.size === 0) return;
     const names = new Set(layers.map(({ name }) => name));

@@ -42,7 +42,7 @@ export class ProbationWatch {
     ];
   }
 
-  /** Ends the watch; what is in force stays. May be called twice. */
+  /** Ends the watch; what is effective stays. May be called twice. */
   close(): void {
     for (const leave of this.#leave.splice(0)) leave();
     this.#end();
@@ -87,7 +87,7 @@ export class ProbationWatch {
     this.#isRestoring = true;
     try {
       this.#store.restore(this.#proven, { source: 'probation' });
-      // The sources say something else than what is in force, until they bring something better.
+      // The sources say something else than what is effective, until they bring something better.
       const failure = new Error(`version ${version} did not stand its probation, ${proven} put back: ${breach}`);
       for (const centre of centres) this.#store.fail(centre, failure);
     } catch {

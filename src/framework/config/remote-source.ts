@@ -54,9 +54,9 @@ export class RemoteSource {
   #good: GoodContents;
   /** What each layer was read from, for as long as there is a way back to it. */
   readonly #contents = new WeakMap<ConfigLayer, RemoteContent>();
-  /** As the centre has them, where they are not in force. */
+  /** As the centre has them, where they are not effective. */
   #refused: readonly RemoteContent[] | undefined;
-  /** Since when contents have come that are not in force. */
+  /** Since when contents have come that are not effective. */
   #partsSince: number | undefined;
   #serving: RemoteServing;
   #isReachable: boolean;
@@ -130,7 +130,7 @@ export class RemoteSource {
     return true;
   }
 
-  /** Follows the centre from now on. The values in force have been found good: they become the snapshot. */
+  /** Follows the centre from now on. The effective values have been found good: they become the snapshot. */
   watch(log: RemoteLog): void {
     if (this.#isClosed || this.#log !== undefined) return;
     this.#log = log;
@@ -281,7 +281,7 @@ export class RemoteSource {
     const { contents } = this.#good;
     const there = contents.filter(({ content }) => content !== undefined).map((each) => nameOfContent(name, each));
     const absent = contents.filter(({ content }) => content === undefined).map((each) => nameOfContent(name, each));
-    const found = there.length === 0 ? 'no data id is there' : `in force: ${there.join(', ')}`;
+    const found = there.length === 0 ? 'no data id is there' : `effective: ${there.join(', ')}`;
     return `${found}${absent.length === 0 ? '' : `; not there: ${absent.join(', ')}`}`;
   }
 }

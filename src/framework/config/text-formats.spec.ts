@@ -217,7 +217,7 @@ describe('references', () => {
     );
   });
 
-  it('keeps the values in force when a change breaks a reference', () => {
+  it('keeps the effective values when a change breaks a reference', () => {
     const present = store('base: { port: 1 }\nr: { port: "${base.port}" }');
     const live = present.bind('r', ROptions);
 

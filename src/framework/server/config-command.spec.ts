@@ -27,7 +27,7 @@ async function run(argv: string[], environment: Record<string, string> = {}) {
 }
 
 describe('rookery config print', () => {
-  it('writes every value in force and where it comes from, secrets masked', async () => {
+  it('writes every effective value and where it comes from, secrets masked', async () => {
     const file = join(directory, 'application.yaml');
     await writeFile(file, 'server:\n  port: 9\nmine: { list: [1], password: hunter2, url: "x://u:hunter3@h" }\n');
     await writeFile(join(directory, 'application-production.yaml'), 'log: { level: warn }\n');

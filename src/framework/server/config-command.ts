@@ -28,7 +28,7 @@ export interface CommandSurroundings {
 const usage = `usage: rookery config print|check [--directory config] [--env <name>] [--set path=value] [--app <file>]
        rookery config publish <data id> <file> [--group <group>] [--directory config] [--env <name>] [--set path=value]
 
-  print   writes every value in force and where it comes from, Nacos included if it can be reached; secrets as ***
+  print   writes every effective value and where it comes from, Nacos included if it can be reached; secrets as ***
   check   tells what is wrong, with file and line, and ends with 1 if anything is
   publish writes the file into Nacos, if it can be read as what the data id says it is
 
@@ -143,7 +143,7 @@ function parsed(argv: readonly string[]): Command | (PublishCommand & { env: str
 
 function load({ action, directory, env, set }: Command, environment: Environment): Promise<ConfigStore> {
   return loadConfig({
-    // What is in force needs the centre, what is wrong with the files does not.
+    // What is effective needs the centre, what is wrong with the files does not.
     centre: action === 'print' ? 'look' : 'ignore',
     environment: withEnv(environment, env),
     argv: set.flatMap((each) => ['--set', each]),
