@@ -74,4 +74,34 @@ describe('a request that expects 100 Continue', () => {
     const statuses = connection.received.toString().match(/^HTTP\/1\.1 \d+/gm);
     expect(statuses).toEqual(['HTTP/1.1 100', 'HTTP/1.1 201']);
   });
+
+  it.each([
+    ['a method that there is not', '/trial.service.v1.TrialService/Nothing', 'application/grpc-web+proto'],
+    ['a message format that is not read', '/trial.service.v1.TrialService/PlaceOrder', 'application/grpc-web+xml'],
+  ])('gets the refusal alone over gRPC-Web too: %s', async (_, path, type) => {
+    const connection = await RawConnection.open(service.port);
+    connection.write(head('POST', path, { 'content-type': type, 'content-length': '5' }));
+
+    await connection.sees('HTTP/1.1 ');
+    connection.destroy();
+
+    expect(connection.received.toString()).toMatch(/^HTTP\/1\.1 (?:200|415) /);
+  });
+
+  it('is told to go on by gRPC-Web where the message is wanted', async () => {
+    const connection = await RawConnection.open(service.port);
+    connection.write(
+      head('POST', '/trial.service.v1.TrialService/PlaceOrder', {
+        'content-type': 'application/grpc-web+proto',
+        'content-length': '5',
+      }),
+    );
+
+    await connection.sees('HTTP/1.1 100 Continue\r\n\r\n');
+    connection.write(Buffer.alloc(5));
+    await connection.sees('HTTP/1.1 200');
+    connection.destroy();
+
+    expect(connection.received.toString()).toMatch(/^HTTP\/1\.1 100 /);
+  });
 });

@@ -75,7 +75,8 @@ export class RestRequests {
       else keepWork(stream, work);
     }
     stream.listen(work);
-    if (expectsContinue(head.headers.get('expect'))) request.onWanted = () => continueUnlessAnswered(response);
+    // What the head alone decides is answered without it: RFC 9110 section 10.1.1.
+    if (expectsContinue(head.headers.get('expect'))) request.onWanted = () => response.writeContinue();
     this.#init.handle(request, response);
   }
 
@@ -149,11 +150,6 @@ function keepWork(stream: RestStream, work: RequestWork): void {
 
 function workOf(stream: RestStream): RequestWork | undefined {
   return (stream as { [workKey]?: RequestWork })[workKey];
-}
-
-// What the head alone decides is answered without the body: RFC 9110 section 10.1.1.
-function continueUnlessAnswered(response: RestResponse): void {
-  if (!response.headersSent) response.writeContinue();
 }
 
 /** Ties a stream to its request and response. Due when the body takes too long. */

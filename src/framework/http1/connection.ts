@@ -49,7 +49,7 @@ export class Http1Connection {
   get isInUse(): boolean {
     const { incoming, isAnswering, isEnded } = this.#session;
     if (isEnded) return this.#socket.writableLength > 0;
-    return isAnswering || incoming.sinceMs > 0 || incoming.hasMore;
+    return isAnswering || incoming.isReceiving;
   }
 
   /** How long there has been no request, in ms; time in which the event loop was blocked does not count. */

@@ -85,4 +85,30 @@ describe('a response that comes before the body has ended', () => {
     const { answers } = readAnswers(await client.closed);
     expect(answers.map(({ headers }) => headers['connection'])).toEqual(['close']);
   });
+
+  it('is followed by the end of the connection where the body does not end in its time, however much of it comes', async () => {
+    await using server = await serve((stream) => stream.respondOnly(fields(404)), { bodyTimeoutMs: 300 });
+    const client = await RawConnection.open(server.port);
+    const chunk = Buffer.concat([Buffer.from('10000\r\n'), Buffer.alloc(65_536), Buffer.from('\r\n')]);
+    client.write('POST /early HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n');
+    const sending = setInterval(() => client.write(chunk), 5);
+
+    await client.closed;
+    clearInterval(sending);
+
+    expect(server.counters.unreadBodies).toBe(1);
+    expect(server.sockets[0]?.bytesRead).toBeGreaterThan(1_000_000);
+  });
+
+  it('does not keep the process from ending while the rest of the body comes', async () => {
+    await using server = await serve((stream) => stream.respondOnly(fields(404)));
+    const client = await RawConnection.open(server.port);
+    client.write('POST /early HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhel');
+    await client.sees('404');
+    const [connection] = server.connections;
+
+    expect(connection?.isInUse).toBe(false);
+    expect(connection?.shutDownStreams()).toBe(0);
+    await client.closed;
+  });
 });

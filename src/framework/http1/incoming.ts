@@ -63,6 +63,11 @@ export class Incoming implements Waiting {
     return this.isInHead && this.#rest !== undefined ? headSoFar(this.#heads, this.#rest, this.#at) : {};
   }
 
+  /** A request has begun to come, or waits, that no response has been given to. Not what is left of an answered one's body. */
+  get isReceiving(): boolean {
+    return !this.isInBody && (this.sinceMs > 0 || this.hasMore);
+  }
+
   /** A body has begun, and is not whole. */
   get isInBody(): boolean {
     return this.#state !== State.head && this.#state !== State.stopped;

@@ -202,7 +202,7 @@ export class Session implements IncomingHost, StreamHost, TimedConnection, Write
       this.#isClosing = true;
       return stream.shutDown() ? 0 : 1;
     }
-    const cut = this.incoming.sinceMs > 0 || this.incoming.hasMore ? 1 : 0;
+    const cut = this.incoming.isReceiving ? 1 : 0;
     this.finish();
     return cut;
   }

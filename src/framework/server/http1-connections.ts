@@ -91,8 +91,9 @@ class Http1Keeper implements ConnectionKeeper, Http1Handler {
     const head = this.#headOf(http1, stream);
     if (grpcWeb?.handles(head) === true && brokenRule(head) === undefined) {
       this.#webId = stream.id;
-      if (http1.expectsContinue) stream.inform(goOn);
       this.#webCall = grpcWeb.serve(stream, head);
+      // Nothing goes out where the head alone has decided.
+      if (http1.expectsContinue) stream.inform(goOn);
     } else http.serve(stream, head, this.#socket);
   }
 
