@@ -202,7 +202,7 @@ export class ConfigStore {
     return version;
   }
 
-  /** A source cannot be read: the effective values stay, and whoever looks at `failures` or the channel learns of it. */
+  /** A source cannot be read: the effective values stay, and `failures` and the channel report it. */
   fail(source: string, error: unknown): void {
     const { failure, isNews } = this.#history.fail(source, error);
     // A source that tries again and again says it once.

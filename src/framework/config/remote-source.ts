@@ -54,7 +54,7 @@ export class RemoteSource {
   #good: GoodContents;
   /** What each layer was read from, for as long as there is a way back to it. */
   readonly #contents = new WeakMap<ConfigLayer, RemoteContent>();
-  /** As the centre has them, where they are not effective. */
+  /** The contents as the config server has them, where they are not effective. */
   #refused: readonly RemoteContent[] | undefined;
   /** Since when contents have come that are not effective. */
   #partsSince: number | undefined;
@@ -130,7 +130,7 @@ export class RemoteSource {
     return true;
   }
 
-  /** Follows the centre from now on. The effective values have been found good: they become the snapshot. */
+  /** Follows the config server from now on. The effective values have been found good: they become the snapshot. */
   watch(log: RemoteLog): void {
     if (this.#isClosed || this.#log !== undefined) return;
     this.#log = log;

@@ -6,7 +6,7 @@ import { isReachable } from './reachable.js';
 import { remoteLayers } from './remote-layers.js';
 import type { SnapshotStore } from './snapshot-store.js';
 
-/** What the effective contents come from: the centre itself, the snapshot, or neither. */
+/** What the effective contents come from: the config server itself, the snapshot, or neither. */
 export type RemoteServing = 'centre' | 'snapshot' | 'nothing';
 
 /** How a start goes about it. */

@@ -1,6 +1,6 @@
 import { create, type DescEnum, type DescField, type DescMessage, ScalarType, toJson } from '@bufbuild/protobuf';
 import type { Timestamp } from '@bufbuild/protobuf/wkt';
-import { rfc3339 } from './rfc3339.js';
+import { formatRfc3339 } from './rfc3339.js';
 
 /** Stands for what is not ordinary, and left to the library. */
 const unusual = Symbol('unusual');
@@ -187,5 +187,5 @@ function timestampJson(value: unknown): unknown {
     nanos === 0 &&
     seconds >= firstSecond &&
     seconds <= lastSecond;
-  return isOrdinary ? rfc3339(Number(seconds)) : unusual;
+  return isOrdinary ? formatRfc3339(Number(seconds)) : unusual;
 }

@@ -5,12 +5,12 @@ const daysOfEra = 146_097;
 const daysToEpoch = 719_468;
 
 /**
- * A point in time in UTC as RFC 3339 has it, without a fraction; at a tenth of the cost of `Date.prototype.toISOString()`.
+ * A point in time in UTC as RFC 3339 has it, without a fraction; at a quarter of the cost of `Date.prototype.toISOString()`.
  *
  * @param seconds since 1970-01-01T00:00:00Z, an integer; the year is 0 to 9999
  * @see https://howardhinnant.github.io/date_algorithms.html#civil_from_days
  */
-export function rfc3339(seconds: number): string {
+export function formatRfc3339(seconds: number): string {
   const days = Math.floor(seconds / secondsOfDay);
   const inDay = seconds - days * secondsOfDay;
   const since = days + daysToEpoch;

@@ -143,7 +143,7 @@ function parsed(argv: readonly string[]): Command | (PublishCommand & { env: str
 
 function load({ action, directory, env, set }: Command, environment: Environment): Promise<ConfigStore> {
   return loadConfig({
-    // What is effective needs the centre, what is wrong with the files does not.
+    // The effective values need the config server; problems of the files do not.
     centre: action === 'print' ? 'look' : 'ignore',
     environment: withEnv(environment, env),
     argv: set.flatMap((each) => ['--set', each]),

@@ -3,7 +3,7 @@ import { brotliDecompress, gunzip, type InputType, inflate, type ZlibOptions } f
 /** Of a whole body or message; "deflate" is the zlib format of RFC 1950, in HTTP as in gRPC. */
 export type Coding = 'br' | 'deflate' | 'gzip';
 
-/** What a coding has been put off gives more bytes than allowed. */
+/** The decoded bytes are more than allowed. */
 export class DecodedTooLargeError extends Error {
   override readonly name = 'DecodedTooLargeError';
 

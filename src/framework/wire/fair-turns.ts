@@ -1,6 +1,6 @@
 import type { ByteAccount } from './byte-account.js';
 import type { PeerWaiting, Place, Waiting } from './peer-queue.js';
-import { beginStep, readClock } from './read-clock.js';
+import { holdStepClock, readClock } from './read-clock.js';
 import {
   arrive,
   begin,
@@ -162,13 +162,13 @@ export class TurnShare implements PeerWaiting, Charged {
     }
     if (this.#isGranted) {
       this.#isGranted = false;
-      beginStep(nowMs);
+      holdStepClock(nowMs);
       return true;
     }
     // Those that go first have not to wait for what others did in this turn.
     const sinceMs = this.#rank === Rank.lightPeer ? currentSinceMs : startedAtMs;
     if (!this.#isBehind && nowMs - sinceMs < this.#limitMs) {
-      beginStep(nowMs);
+      holdStepClock(nowMs);
       return true;
     }
     this.#isWaiting = true;

@@ -9,14 +9,14 @@ export function readClock(): number {
 // An object, whose numbers are changed in place; a variable of a module gets a new one each time.
 const step = { beganAtMs: performance.now(), isUnderWay: false };
 
-/** A step of a connection begins: what it does counts from `nowMs`. */
-export function beginStep(nowMs: number): void {
+/** Has `stepClock()` stand at `nowMs` while a connection makes a step. */
+export function holdStepClock(nowMs: number): void {
   step.beganAtMs = nowMs;
   step.isUnderWay = true;
 }
 
-/** The work is another's now. */
-export function endStep(): void {
+/** Has `stepClock()` go on: the step is over. */
+export function releaseStepClock(): void {
   step.isUnderWay = false;
 }
 

@@ -1,5 +1,5 @@
 import { PeerQueue, type PeerWaiting } from './peer-queue.js';
-import { endStep as endReading, readClock } from './read-clock.js';
+import { readClock, releaseStepClock } from './read-clock.js';
 import { afterTurnEnd, endTurnNow, type TurnEnd } from './turn-end.js';
 import type { WorkMeter } from './work-meter.js';
 
@@ -93,7 +93,7 @@ export function arrive(): void {
 export function switchTo(next: Charged | undefined, nowMs: number): void {
   if (stepSinceMs >= 0 && next !== stepped) endStep(nowMs);
   current?.charge(nowMs - currentSinceMs, nowMs);
-  endReading();
+  releaseStepClock();
   current = next;
   currentSinceMs = nowMs;
 }
@@ -130,7 +130,7 @@ function endTurn(): void {
     switchTo(undefined, nowMs);
     if (hasHeavySteps) rest(stepRank, steppedMs, nowMs);
   }
-  endReading();
+  releaseStepClock();
   isBegun = false;
   turn += 1;
 }
