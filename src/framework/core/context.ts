@@ -174,7 +174,7 @@ function enter<A>(context: RequestContext, work: (argument: A) => unknown, argum
  * which the application was made, also where what received it was begun by another request.
  */
 export function enterContext<A>(context: RequestContext, work: (argument: A) => unknown, argument: A): void {
-  // Where no request is, no request has left a store, and `run()` costs a third less: a scope has Node.js tidy up after it.
-  if (context.lifecycle === undefined || storage.getStore() === undefined) storage.run(context, work, argument);
+  // Also where no request is under way: a handler's `enterWith()` outlasts `run()`, and background work has stores of its own.
+  if (context.lifecycle === undefined) storage.run(context, work, argument);
   else context.lifecycle.scope.runInAsyncScope(enter<A>, undefined, context, work, argument);
 }
