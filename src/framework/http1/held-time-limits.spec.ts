@@ -16,6 +16,7 @@ function afterSeconds(seconds: number, isHeldUntil: number, isInHead: boolean): 
   const incoming = {
     isInHead,
     sinceMs: isInHead ? nowMs : 0,
+    onTick: () => {},
     get isHeld() {
       return second <= isHeldUntil;
     },

@@ -12,7 +12,8 @@ export interface Http1ConnectionOptions {
   readonly maxChunkExtensionBytes: number;
   /**
    * Body bytes that are read and thrown away after the answer to keep the connection. With more to come, as far as that is known
-   * when the answer begins, the answer says `connection: close`; otherwise all of it is read, within `bodyTimeoutMs`.
+   * when the answer begins, the answer says `connection: close`; otherwise all of it is read, as many bytes
+   * again each second, within `bodyTimeoutMs`.
    */
   readonly maxUnreadBytes: number;
   /** Output that waits for the peer before `write` returns false; as long as so much waits, no further request is begun. */

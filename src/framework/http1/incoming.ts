@@ -6,6 +6,7 @@ import type { IncomingHost } from './incoming-host.js';
 import { refusal } from './refusal.js';
 import { type Http1RequestHead, fieldsIn, headSoFar, inChunks, RequestHead, requestHead } from './request-head.js';
 import type { Stream } from './stream.js';
+import { UnreadBody } from './unread-body.js';
 
 const littleBytes = 4096;
 
@@ -22,8 +23,8 @@ export class Incoming implements Waiting {
   readonly #heads = new HeadReader();
   #chunks: ChunkReader | undefined;
   #state: number = State.head;
-  /** Who gets the body; undefined: nobody any more. */
-  #stream: Stream | undefined;
+  /** Gets the body. */
+  #stream: Stream | UnreadBody | undefined;
   /** Of a body with a known length, still to come. */
   #bytesLeft = 0;
   /** What has come and has not been taken, from `#at` on. */
@@ -37,7 +38,8 @@ export class Incoming implements Waiting {
   readonly #share: TurnShare;
   /** It is the turn of other connections. */
   #isWaiting = false;
-  #isHolding = false;
+  /** The socket is not read. */
+  isHolding = false;
   /** Nothing has come since the request began. */
   #isNew = false;
   /** Something of the body has come. */
@@ -78,14 +80,10 @@ export class Incoming implements Waiting {
     return this.#rest !== undefined && (!this.#needsMore || this.isInHead);
   }
 
-  /** It is not the caller who keeps the request from coming in. */
+  /** Something else than the client keeps the request from coming in. The rest of an answered one is never excused. */
   get isHeld(): boolean {
-    return this.#rest !== undefined && (this.#isWaiting || this.#stream?.isHeld === true);
-  }
-
-  /** The socket is not read. */
-  get isHolding(): boolean {
-    return this.#isHolding;
+    if (this.#rest === undefined || this.#stream instanceof UnreadBody) return false;
+    return this.#isWaiting || this.#stream?.isHeld === true;
   }
 
   /** More is to come than would be read without need. */
@@ -113,10 +111,15 @@ export class Incoming implements Waiting {
     this.#untaken.set(this.#more.length === 0 ? ofRest : this.#more.reduce((sum, { length }) => sum + length, ofRest));
   }
 
-  /** The request has been answered; what is still to come of it is thrown away, all of it: the answer has said that the connection stays. */
+  /** The request has been answered; what is still to come of it is thrown away. */
   onAnswered(): void {
-    this.#stream = undefined;
+    this.#stream = this.isInBody ? new UnreadBody(this.#options.maxUnreadBytes, this.#host) : undefined;
     this.read();
+  }
+
+  /** A quarter of a second has passed. */
+  onTick(): void {
+    if (this.#stream instanceof UnreadBody && this.#stream.onTick()) this.read();
   }
 
   /** Nothing is read any more; what has come and what comes is thrown away. */
@@ -176,7 +179,7 @@ export class Incoming implements Waiting {
     heads.begin(this.#options.maxHeaderBytes, this.#options.maxHeaderFields);
     if (head.wantsUpgrade && this.#host.onUpgrade(head, Buffer.concat([rest.subarray(start), ...this.#more]))) {
       // Whoever has the socket now says when it is read.
-      this.#isHolding = false;
+      this.isHolding = false;
       this.stop();
       return false;
     }
@@ -260,8 +263,7 @@ export class Incoming implements Waiting {
     this.#state = State.head;
     this.sinceMs = 0;
     this.#heads.begin(this.#options.maxHeaderBytes, this.#options.maxHeaderFields);
-    if (stream === undefined) this.#host.onUnreadEnd();
-    else stream.onEnd();
+    stream?.onEnd();
   }
 
   /** What lies before `at` has been taken. */
@@ -289,8 +291,8 @@ export class Incoming implements Waiting {
   }
 
   #hold(isHeld: boolean): void {
-    if (isHeld === this.#isHolding) return;
-    this.#isHolding = isHeld;
+    if (isHeld === this.isHolding) return;
+    this.isHolding = isHeld;
     this.#host.holdSocket(isHeld);
   }
 }

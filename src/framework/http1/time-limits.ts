@@ -74,6 +74,7 @@ export class TimeLimits implements Ticking {
     const incoming = this.#incoming;
     const { bodyTimeoutMs, headersTimeoutMs } = this.#options;
     const limitMs = incoming.isInHead ? headersTimeoutMs : bodyTimeoutMs;
+    incoming.onTick();
     if (incoming.isHeld) incoming.sinceMs += passedMs;
     else if (limitMs > 0 && nowMs - incoming.sinceMs >= limitMs) {
       this.#connection.onLate();
