@@ -6,11 +6,20 @@ import { http } from '../support/http-caller.js';
 import { TrialApp } from '../support/trial-app.js';
 import { TrialModule } from '../support/trial.module.js';
 
+let noted = 0;
+
+function noteHook(_request: unknown, _reply: unknown, done: () => void): void {
+  noted += 1;
+  done();
+}
+
 /** Has a plugin of Fastify answer all that no route below `/legacy` serves. */
 @Module({ imports: [TrialModule] })
 class LegacyModule {
   constructor(@Inject(HttpAdapterHost) { httpAdapter }: HttpAdapterHost) {
     const fastify = httpAdapter.getInstance<FastifyInstance>();
+    fastify.addHook('preValidation', noteHook);
+    fastify.addHook('preHandler', noteHook);
     void fastify.register(
       (plugin, _options, done) => {
         plugin.setNotFoundHandler((request, reply) => {
@@ -52,5 +61,20 @@ describe('a request that no route serves', () => {
     });
 
     expect(status).toBe(404);
+  });
+
+  it.each([
+    ['POST', '/orders', 404, 2],
+    ['PUT', '/trial/orders', 405, 2],
+    // The route of CORS for all paths is asked first, and hands it on.
+    ['OPTIONS', '/trial/orders', 204, 3],
+    ['GET', '/orders', 404, 2],
+  ])('passes the hooks of plugins: %s %s', async (method, path, expected, hooks) => {
+    noted = 0;
+    const hasBody = method === 'POST' || method === 'PUT';
+
+    const { status } = await http(app.url, { method, path, ...(hasBody ? { body: { id: '1' } } : {}) });
+
+    expect({ status, noted }).toEqual({ status: expected, noted: hooks });
   });
 });

@@ -142,9 +142,9 @@ export class HttpAdapter extends FastifyAdapter {
   }
 
   override setNotFoundHandler(): FastifyInstance {
-    // The head alone decides that: the body is not read. Fastify takes every hook here; its types know two of them.
-    const hooks: object = { preParsing: this.#answerNotFound };
-    return this.getInstance<FastifyInstance>().setNotFoundHandler(hooks, this.#answerNotFound);
+    // Fastify takes all options of a route here; its types know two of them.
+    const options: object = { config: notFoundConfig };
+    return this.getInstance<FastifyInstance>().setNotFoundHandler(options, this.#answerNotFound);
   }
 
   override registerParserMiddleware(): void {
@@ -197,7 +197,7 @@ export class HttpAdapter extends FastifyAdapter {
     });
     // Reading a body loses the asynchronous context: its events belong to the connection, not to the request.
     fastify.addHook('preValidation', (request, reply, done) => {
-      const refusal = beginExchange(request);
+      const refusal = isNotFound(request) ? undefined : beginExchange(request);
       if (refusal === undefined) resumeExchange(request, done);
       else replyFailure(request, reply, refusal);
     });
@@ -206,9 +206,21 @@ export class HttpAdapter extends FastifyAdapter {
 
 type JsonParser = FastifyContentTypeParser;
 
+/** Marks what no route serves. A plugin may answer that itself, with the body. */
+const notFoundConfig = {};
+
+function isNotFound(request: FastifyRequest): boolean {
+  return request.is404 && request.routeOptions.config === notFoundConfig;
+}
+
 // Up to the limit of the moment.
 function jsonParser(limits: Live<LimitOptions>): JsonParser {
   return (request: FastifyRequest, payload, done): void => {
+    // The head alone decides that: the body is not read.
+    if (isNotFound(request)) {
+      done(null);
+      return;
+    }
     const { 'content-type': type = '' } = request.headers;
     // Fastify trims more than SP and HTAB, and skips malformed parameters.
     if (mediaTypeOf(type) === undefined) {
