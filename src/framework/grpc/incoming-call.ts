@@ -72,7 +72,8 @@ export abstract class IncomingCall extends CallHandle implements RequestFormat {
   /** The request is whole. Returns why it cannot be worked on, if it cannot. */
   protected begin(message: Message): RookeryError | undefined {
     this.request = message;
-    this.context.receivedAtMs = stepClock();
+    // A compressed message may come out within a step of another connection.
+    this.context.receivedAtMs = this.encoding === undefined ? stepClock() : readClock();
     return this.environment.gate.begin(this.context);
   }
 

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { PeerQueue, type PeerWaiting } from './peer-queue.js';
 import { WorkMeter } from './work-meter.js';
@@ -48,7 +49,7 @@ describe('PeerQueue', () => {
     expect(names(queue)).toEqual(['a2']);
   });
 
-  it('passes over the places that members have left, at the front, in the middle and at the end', () => {
+  it('takes what is left where members have left, at the front, in the middle and at the end', () => {
     const queue = new PeerQueue();
     const members = ['a1', 'a2', 'a3', 'a4', 'b1', 'b2'].map((name) => member(name, name.startsWith('a') ? a : b));
     for (const one of members) queue.add(one);
@@ -77,5 +78,45 @@ describe('PeerQueue', () => {
 
     expect(other.delete(one)).toBe(false);
     expect(names(queue)).toEqual(['a1']);
+  });
+
+  it('keeps nothing of members that have left, while others wait', () => {
+    const queue = new PeerQueue();
+    const [waiting, other] = [member('a1', a), member('b1', b)];
+    queue.add(waiting);
+    queue.add(other);
+    const last = member('b2', b);
+    queue.add(last);
+    const { peer } = last.place as NonNullable<PeerWaiting['place']>;
+
+    queue.delete(other);
+    queue.delete(last);
+
+    expect([peer.first, peer.last, other.place, last.place]).toEqual([undefined, undefined, undefined, undefined]);
+    expect(names(queue)).toEqual(['a1']);
+  });
+
+  it('holds what was added and has not left, in any order of events', () => {
+    const peers = [a, b, undefined];
+    const step = fc.record({ isNew: fc.boolean(), pick: fc.nat(50), isTaken: fc.boolean() });
+    const property = fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
+      const queue = new PeerQueue();
+      const there = new Set<PeerWaiting>();
+      const surprises: unknown[] = [];
+      for (const { isNew, pick, isTaken } of steps) {
+        const some = [...there][pick % Math.max(1, there.size)];
+        if (isNew || some === undefined) {
+          const one = member('x', peers[pick % peers.length]);
+          queue.add(one);
+          there.add(one);
+        } else if (!there.delete(isTaken ? (queue.take() as PeerWaiting) : some)) surprises.push('taken twice');
+        else if (!isTaken && !queue.delete(some)) surprises.push('not there');
+        if (queue.isEmpty !== (there.size === 0)) surprises.push('emptiness');
+      }
+      expect(surprises).toEqual([]);
+      expect(names(queue)).toHaveLength(there.size);
+    });
+
+    fc.assert(property, { numRuns: 500 });
   });
 });

@@ -13,20 +13,24 @@ export interface PeerWaiting extends Waiting {
   place: Place | undefined;
 }
 
-/** One place in a queue, which is empty when its member has left. */
+/** One place in a queue. */
 export class Place {
   next: Place | undefined = undefined;
-  member: PeerWaiting | undefined;
+  previous: Place | undefined;
+  readonly member: PeerWaiting;
   readonly queue: PeerQueue;
+  readonly peer: PeerPlaces;
 
-  constructor(member: PeerWaiting, queue: PeerQueue) {
+  constructor(member: PeerWaiting, queue: PeerQueue, peer: PeerPlaces) {
     this.member = member;
     this.queue = queue;
+    this.peer = peer;
+    this.previous = peer.last;
   }
 }
 
 /** The places of one peer. */
-class PeerPlaces {
+export class PeerPlaces {
   readonly peerWork: WorkMeter | undefined;
   first: Place | undefined = undefined;
   last: Place | undefined = undefined;
@@ -53,10 +57,10 @@ export class PeerQueue {
   }
 
   add(member: PeerWaiting): void {
-    const place = new Place(member, this);
+    const peer = this.#placesOf(member.peerWork);
+    const place = new Place(member, this, peer);
     member.place = place;
     this.#size += 1;
-    const peer = this.#placesOf(member.peerWork);
     if (peer.last === undefined) peer.first = place;
     else peer.last.next = place;
     peer.last = place;
@@ -66,8 +70,7 @@ export class PeerQueue {
   delete(member: PeerWaiting): boolean {
     const { place } = member;
     if (place?.queue !== this) return false;
-    place.member = undefined;
-    member.place = undefined;
+    leave(place);
     this.#size -= 1;
     if (this.#size === 0) this.#clear();
     return true;
@@ -76,11 +79,12 @@ export class PeerQueue {
   /** The next, which waits no longer. */
   take(): PeerWaiting | undefined {
     for (let peer = this.#first; peer !== undefined; peer = this.#first) {
-      const next = takeOf(peer);
+      const next = peer.first?.member;
+      if (peer.first !== undefined) leave(peer.first);
       if (peer.first === undefined) this.#dropFirst(peer);
       else if (peer !== this.#last) this.#sendBack(peer);
+      // All of its members have left.
       if (next === undefined) continue;
-      next.place = undefined;
       this.#size -= 1;
       return next;
     }
@@ -99,7 +103,7 @@ export class PeerQueue {
     return peer;
   }
 
-  // Of places that are all empty.
+  // Of peers that have no members.
   #clear(): void {
     this.#peers.clear();
     this.#first = undefined;
@@ -125,13 +129,10 @@ export class PeerQueue {
   }
 }
 
-/** The first that has not left. */
-function takeOf(peer: PeerPlaces): PeerWaiting | undefined {
-  let next: PeerWaiting | undefined;
-  while (next === undefined && peer.first !== undefined) {
-    next = peer.first.member;
-    peer.first = peer.first.next;
-  }
-  if (peer.first === undefined) peer.last = undefined;
-  return next;
+function leave({ member, peer, previous, next }: Place): void {
+  member.place = undefined;
+  if (previous === undefined) peer.first = next;
+  else previous.next = next;
+  if (next === undefined) peer.last = previous;
+  else next.previous = previous;
 }
